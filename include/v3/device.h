@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file device.h
+ * What a device model needs: port, MMIO, MSR, CPUID and hypercall hooks, interrupt lines, timers and
+ * life-cycle callbacks. The library's own devices use nothing else.
+ *
+ * All registration happens while the VM is V3_VM_CREATED (else V3_ERR_STATE), from one
+ * thread. The maps are read-only afterwards, so exits take no lock to find a handler.
+ *
+ * Handlers run on the vCPU's thread with the guest's FPU state loaded, interrupts on, preemption
+ * off: they must not sleep and not use the FPU. Several vCPUs can call one handler at once: each device locks itself.
+ */
+#ifndef V3_DEVICE_H
+#define V3_DEVICE_H
+
+#include <v3/v3.h>
+
+/** A fault that a handler raises in the guest. Vector 0-31. */
+struct v3_fault {
+	uint8_t vector;
+	bool has_error;
+	uint32_t error;
+	/** For #PF. */
+	uint64_t cr2;
+};
+
+/** What an MSR, CPUID or hypercall handler tells. */
+enum v3_hook_result {
+	V3_HOOK_DONE = 0, /**< handled; the instruction completes */
+	V3_HOOK_FAULT,    /**< raise #GP(0) (MSRs) or #UD (hypercalls) in the guest */
+	V3_HOOK_PASS,     /**< not mine: the next handler, or the default */
+};
+
+/** @name Ports
+ * @{ */
+/** Handlers of a port range; @p size is 1, 2 or 4 bytes and lies within the range. NULL in: all ones; NULL out: ignored. */
+struct v3_io_ops {
+	uint32_t (*in)(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned int size);
+	void (*out)(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned int size,
+		    uint32_t value);
+};
+/** Hooks ports [first, first+count). V3_ERR_EXIST on overlap, V3_ERR_RANGE past 0xFFFF. @p ops must outlive the VM.
+ * Unhooked ports read all ones. An access that straddles ranges is split into bytes. */
+enum v3_status v3_io_hook(struct v3_vm *vm, uint16_t first, unsigned int count,
+			  const struct v3_io_ops *ops, void *ctx);
+/** @} */
+
+/** @name MMIO
+ * @{ */
+/** Handlers of a guest-physical range; @p offset is relative to its start; size 1, 2, 4 or 8, within the range. */
+struct v3_mmio_ops {
+	uint64_t (*read)(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size);
+	void (*write)(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size,
+		      uint64_t value);
+};
+/** Hooks [gpa, gpa+size), both multiples of 4 KiB. V3_ERR_EXIST on overlap with RAM or another hook. Unhooked reads give all ones. */
+enum v3_status v3_mmio_hook(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size,
+			    const struct v3_mmio_ops *ops, void *ctx);
+/** @} */
+
+/** @name MSRs, CPUID, hypercalls
+ * @{ */
+struct v3_msr_ops {
+	enum v3_hook_result (*read)(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,
+				    uint64_t *value);
+	enum v3_hook_result (*write)(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,
+				     uint64_t value);
+};
+/** Hooks MSRs [first, first+count); they come before the core's own handling. */
+enum v3_status v3_msr_hook(struct v3_vm *vm, uint32_t first, uint32_t count,
+			   const struct v3_msr_ops *ops, void *ctx);
+
+struct v3_cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+/** Called with what the guest would see without it; may change it. */
+typedef void (*v3_cpuid_fn)(struct v3_vcpu *vcpu, void *ctx, uint32_t leaf, uint32_t subleaf,
+			    struct v3_cpuid *regs);
+/** Hooks CPUID leaves [first, first+count). */
+enum v3_status v3_cpuid_hook(struct v3_vm *vm, uint32_t first, uint32_t count, v3_cpuid_fn fn,
+			     void *ctx);
+
+/** Arguments RBX RCX RDX RSI RDI of a hypercall; result goes to RAX. */
+typedef enum v3_hook_result (*v3_hypercall_fn)(struct v3_vcpu *vcpu, void *ctx, uint64_t number,
+					       const uint64_t args[5], uint64_t *result);
+/** Hooks hypercall numbers [first, first+count) (RAX). Unhooked numbers return V3_ERR_NOENT in RAX. */
+enum v3_status v3_hypercall_hook(struct v3_vm *vm, uint32_t first, uint32_t count,
+				 v3_hypercall_fn fn, void *ctx);
+/** @} */
+
+/** @name Interrupts
+ * @{ */
+/** Global system interrupts; 0-15 are also the lines of the 8259 pair. */
+#define V3_NUM_GSI 24
+/**
+ * Sets the level of an interrupt line, as a wire. A pulse is true, then false. Takes the interrupt
+ * controllers' locks; do not call it with a lock that a controller's callback takes. Context: any.
+ */
+void v3_irq_set(struct v3_vm *vm, unsigned int gsi, bool level);
+/** Makes a vCPU take an NMI. Context: any. */
+void v3_vcpu_nmi(struct v3_vcpu *vcpu);
+/** @} */
+
+/** @name Timers
+ * @{ */
+/**
+ * A one-shot timer, embedded in a device. Its callback runs on the thread of the vCPU it belongs
+ * to, in handler context. Fields belong to libv3.
+ */
+struct v3_timer {
+	struct v3_vcpu *vcpu;
+	void (*fn)(struct v3_timer *timer, void *ctx);
+	void *ctx;
+	uint64_t deadline;
+	struct v3_timer *next, **pprev;
+};
+/** Prepares a disarmed timer that belongs to @p vcpu. Context: any. */
+void v3_timer_init(struct v3_timer *timer, struct v3_vcpu *vcpu,
+		   void (*fn)(struct v3_timer *timer, void *ctx), void *ctx);
+/** (Re)arms for v3_now() == @p deadline. Callable from any vCPU's handler and from the callback. Context: any. */
+void v3_timer_arm(struct v3_timer *timer, uint64_t deadline);
+/** Disarms; a callback that has begun on another vCPU may still be running. Context: any. */
+void v3_timer_cancel(struct v3_timer *timer);
+/** Nanoseconds of the VM's own clock: starts at 0 at creation, stands still while paused. Context: any. */
+uint64_t v3_now(const struct v3_vm *vm);
+/** Guest TSC as vCPU reads it now, and its frequency in kHz. Context: any. */
+uint64_t v3_guest_tsc(const struct v3_vcpu *vcpu);
+uint64_t v3_vm_tsc_khz(const struct v3_vm *vm);
+/** @} */
+
+/** @name Device life cycle
+ * @{ */
+struct v3_device_ops {
+	/** For messages; static storage. */
+	const char *name;
+	/** To power-on state; no vCPU runs. May be NULL. */
+	void (*reset)(void *ctx);
+	/** Frees it; no vCPU runs and none will. May be NULL. */
+	void (*destroy)(void *ctx);
+};
+/** Adds a device: destroyed with the VM in reverse order. On error the caller still owns @p ctx. Context: process. */
+enum v3_status v3_device_add(struct v3_vm *vm, const struct v3_device_ops *ops, void *ctx);
+/** Zeroed memory of the host's heap for a device, counted in v3_vm_stats. Context: process. */
+void *v3_device_alloc(struct v3_vm *vm, size_t size);
+void v3_device_free(struct v3_vm *vm, void *ptr, size_t size);
+/** Logs a line about the VM; guest-caused lines below V3_LOG_ERROR are rate-limited per VM. Context: any. */
+void v3_vm_log(struct v3_vm *vm, enum v3_log_level level, const char *fmt, ...) V3_PRINTF(3, 4);
+/** Guest output: appends to console @p index; drops the oldest bytes when nobody reads. Context: handler. */
+void v3_console_put(struct v3_vm *vm, unsigned int index, const void *buf, size_t len);
+/** Guest input: next byte or V3_ERR_AGAIN. */
+enum v3_status v3_console_get(struct v3_vm *vm, unsigned int index, uint8_t *byte);
+/** Called when input arrived, any context (console_write's caller). One per console. */
+enum v3_status v3_console_attach(struct v3_vm *vm, unsigned int index,
+				 void (*input)(void *ctx), void *ctx);
+/** @} */
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file hooks.h
+ * What a host kernel gives to libv3: one table of functions.
+ *
+ * Contexts named below:
+ * - **process**: may sleep, interrupts on, no libv3 lock held;
+ * - **atomic**: interrupts off and/or preemption off; must not sleep;
+ * - **any**: both of them, and interrupt handlers.
+ *
+ * The table is append-only. Fill it with zeros, set abi_version and struct_size,
+ * then the hooks you have. v3_init() copies it, names the first mandatory hook
+ * that is missing, and puts documented defaults in place of optional ones.
+ */
+#ifndef V3_HOOKS_H
+#define V3_HOOKS_H
+
+#include <v3/types.h>
+
+/** Version of this table; v3_init() refuses others. */
+#define V3_HOOKS_ABI_VERSION 1
+
+/** Severity of a log line. */
+enum v3_log_level {
+	V3_LOG_ERROR = 0, /**< an operation failed or a guest was stopped */
+	V3_LOG_WARN = 1,  /**< something unexpected, work goes on */
+	V3_LOG_INFO = 2,  /**< rare life-cycle events */
+	V3_LOG_DEBUG = 3, /**< detail for developers */
+	V3_LOG_TRACE = 4, /**< per-exit detail */
+};
+
+/** Host objects, opaque to libv3: the host casts its own pointers. */
+struct v3_host_thread;
+struct v3_host_event;
+struct v3_host_timer;
+
+struct v3_vm;
+
+/** The table of host functions. Every hook gets ctx as its first argument. */
+struct v3_os_hooks {
+	/** V3_HOOKS_ABI_VERSION. */
+	uint32_t abi_version;
+	/** sizeof(struct v3_os_hooks) as the host was compiled with. */
+	uint32_t struct_size;
+	/** Passed to every hook; never touched by libv3. */
+	void *ctx;
+
+	/** @name Mandatory: logging
+	 * @{ */
+	/**
+	 * Logs one finished line (NUL-terminated, no newline). Context: any.
+	 * The string is only valid during the call.
+	 */
+	void (*log)(void *ctx, enum v3_log_level level, const char *line);
+	/** @} */
+
+	/** @name Mandatory: memory
+	 * @{ */
+	/**
+	 * Allocates @p count contiguous pages, aligned to @p align pages (a power
+	 * of two), from NUMA node @p node or any (V3_NODE_ANY), wholly below
+	 * @p limit (bytes; 0: no limit). Contents are undefined. The pages
+	 * must be covered by phys_to_virt. Context: process.
+	 * @return V3_OK and the address in @p hpa, or V3_ERR_NOMEM.
+	 */
+	enum v3_status (*page_alloc)(void *ctx, size_t count, size_t align, int node,
+				     uint64_t limit, v3_hpa_t *hpa);
+	/** Frees exactly one former page_alloc. Context: process. */
+	void (*page_free)(void *ctx, v3_hpa_t hpa, size_t count);
+	/** Host-virtual address of a page that page_alloc gave (or of any host RAM). Context: any. */
+	void *(*phys_to_virt)(void *ctx, v3_hpa_t hpa);
+	/** Inverse of phys_to_virt; also for heap_alloc memory. Context: any. */
+	v3_hpa_t (*virt_to_phys)(void *ctx, const void *virt);
+	/** Zeroed memory of @p size bytes, 16-byte aligned, or NULL. Context: process. */
+	void *(*heap_alloc)(void *ctx, size_t size);
+	/** Frees a heap_alloc of @p size bytes; NULL is allowed. Context: process. */
+	void (*heap_free)(void *ctx, void *ptr, size_t size);
+	/** @} */
+
+	/** @name Mandatory: CPUs
+	 * @{ */
+	/** Index of the CPU that executes the call. Context: atomic, or a pinned thread. */
+	unsigned int (*cpu_current)(void *ctx);
+	/** Number of possible CPUs; indices are below it. Constant. Context: any. */
+	unsigned int (*cpu_count)(void *ctx);
+	/**
+	 * Runs fn(arg) on @p cpu with interrupts off and waits for it.
+	 * Context: process. @return V3_OK or V3_ERR_NOENT (CPU is not online).
+	 */
+	enum v3_status (*cpu_call)(void *ctx, unsigned int cpu, void (*fn)(void *arg), void *arg);
+	/**
+	 * Makes @p cpu take an interrupt soon, so that a guest running there
+	 * exits. May be spurious; must not be lost. Context: any.
+	 */
+	void (*cpu_kick)(void *ctx, unsigned int cpu);
+	/** @} */
+
+	/** @name Mandatory: threads and waiting
+	 * @{ */
+	/**
+	 * Starts a thread named @p name that runs fn(arg), pinned to @p cpu
+	 * (V3_CPU_ANY: the host chooses one and keeps it there). Context: process.
+	 */
+	enum v3_status (*thread_start)(void *ctx, const char *name, int cpu, void (*fn)(void *arg),
+				       void *arg, struct v3_host_thread **thread);
+	/** Waits for fn to return and frees the thread. Context: process, not the thread itself. */
+	void (*thread_join)(void *ctx, struct v3_host_thread *thread);
+	/** Creates an auto-reset event, not signaled. Context: process. */
+	enum v3_status (*event_create)(void *ctx, struct v3_host_event **event);
+	/** Frees an event nobody waits for. Context: process. */
+	void (*event_destroy)(void *ctx, struct v3_host_event *event);
+	/**
+	 * Waits until the event is signaled or clock_ns() reaches @p deadline
+	 * (UINT64_MAX: no deadline); consumes the signal. One waiter at a time.
+	 * May return early for reasons of the host. Context: process.
+	 */
+	void (*event_wait)(void *ctx, struct v3_host_event *event, uint64_t deadline);
+	/** Signals; a signal before the wait is kept, several count once. Context: any. */
+	void (*event_signal)(void *ctx, struct v3_host_event *event);
+	/** Gives the CPU to others if they want it. Context: process. */
+	void (*yield)(void *ctx);
+	/** @} */
+
+	/** @name Mandatory: time
+	 * @{ */
+	/** Monotonic nanoseconds since some fixed point. Context: any. */
+	uint64_t (*clock_ns)(void *ctx);
+	/** Frequency of the (invariant) TSC in kHz. Constant. Context: any. */
+	uint64_t (*tsc_khz)(void *ctx);
+	/** @} */
+
+	/** @name Optional: scheduling
+	 * @{ */
+	/**
+	 * True when the host wants the present CPU back soon; asked before each
+	 * guest entry with interrupts blocked. Default: never.
+	 */
+	bool (*should_yield)(void *ctx);
+	/** @} */
+
+	/** @name Optional: FPU ownership
+	 * Between begin and end the calling thread owns the CPU's FPU, SSE and AVX
+	 * registers and is not preempted or migrated. Interrupts stay on. Default: nothing.
+	 * Context of both: process. All four or none are needed where the host
+	 * kernel itself uses the FPU lazily.
+	 * @{ */
+	void (*fpu_begin)(void *ctx);
+	void (*fpu_end)(void *ctx);
+	/** @} */
+
+	/** @name Optional: one-shot timer
+	 * Makes the CPU that armed it take an interrupt at a deadline, so that a running guest
+	 * exits in time. Without it guest timers have the resolution of whatever
+	 * interrupts the host takes anyway.
+	 * @{ */
+	/** Creates a timer for use on @p cpu; its handler need do nothing. Context: process. */
+	enum v3_status (*timer_create)(void *ctx, unsigned int cpu, struct v3_host_timer **timer);
+	/** Cancels and frees. Context: process. */
+	void (*timer_destroy)(void *ctx, struct v3_host_timer *timer);
+	/** (Re)arms for clock_ns() == @p deadline. Context: on its CPU, any. */
+	void (*timer_arm)(void *ctx, struct v3_host_timer *timer, uint64_t deadline);
+	/** Disarms; harmless when not armed. Context: on its CPU, any. */
+	void (*timer_cancel)(void *ctx, struct v3_host_timer *timer);
+	/** @} */
+
+	/** @name Optional: ownership of the virtualization extensions
+	 * Asked with interrupts off on the CPU concerned before EFER.SVME or VMXON is
+	 * touched, and told after it was given back. Default: always granted (libv3
+	 * itself looks at EFER.SVME and CR4.VMXE too).
+	 * @{ */
+	enum v3_status (*virt_acquire)(void *ctx, unsigned int cpu);
+	void (*virt_release)(void *ctx, unsigned int cpu);
+	/** @} */
+
+	/** @name Optional: notifications
+	 * @{ */
+	/** A VM's console @p index has new output or room for input. Default: nothing. Context: any. */
+	void (*console_notify)(void *ctx, struct v3_vm *vm, void *vm_ctx, unsigned int index);
+	/** A VM changed its state (v3_vm_state). Default: nothing. Context: any. */
+	void (*state_notify)(void *ctx, struct v3_vm *vm, void *vm_ctx);
+	/** @} */
+};
+
+#endif

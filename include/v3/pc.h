@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file pc.h
+ * The PC platform: all devices and firmware tables a PC operating system expects, in one call.
+ */
+#ifndef V3_PC_H
+#define V3_PC_H
+
+#include <v3/v3.h>
+
+/** Fixed addresses of the platform. */
+#define V3_PC_LAPIC_BASE 0xFEE00000ull
+#define V3_PC_IOAPIC_BASE 0xFEC00000ull
+/** ACPI power-management registers: event, control and timer blocks. */
+#define V3_PC_PM_BASE 0x600
+/** Where the RSDP and the tables are: read-only for the guest. */
+#define V3_PC_RSDP_GPA 0xF0000ull
+#define V3_PC_TABLES_GPA 0xF0040ull
+#define V3_PC_TABLES_END 0x100000ull
+/** Guest exit port: the low byte written is the VM's exit code. */
+#define V3_PC_EXIT_PORT 0xF4
+
+/** What v3_pc_attach() builds. Zero it, then fill. */
+struct v3_pc_config {
+	/** sizeof(struct v3_pc_config). */
+	uint32_t struct_size;
+	/** Zero. */
+	uint32_t reserved;
+	/** Seconds since 1970 UTC that the RTC shows at creation. */
+	uint64_t rtc_seconds;
+};
+
+/**
+ * Adds LAPICs, IOAPIC, 8259 pair, 8254 with port 0x61, RTC/CMOS, COM1, PCI host bridge, ACPI power
+ * management, reset and exit ports, and writes the ACPI tables into guest memory.
+ * @return V3_OK, V3_ERR_NOMEM, V3_ERR_EXIST, V3_ERR_STATE. On error the VM can only be destroyed.
+ * Context: process.
+ */
+enum v3_status v3_pc_attach(struct v3_vm *vm, const struct v3_pc_config *config);
+
+#endif

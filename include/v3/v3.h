@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file v3.h
+ * The public API of libv3: hosts, virtual machines, their life cycle and memory.
+ *
+ * Contexts are those of hooks.h. Functions on one VM may be called from any
+ * thread at once unless said otherwise; control calls (start, pause, resume,
+ * stop) are serialized inside.
+ */
+#ifndef V3_V3_H
+#define V3_V3_H
+
+#include <v3/hooks.h>
+#include <v3/types.h>
+
+/** Version of the library, as a string and as numbers. */
+#define V3_VERSION_MAJOR 0
+#define V3_VERSION_MINOR 1
+#define V3_VERSION_PATCH 0
+#define V3_VERSION_STRING "0.1.0"
+
+/** Most vCPUs a VM can have in this version. */
+#define V3_MAX_VCPUS 64
+/** Longest VM name, without its NUL. */
+#define V3_NAME_MAX 63
+/** Longest message that describes why a VM ended, without its NUL. */
+#define V3_REASON_MAX 159
+
+struct v3_host;
+struct v3_vm;
+struct v3_vcpu;
+
+/** @name Host
+ * @{ */
+
+/** What this machine offers; filled by v3_host_caps(). */
+struct v3_host_caps {
+	/** "svm" or "vmx"; static storage. */
+	const char *backend;
+	/** Address-space identifiers (ASIDs or VPIDs) per CPU, including 0. */
+	uint32_t num_asids;
+	/** Nested paging, and nested leaves of 1 GiB. */
+	bool nested_paging, nested_1g;
+	/** Hardware gives the next RIP; decode assists; flush by ASID; clean bits. */
+	bool next_rip, decode_assist, flush_by_asid, clean_bits;
+	/** Guest XCR0 bits that can be offered (0: no XSAVE), and bytes of the XSAVE area. */
+	uint64_t xcr0;
+	uint32_t xsave_size;
+	/** Physical-address bits. */
+	uint32_t phys_bits;
+};
+
+/**
+ * Checks the hook table, detects the virtualization back end and prepares a host
+ * instance. Enables nothing on any CPU yet.
+ * @param hooks copied; may be freed afterwards.
+ * @param host  receives the instance, owned by the caller until v3_exit().
+ * @return V3_OK; V3_ERR_HOOK (the log names it); V3_ERR_VERSION; V3_ERR_NOTSUP (no usable SVM or
+ *         VMX, with the reason in the log); V3_ERR_DENIED (disabled by firmware); V3_ERR_NOMEM.
+ * Context: process.
+ */
+enum v3_status v3_init(const struct v3_os_hooks *hooks, struct v3_host **host);
+
+/**
+ * Frees a host instance. All VMs must have been destroyed: else V3_ERR_BUSY and nothing happens.
+ * Gives SVM/VMX back on each CPU that holds it. Context: process.
+ */
+enum v3_status v3_exit(struct v3_host *host);
+
+/** Capabilities of the host. Context: any. */
+void v3_host_caps(const struct v3_host *host, struct v3_host_caps *caps);
+
+/**
+ * Takes SVM/VMX on one CPU; done by itself before the first vCPU runs there.
+ * @return V3_OK (also when already taken); V3_ERR_BUSY: somebody else (such as KVM) has it;
+ * V3_ERR_DENIED: firmware forbids it; V3_ERR_NOENT: CPU not online. Context: process.
+ */
+enum v3_status v3_cpu_enable(struct v3_host *host, unsigned int cpu);
+
+/**
+ * Gives SVM/VMX back on one CPU. V3_ERR_BUSY while a vCPU is bound to it. Context: process.
+ */
+enum v3_status v3_cpu_disable(struct v3_host *host, unsigned int cpu);
+/** @} */
+
+/** @name Virtual machines
+ * @{ */
+
+/** One piece of guest RAM to allocate. */
+struct v3_mem_config {
+	/** Bytes, a multiple of 2 MiB. */
+	uint64_t size;
+	/** NUMA node or V3_NODE_ANY. */
+	int32_t node;
+	/** Zero. */
+	uint32_t reserved;
+};
+
+/** What v3_vm_create() builds. Zero it, then fill. */
+struct v3_vm_config {
+	/** sizeof(struct v3_vm_config). */
+	uint32_t struct_size;
+	/** 1 to V3_MAX_VCPUS. */
+	uint32_t num_vcpus;
+	/** For log lines; printable, 1 to V3_NAME_MAX characters. */
+	const char *name;
+	/** Host CPU for each vCPU, or NULL: the host chooses. Copied. */
+	const int32_t *cpus;
+	/** Guest RAM, in guest-physical order; at least one. Copied. */
+	const struct v3_mem_config *mem;
+	uint32_t num_mem;
+	/** Zero. */
+	uint32_t reserved;
+	/** Handed to console_notify and state_notify. */
+	void *ctx;
+};
+
+/** Life-cycle states. */
+enum v3_vm_state {
+	V3_VM_CREATED = 0, /**< never started; devices and images can be added */
+	V3_VM_RUNNING = 1,
+	V3_VM_PAUSED = 2,
+	V3_VM_STOPPED = 3, /**< ended; see v3_vm_end; can only be destroyed */
+};
+
+/** Why a VM stopped. */
+enum v3_end_kind {
+	V3_END_NONE = 0,     /**< it has not */
+	V3_END_EXIT = 1,     /**< guest wrote its exit code to the exit port */
+	V3_END_POWEROFF = 2, /**< guest powered off */
+	V3_END_RESET = 3,    /**< guest asked for a reset (reboot) */
+	V3_END_CRASH = 4,    /**< guest cannot go on (triple fault, ...) */
+	V3_END_KILLED = 5,   /**< v3_vm_stop() */
+	V3_END_ERROR = 6,    /**< libv3 or the host failed */
+};
+
+/** How a VM ended. */
+struct v3_vm_end {
+	enum v3_end_kind kind;
+	/** Exit code for V3_END_EXIT. */
+	uint32_t code;
+	/** One readable line that says why; may be empty. */
+	char reason[V3_REASON_MAX + 1];
+};
+
+/**
+ * Creates a VM: allocates and zeroes its RAM, builds the complete nested page tables, its vCPUs and
+ * maps. Guest-physical layout: RAM from 0 to at most 3 GiB, the rest from 4 GiB on;
+ * 0xA0000-0xBFFFF is a hole, 0xC0000-0xFFFFF read-only for the guest. Nothing runs yet.
+ * @return V3_OK; V3_ERR_INVALID (the log says what); V3_ERR_NOMEM; V3_ERR_NOENT (a CPU or node).
+ * Context: process.
+ */
+enum v3_status v3_vm_create(struct v3_host *host, const struct v3_vm_config *config,
+			    struct v3_vm **vm);
+
+/**
+ * Starts all vCPUs: the first at the state its loader gave, others wait for a start-up IPI.
+ * @return V3_ERR_STATE unless CREATED; V3_ERR_BUSY/DENIED/NOENT if SVM/VMX cannot be had on a CPU.
+ * Context: process.
+ */
+enum v3_status v3_vm_start(struct v3_vm *vm);
+
+/** Parks all vCPUs outside of the guest and returns when they are. V3_ERR_STATE unless RUNNING.
+ * Context: process. */
+enum v3_status v3_vm_pause(struct v3_vm *vm);
+
+/** Lets a paused VM go on. V3_ERR_STATE unless PAUSED. Context: process. */
+enum v3_status v3_vm_resume(struct v3_vm *vm);
+
+/**
+ * Ends a VM whatever its state and waits until no vCPU runs. Keeps an earlier end reason.
+ * Context: process, not from a hook of the same VM.
+ */
+enum v3_status v3_vm_stop(struct v3_vm *vm);
+
+/** Stops if needed, then frees the VM, its devices and RAM (zeroed first). Context: process. */
+void v3_vm_destroy(struct v3_vm *vm);
+
+/** Current state, and how it ended if it has (@p end may be NULL). Context: any. */
+enum v3_vm_state v3_vm_state(const struct v3_vm *vm, struct v3_vm_end *end);
+
+/** Ends the VM from inside (devices, hooks); does not wait. The first call wins. Context: any. */
+void v3_vm_end(struct v3_vm *vm, enum v3_end_kind kind, uint32_t code, const char *fmt, ...)
+	V3_PRINTF(4, 5);
+
+/** The name, ctx and host of a VM. Context: any. */
+const char *v3_vm_name(const struct v3_vm *vm);
+void *v3_vm_ctx(const struct v3_vm *vm);
+struct v3_host *v3_vm_host(const struct v3_vm *vm);
+/** @} */
+
+/** @name vCPUs
+ * @{ */
+unsigned int v3_vm_num_vcpus(const struct v3_vm *vm);
+/** The vCPU with that index, or NULL. Context: any. */
+struct v3_vcpu *v3_vm_vcpu(struct v3_vm *vm, unsigned int index);
+struct v3_vm *v3_vcpu_vm(const struct v3_vcpu *vcpu);
+unsigned int v3_vcpu_index(const struct v3_vcpu *vcpu);
+/** Host CPU the vCPU is pinned to (V3_CPU_ANY before its thread has run). Context: any. */
+int v3_vcpu_cpu(const struct v3_vcpu *vcpu);
+
+/** A segment register with its hidden part. */
+struct v3_segment {
+	uint16_t selector;
+	/** Type, S, DPL, P, AVL, L, D/B, G in bits 0-3, 4, 5-6, 7, 8, 9, 10, 11 (APM2 15.5). */
+	uint16_t attrib;
+	/** In bytes, after granularity was applied. */
+	uint32_t limit;
+	uint64_t base;
+};
+
+/** Order of v3_vcpu_state.seg: the hardware encoding, then LDTR and TR. */
+enum v3_seg_reg {
+	V3_SEG_ES, V3_SEG_CS, V3_SEG_SS, V3_SEG_DS, V3_SEG_FS, V3_SEG_GS,
+	V3_SEG_LDTR, V3_SEG_TR, V3_SEG_COUNT
+};
+
+/** Architectural state of a vCPU, as seen by the guest. */
+struct v3_vcpu_state {
+	/** RAX RCX RDX RBX RSP RBP RSI RDI R8-R15. */
+	uint64_t gpr[16];
+	uint64_t rip, rflags;
+	uint64_t cr0, cr2, cr3, cr4, cr8, efer, xcr0;
+	uint64_t dr[4], dr6, dr7;
+	struct v3_segment seg[V3_SEG_COUNT];
+	/** Only base and limit count. */
+	struct v3_segment gdtr, idtr;
+	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t pat;
+};
+
+/**
+ * Reads or writes the state of a vCPU that does not run (VM created, paused or stopped), else
+ * V3_ERR_STATE. Setting checks the combination and returns V3_ERR_INVALID. Context: process.
+ */
+enum v3_status v3_vcpu_get_state(struct v3_vcpu *vcpu, struct v3_vcpu_state *state);
+enum v3_status v3_vcpu_set_state(struct v3_vcpu *vcpu, const struct v3_vcpu_state *state);
+/** @} */
+
+/** @name Guest memory
+ * @{ */
+/**
+ * Copies from or to guest RAM or ROM (writes reach ROM: this is the VMM's own access). Never touches devices.
+ * V3_ERR_RANGE and nothing copied if any byte is not backed. Context: any.
+ */
+enum v3_status v3_vm_read(struct v3_vm *vm, v3_gpa_t gpa, void *buf, size_t len);
+enum v3_status v3_vm_write(struct v3_vm *vm, v3_gpa_t gpa, const void *buf, size_t len);
+/** Direct pointer to @p len contiguous bytes of guest RAM or ROM, or NULL. Valid until destroy. Context: any. */
+void *v3_vm_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len);
+
+/** Kinds of guest-physical ranges, as a guest's memory map (e820) tells them. */
+enum v3_mem_kind { V3_MEM_RAM = 1, V3_MEM_ROM = 2, V3_MEM_MMIO = 3 };
+struct v3_mem_range {
+	v3_gpa_t gpa;
+	uint64_t size;
+	enum v3_mem_kind kind;
+	int32_t node;
+};
+/** The @p index-th range of the memory map in address order; V3_ERR_NOENT past the end. Context: any. */
+enum v3_status v3_vm_mem_range(const struct v3_vm *vm, unsigned int index,
+			       struct v3_mem_range *range);
+/** @} */
+
+/** @name Consoles
+ * @{ */
+/** Serial consoles of a VM (COM1 is 0). */
+#define V3_NUM_CONSOLES 1
+/** Takes up to @p len bytes of guest output; returns how many. One reader at a time. Context: any. */
+size_t v3_console_read(struct v3_vm *vm, unsigned int index, void *buf, size_t len);
+/** Gives input to the guest; returns how many bytes were taken. One writer at a time. Context: any. */
+size_t v3_console_write(struct v3_vm *vm, unsigned int index, const void *buf, size_t len);
+/** @} */
+
+/** @name Statistics
+ * @{ */
+/** Kinds of exits, counted per vCPU; names by v3_exit_name(). */
+enum v3_exit_kind {
+	V3_EXIT_NONE = 0, /**< entry was abandoned before the guest ran */
+	V3_EXIT_INTR, V3_EXIT_NMI, V3_EXIT_SMI, V3_EXIT_INIT,
+	V3_EXIT_INTR_WINDOW, V3_EXIT_NMI_WINDOW,
+	V3_EXIT_HLT, V3_EXIT_PAUSE, V3_EXIT_CPUID, V3_EXIT_RDMSR, V3_EXIT_WRMSR,
+	V3_EXIT_IO, V3_EXIT_NESTED_FAULT, V3_EXIT_CR, V3_EXIT_DR, V3_EXIT_XSETBV,
+	V3_EXIT_INVD, V3_EXIT_HYPERCALL, V3_EXIT_EXCEPTION, V3_EXIT_SHUTDOWN,
+	V3_EXIT_UNDEFINED, /**< an instruction this VM does not have: guest gets #UD */
+	V3_EXIT_MACHINE_CHECK,
+	V3_EXIT_INVALID,   /**< the hardware refused the control state */
+	V3_EXIT_UNKNOWN,
+	V3_EXIT_COUNT
+};
+/** Short lower-case name such as "cpuid"; never NULL. */
+const char *v3_exit_name(enum v3_exit_kind kind);
+
+struct v3_vcpu_stats {
+	uint64_t exits[V3_EXIT_COUNT];
+	/** Interrupts, NMIs and exceptions injected; nested faults that were RAM; HLT waits. */
+	uint64_t injected, ram_faults, halts;
+	/** Nanoseconds between entering and leaving the run loop, and waiting in HLT. */
+	uint64_t run_ns, halt_ns;
+};
+struct v3_vm_stats {
+	/** Guest RAM in bytes; bytes under leaves of 1 GiB, 2 MiB and 4 KiB. */
+	uint64_t ram, leaf_1g, leaf_2m, leaf_4k;
+	/** Nested page-table pages, and VMM memory beside guest RAM: per VM and for all vCPUs, in bytes. */
+	uint64_t table_pages, vmm_bytes, vcpu_bytes;
+};
+/** Consistent enough for people: counters are read while vCPUs run. Context: any. */
+void v3_vm_stats(struct v3_vm *vm, struct v3_vm_stats *stats);
+enum v3_status v3_vcpu_stats(struct v3_vcpu *vcpu, struct v3_vcpu_stats *stats);
+/** @} */
+
+#endif
