@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file intr.h
+ * Between the core and the virtual interrupt controllers (src/devices): the core knows no LAPIC.
+ */
+#ifndef V3_CORE_INTR_H
+#define V3_CORE_INTR_H
+
+#include <v3/device.h>
+
+/**
+ * The interrupt controllers of a VM. peek, ack, tpr_get, tpr_set and pending are called on the
+ * thread of the vCPU concerned, outside of the guest, with interrupts on or off; they must not sleep.
+ */
+struct v3_intc_ops {
+	/**
+	 * Vector that the vCPU would take now (already above the processor priority), or -1.
+	 * No side effect. If there is none but one waits behind the TPR alone,
+	 * *tpr_blocked is set to true (the core then watches TPR writes), else false.
+	 */
+	int (*peek)(struct v3_vcpu *vcpu, void *ctx, bool *tpr_blocked);
+	/** Interrupt acknowledge: the vector the vCPU really takes (IRR to ISR, or 8259 INTA); -1 if it went away. */
+	int (*ack)(struct v3_vcpu *vcpu, void *ctx);
+	/** Task priority as CR8 (bits 3:0). */
+	unsigned int (*tpr_get)(struct v3_vcpu *vcpu, void *ctx);
+	void (*tpr_set)(struct v3_vcpu *vcpu, void *ctx, unsigned int cr8);
+	/** Behind v3_irq_set(). Any context. */
+	void (*irq_set)(void *ctx, unsigned int gsi, bool level);
+	/** The vCPU got an INIT: its local controller goes to INIT state (SDM 3A 11.4.7.3). On the vCPU's thread. */
+	void (*init)(struct v3_vcpu *vcpu, void *ctx);
+};
+
+/** Gives the VM its interrupt controllers, once, while V3_VM_CREATED. Without any, no interrupt is ever delivered. */
+enum v3_status v3_intc_attach(struct v3_vm *vm, const struct v3_intc_ops *ops, void *ctx);
+
+/**
+ * The answer of peek may have changed: makes the vCPU ask again before it next runs guest code, wherever it is
+ * (running, in HLT, on another CPU). Any context, any lock of the caller; cheap when the caller is the vCPU itself.
+ */
+void v3_vcpu_check_intr(struct v3_vcpu *vcpu);
+/** INIT: the vCPU resets (APM2 14.1.3) and waits for a start-up IPI (the first vCPU restarts at the reset vector). Any context. */
+void v3_vcpu_init(struct v3_vcpu *vcpu);
+/** Start-up IPI: a vCPU that waits for one starts at @p vector << 12 in real mode; others ignore it. Any context. */
+void v3_vcpu_sipi(struct v3_vcpu *vcpu, uint8_t vector);
+
+#endif
