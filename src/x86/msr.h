@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Model-specific registers: numbers, and the bits that a VMM looks at.
+ * APM2 appendix A, 15.30 (SVM MSRs); SDM vol. 4 chapter 2; AMD PPRs for the C001_xxxx range.
+ * The bits of EFER are in cr.h.
+ */
+#ifndef V3_X86_MSR_H
+#define V3_X86_MSR_H
+
+#include <stdint.h>
+
+/* Time */
+#define V3_MSR_TSC			0x00000010
+#define V3_MSR_TSC_ADJUST		0x0000003b
+#define V3_MSR_MPERF			0x000000e7
+#define V3_MSR_APERF			0x000000e8
+#define V3_MSR_TSC_DEADLINE		0x000006e0
+#define V3_MSR_TSC_AUX			0xc0000103
+#define V3_MSR_AMD_TSC_RATIO		0xc0000104	/* 8.32 fixed point, APM2 15.30.5 */
+#define V3_TSC_RATIO_ONE		(1ULL << 32)
+
+/* System calls and segment bases */
+#define V3_MSR_SYSENTER_CS		0x00000174
+#define V3_MSR_SYSENTER_ESP		0x00000175
+#define V3_MSR_SYSENTER_EIP		0x00000176
+#define V3_MSR_EFER			0xc0000080
+#define V3_MSR_STAR			0xc0000081
+#define V3_MSR_LSTAR			0xc0000082
+#define V3_MSR_CSTAR			0xc0000083
+#define V3_MSR_SFMASK			0xc0000084
+#define V3_MSR_FS_BASE			0xc0000100
+#define V3_MSR_GS_BASE			0xc0000101
+#define V3_MSR_KERNEL_GS_BASE		0xc0000102
+
+/* Local APIC */
+#define V3_MSR_APIC_BASE		0x0000001b
+#define V3_APIC_BASE_BSP		(1ULL << 8)
+#define V3_APIC_BASE_X2APIC		(1ULL << 10)
+#define V3_APIC_BASE_ENABLE		(1ULL << 11)
+#define V3_APIC_BASE_ADDR_MASK		0x000ffffffffff000ULL
+#define V3_MSR_X2APIC_FIRST		0x00000800	/* + (xAPIC register offset >> 4) */
+#define V3_MSR_X2APIC_LAST		0x000008ff
+#define V3_MSR_X2APIC_ID		0x00000802
+#define V3_MSR_X2APIC_VERSION		0x00000803
+#define V3_MSR_X2APIC_TPR		0x00000808
+#define V3_MSR_X2APIC_EOI		0x0000080b
+#define V3_MSR_X2APIC_LDR		0x0000080d
+#define V3_MSR_X2APIC_ICR		0x00000830
+#define V3_MSR_X2APIC_SELF_IPI		0x0000083f
+
+/* Caches and memory types */
+#define V3_MSR_MTRRCAP			0x000000fe
+#define V3_MTRRCAP_VCNT_MASK		0xffULL
+#define V3_MTRRCAP_FIX			(1ULL << 8)
+#define V3_MTRRCAP_WC			(1ULL << 10)
+#define V3_MSR_MTRR_PHYSBASE(n)		(0x00000200 + 2 * (n))
+#define V3_MSR_MTRR_PHYSMASK(n)		(0x00000201 + 2 * (n))
+#define V3_MTRR_PHYSMASK_VALID		(1ULL << 11)
+#define V3_MSR_MTRR_FIX64K_00000	0x00000250
+#define V3_MSR_MTRR_FIX16K_80000	0x00000258
+#define V3_MSR_MTRR_FIX16K_A0000	0x00000259
+#define V3_MSR_MTRR_FIX4K_C0000		0x00000268	/* to F8000: 0x26f */
+#define V3_MSR_MTRR_FIX4K_F8000		0x0000026f
+#define V3_MSR_PAT			0x00000277
+#define V3_PAT_RESET			0x0007040600070406ULL
+#define V3_MSR_MTRR_DEF_TYPE		0x000002ff
+#define V3_MTRR_DEF_TYPE_MASK		0xffULL
+#define V3_MTRR_DEF_TYPE_FE		(1ULL << 10)
+#define V3_MTRR_DEF_TYPE_E		(1ULL << 11)
+/* Memory types, in MTRRs and PAT entries; APM2 7.7.1, 7.8.1 */
+#define V3_MEMTYPE_UC			0
+#define V3_MEMTYPE_WC			1
+#define V3_MEMTYPE_WT			4
+#define V3_MEMTYPE_WP			5
+#define V3_MEMTYPE_WB			6
+#define V3_MEMTYPE_UC_MINUS		7	/* PAT only */
+
+/* Machine check */
+#define V3_MSR_MCG_CAP			0x00000179
+#define V3_MCG_CAP_COUNT_MASK		0xffULL
+#define V3_MCG_CAP_CTL_P		(1ULL << 8)
+#define V3_MSR_MCG_STATUS		0x0000017a
+#define V3_MSR_MCG_CTL			0x0000017b
+#define V3_MSR_MC_CTL(n)		(0x00000400 + 4 * (n))
+#define V3_MSR_MC_STATUS(n)		(0x00000401 + 4 * (n))
+#define V3_MSR_MC_ADDR(n)		(0x00000402 + 4 * (n))
+#define V3_MSR_MC_MISC(n)		(0x00000403 + 4 * (n))
+#define V3_MSR_MC_LAST			0x0000047f
+
+/* Speculation control, capabilities, microcode */
+#define V3_MSR_FEATURE_CONTROL		0x0000003a
+#define V3_FEATURE_CONTROL_LOCK		(1ULL << 0)
+#define V3_FEATURE_CONTROL_VMX_SMX	(1ULL << 1)
+#define V3_FEATURE_CONTROL_VMX		(1ULL << 2)
+#define V3_MSR_SPEC_CTRL		0x00000048
+#define V3_SPEC_CTRL_IBRS		(1ULL << 0)
+#define V3_SPEC_CTRL_STIBP		(1ULL << 1)
+#define V3_SPEC_CTRL_SSBD		(1ULL << 2)
+#define V3_MSR_PRED_CMD			0x00000049
+#define V3_PRED_CMD_IBPB		(1ULL << 0)
+#define V3_MSR_BIOS_UPDT_TRIG		0x00000079
+#define V3_MSR_BIOS_SIGN_ID		0x0000008b	/* AMD: PATCH_LEVEL */
+#define V3_MSR_PATCH_LEVEL		0x0000008b
+#define V3_MSR_PLATFORM_INFO		0x000000ce
+#define V3_MSR_ARCH_CAPABILITIES	0x0000010a
+#define V3_MSR_FLUSH_CMD		0x0000010b
+#define V3_MSR_MISC_FEATURE_ENABLES	0x00000140
+#define V3_MSR_VIRT_SPEC_CTRL		0xc001011f
+
+/* Power, performance and debugging */
+#define V3_MSR_PLATFORM_ID		0x00000017
+#define V3_MSR_EBL_CR_POWERON		0x0000002a
+#define V3_MSR_SMI_COUNT		0x00000034
+#define V3_MSR_PMC(n)			(0x000000c1 + (n))
+#define V3_MSR_PERFEVTSEL(n)		(0x00000186 + (n))
+#define V3_MSR_PERF_STATUS		0x00000198
+#define V3_MSR_PERF_CTL			0x00000199
+#define V3_MSR_THERM_STATUS		0x0000019c
+#define V3_MSR_MISC_ENABLE		0x000001a0
+#define V3_MISC_ENABLE_FAST_STRING	(1ULL << 0)
+#define V3_MISC_ENABLE_BTS_UNAVAIL	(1ULL << 11)
+#define V3_MISC_ENABLE_PEBS_UNAVAIL	(1ULL << 12)
+#define V3_MISC_ENABLE_MWAIT		(1ULL << 18)
+#define V3_MISC_ENABLE_LIMIT_CPUID	(1ULL << 22)
+#define V3_MISC_ENABLE_XD_DISABLE	(1ULL << 34)
+#define V3_MSR_ENERGY_PERF_BIAS		0x000001b0
+#define V3_MSR_DEBUGCTL			0x000001d9
+#define V3_DEBUGCTL_LBR			(1ULL << 0)
+#define V3_DEBUGCTL_BTF			(1ULL << 1)
+#define V3_MSR_LAST_BRANCH_FROM		0x000001db
+#define V3_MSR_LAST_BRANCH_TO		0x000001dc
+#define V3_MSR_LAST_INT_FROM		0x000001dd
+#define V3_MSR_LAST_INT_TO		0x000001de
+#define V3_MSR_PERF_CAPABILITIES	0x00000345
+#define V3_MSR_PERF_GLOBAL_CTRL		0x0000038f
+#define V3_MSR_RAPL_POWER_UNIT		0x00000606
+#define V3_MSR_XSS			0x00000da0
+#define V3_MSR_U_CET			0x000006a0
+#define V3_MSR_S_CET			0x000006a2
+#define V3_MSR_PL0_SSP			0x000006a4
+#define V3_MSR_INT_SSP_TABLE		0x000006a8
+
+/* AMD K7 and K8 performance counters, and their later six-counter form */
+#define V3_MSR_AMD_PERFEVTSEL(n)	(0xc0010000 + (n))	/* n = 0..3 */
+#define V3_MSR_AMD_PMC(n)		(0xc0010004 + (n))	/* n = 0..3 */
+#define V3_MSR_AMD_PERFEVTSEL_EXT(n)	(0xc0010200 + 2 * (n))	/* n = 0..5 */
+#define V3_MSR_AMD_PMC_EXT(n)		(0xc0010201 + 2 * (n))	/* n = 0..5 */
+
+/* AMD system configuration */
+#define V3_MSR_AMD_SYSCFG		0xc0010010
+#define V3_SYSCFG_MTRR_FIX_DRAM_EN	(1ULL << 18)
+#define V3_SYSCFG_MTRR_FIX_DRAM_MOD	(1ULL << 19)
+#define V3_SYSCFG_MTRR_VAR_DRAM_EN	(1ULL << 20)	/* TOP_MEM */
+#define V3_SYSCFG_MTRR_TOM2_EN		(1ULL << 21)
+#define V3_SYSCFG_TOM2_FORCE_WB		(1ULL << 22)
+#define V3_SYSCFG_MEM_ENCRYPT		(1ULL << 23)
+#define V3_MSR_AMD_HWCR			0xc0010015
+#define V3_HWCR_SMMLOCK			(1ULL << 0)
+#define V3_HWCR_TLBCACHEDIS		(1ULL << 3)
+#define V3_HWCR_FFDIS			(1ULL << 6)
+#define V3_HWCR_IGNNE_EM		(1ULL << 8)
+#define V3_HWCR_MCI_STATUS_WR_EN	(1ULL << 18)
+#define V3_HWCR_TSC_FREQ_SEL		(1ULL << 24)	/* TSC runs at P0 frequency */
+#define V3_MSR_AMD_IORR_BASE0		0xc0010016
+#define V3_MSR_AMD_IORR_MASK1		0xc0010019
+#define V3_MSR_AMD_TOP_MEM		0xc001001a
+#define V3_MSR_AMD_TOP_MEM2		0xc001001d
+#define V3_MSR_AMD_NB_CFG		0xc001001f
+#define V3_NB_CFG_INIT_APIC_ID_LO	(1ULL << 54)
+#define V3_MSR_AMD_PATCH_LOADER		0xc0010020
+#define V3_MSR_AMD_MCX_CTL_MASK(n)	(0xc0010044 + (n))
+#define V3_MSR_AMD_INT_PENDING		0xc0010055
+#define V3_INT_PENDING_C1E_ON_CMP_HALT	(1ULL << 28)
+#define V3_MSR_AMD_MMIO_CFG_BASE	0xc0010058
+#define V3_MSR_AMD_PSTATE_LIMIT		0xc0010061
+#define V3_MSR_AMD_PSTATE_CTL		0xc0010062
+#define V3_MSR_AMD_PSTATE_STATUS	0xc0010063
+#define V3_MSR_AMD_PSTATE_DEF(n)	(0xc0010064 + (n))	/* n = 0..7 */
+#define V3_MSR_AMD_CSTATE_BASE		0xc0010073
+#define V3_MSR_AMD_SMBASE		0xc0010111
+#define V3_MSR_AMD_SMM_ADDR		0xc0010112
+#define V3_MSR_AMD_SMM_MASK		0xc0010113
+#define V3_MSR_AMD_OSVW_ID_LENGTH	0xc0010140
+#define V3_MSR_AMD_OSVW_STATUS		0xc0010141
+#define V3_MSR_AMD_DR0_ADDR_MASK	0xc0011027
+#define V3_MSR_AMD_DR1_ADDR_MASK	0xc0011019	/* to DR3: 0xc001101b */
+#define V3_MSR_AMD_DR3_ADDR_MASK	0xc001101b
+#define V3_MSR_AMD_CPUID_7_FEATURES	0xc0011002
+#define V3_MSR_AMD_CPUID_FEATURES	0xc0011004	/* overrides CPUID 1 */
+#define V3_MSR_AMD_CPUID_EXT_FEATURES	0xc0011005	/* overrides CPUID 8000_0001 */
+#define V3_MSR_AMD_LS_CFG		0xc0011020
+#define V3_MSR_AMD_IC_CFG		0xc0011021
+#define V3_MSR_AMD_DC_CFG		0xc0011022
+#define V3_MSR_AMD_BU_CFG		0xc0011023
+#define V3_MSR_AMD_FP_CFG		0xc0011028
+#define V3_MSR_AMD_DE_CFG		0xc0011029
+#define V3_DE_CFG_LFENCE_SERIALIZE	(1ULL << 1)
+#define V3_MSR_AMD_BU_CFG2		0xc001102a
+#define V3_MSR_AMD_IBS_FETCH_CTL	0xc0011030
+#define V3_MSR_AMD_IBS_LAST		0xc001103d
+
+/* SVM, APM2 15.30 */
+#define V3_MSR_VM_CR			0xc0010114
+#define V3_VM_CR_DPD			(1ULL << 0)
+#define V3_VM_CR_R_INIT			(1ULL << 1)	/* INIT becomes #SX */
+#define V3_VM_CR_DIS_A20M		(1ULL << 2)
+#define V3_VM_CR_LOCK			(1ULL << 3)	/* LOCK and SVMDIS are read-only */
+#define V3_VM_CR_SVMDIS			(1ULL << 4)	/* EFER.SVME cannot be set */
+#define V3_MSR_IGNNE			0xc0010115
+#define V3_MSR_SMM_CTL			0xc0010116
+#define V3_MSR_VM_HSAVE_PA		0xc0010117
+#define V3_MSR_SVM_LOCK_KEY		0xc0010118
+#define V3_MSR_SVM_DOORBELL		0xc001011b	/* AVIC */
+
+/* VMX capabilities, SDM vol. 3 appendix A */
+#define V3_MSR_VMX_BASIC		0x00000480
+#define V3_MSR_VMX_PINBASED_CTLS	0x00000481
+#define V3_MSR_VMX_PROCBASED_CTLS	0x00000482
+#define V3_MSR_VMX_EXIT_CTLS		0x00000483
+#define V3_MSR_VMX_ENTRY_CTLS		0x00000484
+#define V3_MSR_VMX_MISC			0x00000485
+#define V3_MSR_VMX_CR0_FIXED0		0x00000486
+#define V3_MSR_VMX_CR0_FIXED1		0x00000487
+#define V3_MSR_VMX_CR4_FIXED0		0x00000488
+#define V3_MSR_VMX_CR4_FIXED1		0x00000489
+#define V3_MSR_VMX_VMCS_ENUM		0x0000048a
+#define V3_MSR_VMX_PROCBASED_CTLS2	0x0000048b
+#define V3_MSR_VMX_EPT_VPID_CAP		0x0000048c
+#define V3_MSR_VMX_TRUE_PINBASED_CTLS	0x0000048d
+#define V3_MSR_VMX_TRUE_PROCBASED_CTLS	0x0000048e
+#define V3_MSR_VMX_TRUE_EXIT_CTLS	0x0000048f
+#define V3_MSR_VMX_TRUE_ENTRY_CTLS	0x00000490
+#define V3_MSR_VMX_VMFUNC		0x00000491
+#define V3_MSR_VMX_LAST			0x00000493
+
+/* Numbers that hypervisors take for themselves; none of them is a CPU's */
+#define V3_MSR_HV_FIRST			0x40000000
+#define V3_MSR_HV_LAST			0x400000ff
+#define V3_MSR_KVM_FIRST		0x4b564d00
+#define V3_MSR_KVM_LAST			0x4b564dff
+
+#endif
