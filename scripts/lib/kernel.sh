@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# Debian's stock kernel for the lab: unpacked in the cache, never installed on the machine.
+# Sourced after common.sh and packages.sh.
+
+# The package version that linux-image-amd64 stands for now, for example 6.1.0-56-amd64.
+v3_kernel_current()
+{
+	apt-cache depends linux-image-amd64 2>/dev/null |
+		sed -n 's/^ *Depends: linux-image-\([0-9].*\)$/\1/p' | head -n 1
+}
+
+# The newest kernel in the cache, or nothing.
+v3_kernel_cached()
+{
+	find "$V3_CACHE/kernel" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' 2>/dev/null |
+		sort -V | tail -n 1
+}
+
+# v3_kernel_fetch KVER - brings boot/ and lib/modules/ of the package into the cache.
+v3_kernel_fetch()
+{
+	local kver=$1 dir=$V3_CACHE/kernel/$1 tmp
+
+	[ ! -d "$dir" ] || return 0
+	mkdir -p "$V3_CACHE/kernel"
+	exec 9>"$V3_CACHE/kernel/.lock"
+	flock 9
+	if [ ! -d "$dir" ]; then
+		v3_say "fetching Debian's kernel $kver into $V3_CACHE/kernel"
+		tmp=$(mktemp -d "$V3_CACHE/kernel/.new.XXXXXX")
+		if ! { cd "$tmp" && apt-get -q download "linux-image-$kver" \
+				-o APT::Sandbox::User=root >&2 &&
+			mkdir root && dpkg-deb --fsys-tarfile ./*.deb |
+				tar -x -C root ./boot ./lib/modules; }; then
+			rm -rf "$tmp"
+			exec 9>&-
+			return 1
+		fi
+		chmod 755 "$tmp/root"
+		mv "$tmp/root" "$dir"
+		rm -rf "$tmp"
+		depmod -b "$dir" "$kver"
+	fi
+	exec 9>&-
+}
+
+# v3_kernel - prints the version of a kernel that is in the cache then. V3_KERNEL_VERSION chooses
+# another one than the current.
+v3_kernel()
+{
+	local kver=${V3_KERNEL_VERSION:-} attempt
+
+	for attempt in now updated; do
+		[ "$attempt" = now ] || v3_apt_update || true
+		[ -n "$kver" ] || kver=$(v3_kernel_current)
+		if [ -n "$kver" ] && (v3_kernel_fetch "$kver"); then
+			printf '%s' "$kver"
+			return
+		fi
+		# Old package lists name a kernel that has gone from the archive.
+		[ -n "${V3_KERNEL_VERSION:-}" ] || kver=
+	done
+	kver=$(v3_kernel_cached)
+	if [ -z "$kver" ] || [ -n "${V3_KERNEL_VERSION:-}" ]; then
+		v3_die 121 "cannot fetch Debian's kernel (linux-image-${V3_KERNEL_VERSION:-amd64}):" \
+			"it is needed once, from the machine's package source"
+	fi
+	v3_say "cannot fetch Debian's current kernel: using $kver from the cache"
+	printf '%s' "$kver"
+}
+
+v3_kernel_image() { printf '%s/kernel/%s/boot/vmlinuz-%s' "$V3_CACHE" "$1" "$1"; }
+v3_kernel_modules() { printf '%s/kernel/%s/lib/modules/%s' "$V3_CACHE" "$1" "$1"; }
+
+# v3_kernel_version FILE - the release string inside a bzImage (Linux boot protocol: the 16-bit
+# offset at 0x20e, counted from 0x200).
+v3_kernel_version()
+{
+	local at
+
+	at=$(od -A n -t u2 -j 0x20e -N 2 "$1" | tr -d ' ')
+	dd if="$1" bs=1 skip=$((at + 0x200)) count=128 2>/dev/null | tr '\0' '\n' |
+		sed -n '1s/ .*//p'
+}
+
+# v3_kernel_module_files MODULES_DIR NAME... - the files of these modules and of all they need, in the
+# order in which they have to be loaded.
+v3_kernel_module_files()
+{
+	local dir=$1 name line want
+
+	shift
+	for name; do
+		want=${name//[_-]/[_-]}
+		line=$(grep -E "(^|/)$want\\.ko(\\.[a-z0-9]+)?:" "$dir/modules.dep" || true)
+		[ -n "$line" ] || v3_die 121 "the kernel in $dir has no module called '$name'"
+		printf '%s\n' "$line" | tr -d ':' | tr ' ' '\n' | tac
+	done | awk 'NF && !seen[$0]++'
+}

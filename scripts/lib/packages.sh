@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# Debian packages that the scripts need. Nothing is done, and no network touched, when they are
+# all there. Sourced after common.sh.
+
+V3_APT_UPDATED=
+
+# The packages of a group, one per line. The kernel headers are not here: they have to match the
+# kernel of the lab, see v3_packages_headers.
+v3_packages_of()
+{
+	case $1 in
+	lab) printf '%s\n' qemu-system-x86 busybox-static cpio kmod ;;
+	build) printf '%s\n' gcc make cmake ninja-build pkg-config python3-minimal \
+		libelf-dev libcyaml-dev libyaml-dev zlib1g-dev ;;
+	unit) printf '%s\n' g++ libcmocka-dev libzydis-dev libzycore-dev clang gcovr shellcheck ;;
+	docs) printf '%s\n' doxygen graphviz ;;
+	bench) printf '%s\n' python3-minimal binutils ;;
+	*) v3_die 121 "no package group is called '$1'" ;;
+	esac
+}
+
+v3_package_installed()
+{
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+v3_as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif v3_have sudo; then
+		sudo "$@"
+	else
+		v3_die 121 "root is needed for: $* (run that as root, then start $V3_SELF again)"
+	fi
+}
+
+v3_apt()
+{
+	v3_as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		-o DPkg::Lock::Timeout=300 "$@" >&2
+}
+
+v3_apt_update()
+{
+	[ -z "$V3_APT_UPDATED" ] || return 0
+	V3_APT_UPDATED=1
+	v3_apt update
+}
+
+# v3_packages_install PACKAGE... - installs those that are missing.
+v3_packages_install()
+{
+	local package missing=()
+
+	for package; do
+		v3_package_installed "$package" || missing+=("$package")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	v3_have apt-get || v3_die 121 "missing packages: ${missing[*]} (and no apt-get to get them)"
+	v3_say "installing: ${missing[*]}"
+	v3_apt_update || v3_say "apt-get update failed; trying with the package lists as they are"
+	v3_apt install --no-install-recommends "${missing[@]}" ||
+		v3_die 121 "apt-get could not install: ${missing[*]}"
+}
+
+# v3_packages GROUP... - installs what is missing of these groups.
+v3_packages()
+{
+	local group list=()
+
+	for group; do
+		mapfile -t -O ${#list[@]} list < <(v3_packages_of "$group")
+	done
+	v3_packages_install "${list[@]}"
+	case " $* " in
+	*" lab "*) v3_qemu_newest ;;
+	esac
+}
+
+# v3_packages_headers KVER - the headers that the module for the lab's kernel is built with.
+v3_packages_headers()
+{
+	[ -d "/lib/modules/$1/build" ] || [ -d "/usr/src/linux-headers-$1" ] ||
+		v3_packages_install "linux-headers-$1"
+}
+
+v3_qemu_version() { qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'; }
+v3_qemu_major() { v3_qemu_version | cut -d. -f1; }
+
+# The backports suite in the words of the machine's own source for the release: same place, same
+# key, only another suite. Prints a deb822 stanza or nothing.
+v3_backports_source()
+{
+	local codename=$1 file
+
+	for file in /etc/apt/sources.list.d/*.sources; do
+		[ -r "$file" ] || continue
+		awk -v suite="$codename" '
+			function flush() {
+				if (types ~ /(^| )deb( |$)/ && (" " suites " ") ~ (" " suite " ") && uris)
+					out = "Types: deb\nURIs: " uris "\nSuites: " suite \
+						"-backports\nComponents: main\n" \
+						(key ? "Signed-By:" key "\n" : "")
+				types = suites = uris = key = field = ""
+			}
+			out { next }
+			/^[ \t]*$/ { flush(); next }
+			/^#/ { next }
+			/^[ \t]/ { if (field == "signed-by") key = key "\n" $0; next }
+			{
+				field = tolower($1); sub(/:.*/, "", field)
+				value = $0; sub(/^[^:]*:[ \t]*/, "", value)
+				if (field == "types") types = value
+				if (field == "suites") suites = value
+				if (field == "uris") uris = value
+				if (field == "signed-by") key = value ? " " value : ""
+			}
+			END { if (!out) flush(); printf "%s", out }' "$file"
+	done | awk 'seen && /^Types:/ { exit } { seen = 1; print }'
+}
+
+# The same from the one-line format.
+v3_backports_line()
+{
+	local codename=$1
+
+	find /etc/apt/sources.list /etc/apt/sources.list.d -name '*.list' -type f \
+		-exec cat {} + 2>/dev/null |
+		awk -v suite="$codename" '
+			$1 != "deb" { next }
+			{
+				i = 2; options = ""
+				if ($2 ~ /^\[/) {
+					for (; i <= NF; i++) {
+						options = options $i " "
+						if ($i ~ /\]$/) { i++; break }
+					}
+				}
+				if ($(i + 1) == suite) {
+					print "deb " options $i " " suite "-backports main"
+					exit
+				}
+			}'
+}
+
+# Makes the backports suite known to apt. Fails where that cannot be done.
+v3_backports_enable()
+{
+	local codename=$1 text file
+
+	if apt-cache policy | grep -q "n=$codename-backports"; then
+		return 0
+	fi
+	text=$(v3_backports_source "$codename")
+	file=/etc/apt/sources.list.d/libv3-backports.sources
+	if [ -z "$text" ]; then
+		text=$(v3_backports_line "$codename")
+		file=/etc/apt/sources.list.d/libv3-backports.list
+	fi
+	[ -n "$text" ] || return 1
+	v3_say "adding $codename-backports, as $file"
+	printf '%s\n' "$text" | v3_as_root tee "$file" >/dev/null || return 1
+	v3_apt update || true
+	apt-cache policy | grep -q "n=$codename-backports" && return 0
+	v3_as_root rm -f "$file"
+	return 1
+}
+
+# QEMU 7.2 has faults in its concurrent mode that 10 has not. On Debian 12 the newer one is in
+# backports; it is tried for once a day, and the lab runs with 7.2 where it cannot be had.
+v3_qemu_newest()
+{
+	local codename stamp=$V3_CACHE/backports-tried
+
+	[ "$(v3_qemu_major)" -lt 10 ] || return 0
+	# shellcheck disable=SC1091 # the machine's own file
+	codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+	[ "$codename" = bookworm ] || return 0
+	[ -z "${V3_NO_BACKPORTS:-}" ] || return 0
+	[ -z "$(find "$stamp" -mtime -1 2>/dev/null)" ] || return 0
+	mkdir -p "$V3_CACHE"
+	: >"$stamp"
+	if [ "$(id -u)" != 0 ] && ! { v3_have sudo && sudo -n true 2>/dev/null; }; then
+		v3_say "not root: staying with QEMU $(v3_qemu_version)"
+	elif v3_backports_enable "$codename" &&
+		v3_apt install --no-install-recommends -t "$codename-backports" qemu-system-x86; then
+		v3_say "QEMU $(v3_qemu_version) installed from $codename-backports"
+	else
+		v3_say "QEMU 10 cannot be had from $codename-backports here: falling back to" \
+			"QEMU $(v3_qemu_version), without concurrency tests"
+	fi
+}
