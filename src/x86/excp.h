@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Exception vectors and their classes. APM2 8.2 (vectors), 8.2.9 (double fault); SDM vol. 3 6.15. */
+/* Exception vectors and their classes. APM2 8.2 (vectors), 8.2.9 (double fault); SDM vol. 3 6.15 */
 #ifndef V3_X86_EXCP_H
 #define V3_X86_EXCP_H
 
@@ -66,8 +66,8 @@ static inline enum v3_excp_class v3_excp_class(unsigned int vector)
 }
 
 /*
- * What the CPU does when exception `second` arises while `first` is being delivered: returns `second`
- * if the two are handled one after the other, V3_EXCP_DF for a double fault, -1 for a shutdown.
+ * What the CPU does when exception `second` arises while `first` is being delivered: `second`
+ * if they are handled one after the other, V3_EXCP_DF for a double fault, -1 for a shutdown.
  */
 static inline int v3_excp_combine(unsigned int first, unsigned int second)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The functions of insn.h. Built without a red zone in every configuration: PUSHF writes below RSP.
- * Each is a full barrier for the compiler ("memory"), because what it does is seen by code around it.
+ * Each is a compiler barrier ("memory"), because what it does is seen by the code around it.
  */
 #include "x86/cr.h"
 #include "x86/insn.h"

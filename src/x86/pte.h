@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Page-table entries, page sizes and page-fault error codes.
- * APM2 5.3 (long mode), 5.4 (fields), 8.4.2 (error code), 15.25.6 (nested page fault); SDM vol. 3 4.5.
+ * APM2 5.3, 5.4 (entries), 8.4.2 (error code), 15.25.6 (nested page fault); SDM vol. 3 4.5.
  */
 #ifndef V3_X86_PTE_H
 #define V3_X86_PTE_H
 
-#include <stdint.h>
+#include <v3/types.h>	/* V3_PAGE_SHIFT, V3_PAGE_SIZE */
 
-#define V3_PAGE_SHIFT		12
-#define V3_PAGE_SIZE		(1ULL << V3_PAGE_SHIFT)
 #define V3_PAGE_MASK		(V3_PAGE_SIZE - 1)	/* offset inside a page */
 #define V3_PAGE_SHIFT_4K	12
 #define V3_PAGE_SHIFT_2M	21

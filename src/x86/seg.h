@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Segment selectors, descriptors, and the 12-bit attribute format that the VMCB uses.
- * APM2 4.7 and 4.8 (descriptors), 15.5.1 (attributes: descriptor bits 55:52 and 47:40 put together).
+ * APM2 4.7, 4.8 (descriptors), 15.5.1 (attributes: descriptor bits 55:52 and 47:40 together).
  */
 #ifndef V3_X86_SEG_H
 #define V3_X86_SEG_H
