@@ -53,6 +53,19 @@ enum v3_status {
 	V3_ERR_INTERNAL = -16, /**< a check inside libv3 failed: please report */
 };
 
+/** Segment registers in the hardware encoding, then LDTR and TR: the order of every seg[] array. */
+enum v3_seg {
+	V3_SEG_ES = 0,
+	V3_SEG_CS = 1,
+	V3_SEG_SS = 2,
+	V3_SEG_DS = 3,
+	V3_SEG_FS = 4,
+	V3_SEG_GS = 5,
+	V3_SEG_LDTR = 6,
+	V3_SEG_TR = 7,
+	V3_SEG_COUNT = 8,
+};
+
 /**
  * Name of a status, e.g. "no memory". Never NULL, static storage; any context.
  */

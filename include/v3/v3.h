@@ -209,12 +209,6 @@ struct v3_segment {
 	uint64_t base;
 };
 
-/** Order of v3_vcpu_state.seg: the hardware encoding, then LDTR and TR. */
-enum v3_seg_reg {
-	V3_SEG_ES, V3_SEG_CS, V3_SEG_SS, V3_SEG_DS, V3_SEG_FS, V3_SEG_GS,
-	V3_SEG_LDTR, V3_SEG_TR, V3_SEG_COUNT
-};
-
 /** Architectural state of a vCPU, as seen by the guest. */
 struct v3_vcpu_state {
 	/** RAX RCX RDX RBX RSP RBP RSI RDI R8-R15. */

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <v3/types.h>	/* enum v3_seg */
+
 /** Longest instruction the CPU accepts; a longer one raises #GP(0) (APM3 1.1). */
 #define V3_INSN_MAX_LEN 15u
 
@@ -63,16 +65,6 @@ enum v3_insn_map {
 #define V3_INSN_REL		0x8000u	/**< imm is a branch displacement */
 
 #define V3_INSN_NO_REG 0xffu
-
-/** Segment registers in hardware order; v3_insn.seg and v3_emul_regs.seg[] use these. */
-enum v3_seg {
-	V3_SEG_ES = 0,
-	V3_SEG_CS = 1,
-	V3_SEG_SS = 2,
-	V3_SEG_DS = 3,
-	V3_SEG_FS = 4,
-	V3_SEG_GS = 5,
-};
 
 /** One decoded instruction. Every field is set when v3_decode() returns V3_DECODE_OK. */
 struct v3_insn {
