@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/**
+ * @file v3_ioctl.h
+ * Interface between the Linux module v3.ko and user space.
+ *
+ * /dev/v3 (the control device) answers the first group of requests; V3_IOC_CREATE and V3_IOC_OPEN
+ * give a VM descriptor that answers the second. V3_IOC_CONSOLE gives a console descriptor
+ * for read(), write() and poll().
+ *
+ * Every structure begins with struct v3_ioc_head. The caller zeroes the whole structure and sets
+ * head.struct_size to its size; reserved fields and unknown flags must be zero. A request that
+ * fails after its structure could be read leaves the enum v3_status in head.status and one line in
+ * head.message that names the thing and says why. Pointers travel as __u64. Layouts
+ * are the same for 32-bit and 64-bit callers.
+ *
+ * errno of a failed request, by enum v3_status:
+ *   INVALID EINVAL, NOMEM ENOMEM, NOTSUP EOPNOTSUPP, BUSY EBUSY, STATE EPROTO, NOENT ENOENT,
+ *   EXIST EEXIST, RANGE ERANGE, FORMAT ENOEXEC, IO EIO, HOOK ENOSYS, VERSION EPROTONOSUPPORT,
+ *   DENIED EPERM, TIMEOUT ETIMEDOUT, AGAIN EAGAIN, INTERNAL EUCLEAN.
+ * Besides: EFAULT (a bad pointer), EINTR (a signal), ENOTTY (no such request here, or a
+ * structure of another size), ENODEV (the VM of this descriptor was destroyed).
+ */
+#ifndef V3_IOCTL_H
+#define V3_IOCTL_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/** Raised whenever a layout or meaning below changes. V3_IOC_VERSION itself never changes. */
+#define V3_IOC_ABI_VERSION 1
+
+#define V3_IOC_MAGIC 0xD3
+#define V3_DEV_PATH "/dev/v3"
+
+/** Sizes below, with NUL where they are strings. The module asserts that they fit libv3's own. */
+#define V3_IOC_MESSAGE 256
+#define V3_IOC_NAME 64
+#define V3_IOC_REASON 160
+#define V3_IOC_VCPUS 64
+#define V3_IOC_MEMS 16
+#define V3_IOC_SEGMENTS 16
+#define V3_IOC_EXITS 64
+#define V3_IOC_EXIT_NAME 24
+
+/** First member of every request. */
+struct v3_ioc_head {
+	/** in: size of the whole structure. */
+	__u32 struct_size;
+	/** in: zero. */
+	__u32 reserved;
+	/** out: enum v3_status; 0 is success. */
+	__s32 status;
+	/** in: zero. */
+	__u32 reserved2;
+	/** out: one line without newline; empty if there is nothing to say. */
+	char message[V3_IOC_MESSAGE];
+};
+
+/** @name Requests of /dev/v3
+ * @{ */
+
+struct v3_ioc_version {
+	struct v3_ioc_head head;
+	/** out: V3_IOC_ABI_VERSION of the module. Callers refuse any other than their own. */
+	__u32 abi_version;
+	/** out: version of libv3 inside the module. */
+	__u32 major, minor, patch;
+	/** out: the same as a string, and "svm", "vmx" or "". */
+	char version[32];
+	char backend[16];
+};
+
+/** Who owns the virtualization extension of a CPU. */
+enum v3_ioc_owner {
+	V3_IOC_OWNER_NONE = 0,    /**< free: v3 can have it */
+	V3_IOC_OWNER_V3 = 1,      /**< v3 has it */
+	V3_IOC_OWNER_OTHER = 2,   /**< KVM or another hypervisor has it */
+	V3_IOC_OWNER_DENIED = 3,  /**< disabled by firmware */
+	V3_IOC_OWNER_ABSENT = 4,  /**< the CPU has none that libv3 can use */
+	V3_IOC_OWNER_OFFLINE = 5, /**< the CPU is offline */
+};
+
+struct v3_ioc_cpu {
+	__u32 cpu;
+	/** enum v3_ioc_owner. */
+	__u32 owner;
+	/** NUMA node, -1 if unknown. */
+	__s32 node;
+	/** enum v3_status that a VM on this CPU would get: 0 means usable. */
+	__s32 status;
+	/** Why not, or empty. */
+	char message[112];
+};
+
+/** Flags of v3_ioc_caps.flags. */
+#define V3_IOC_CAP_NESTED_PAGING (1u << 0)
+#define V3_IOC_CAP_NESTED_1G (1u << 1)
+#define V3_IOC_CAP_NEXT_RIP (1u << 2)
+#define V3_IOC_CAP_DECODE_ASSIST (1u << 3)
+#define V3_IOC_CAP_FLUSH_BY_ASID (1u << 4)
+#define V3_IOC_CAP_CLEAN_BITS (1u << 5)
+
+struct v3_ioc_caps {
+	struct v3_ioc_head head;
+	/**
+	 * out: status of v3_init() when the module was loaded, and its message. Unless 0 no VM can be created
+	 * and the fields from flags to phys_bits are 0. The request itself succeeds.
+	 */
+	__s32 host_status;
+	/** out: V3_IOC_CAP_*. */
+	__u32 flags;
+	char host_message[V3_IOC_MESSAGE];
+	/** out: as struct v3_host_caps. */
+	char backend[16];
+	__u64 xcr0;
+	__u32 num_asids;
+	__u32 xsave_size;
+	__u32 phys_bits;
+	/** out: number of possible CPUs. */
+	__u32 num_cpus;
+	/** in: array of struct v3_ioc_cpu and its capacity; out: how many were written. */
+	__u64 cpus;
+	__u32 cpus_capacity;
+	__u32 cpus_count;
+	/** out: TSC frequency in kHz. */
+	__u64 tsc_khz;
+};
+
+/** Flags of v3_ioc_create.flags. */
+/** The VM outlives its creator's descriptor and ends with V3_IOC_DESTROY only. */
+#define V3_IOC_CREATE_DETACHED (1u << 0)
+
+struct v3_ioc_mem {
+	/** Bytes, a multiple of 2 MiB. */
+	__u64 size;
+	/** NUMA node, or -1: any. */
+	__s32 node;
+	__u32 reserved;
+};
+
+/** Creates a VM with the PC platform. The VM dies when the last copy of @c fd is closed, unless detached. */
+struct v3_ioc_create {
+	struct v3_ioc_head head;
+	/** in: NUL-terminated; letters, digits and "-_.+" only; not in use (EEXIST). */
+	char name[V3_IOC_NAME];
+	/** in: V3_IOC_CREATE_*. */
+	__u32 flags;
+	/** in: 1 to V3_IOC_VCPUS. */
+	__u32 num_vcpus;
+	/** in: host CPU of each vCPU, -1: any. Entries from num_vcpus on are zero. */
+	__s32 cpus[V3_IOC_VCPUS];
+	/** in: 1 to V3_IOC_MEMS pieces of guest RAM, the rest zero. */
+	__u32 num_mem;
+	/** out: VM descriptor, close-on-exec. */
+	__s32 fd;
+	struct v3_ioc_mem mem[V3_IOC_MEMS];
+};
+
+/** Opens an existing VM. This descriptor does not keep the VM alive. */
+struct v3_ioc_open {
+	struct v3_ioc_head head;
+	char name[V3_IOC_NAME];
+	/** in: zero. */
+	__u32 flags;
+	/** out: VM descriptor, close-on-exec. */
+	__s32 fd;
+};
+
+/** Flags of v3_ioc_list_entry.flags. */
+#define V3_IOC_LIST_DETACHED (1u << 0)
+
+struct v3_ioc_list_entry {
+	char name[V3_IOC_NAME];
+	/** enum v3_vm_state. */
+	__u32 state;
+	/** V3_IOC_LIST_*. */
+	__u32 flags;
+	__u32 num_vcpus;
+	/** Process that created it, in the caller's PID namespace (0: gone or not visible). */
+	__s32 owner_pid;
+	/** Guest RAM in bytes. */
+	__u64 memory;
+	/** How it ended: enum v3_end_kind and exit code. */
+	__u32 end_kind;
+	__u32 end_code;
+};
+
+struct v3_ioc_list {
+	struct v3_ioc_head head;
+	/** in: array of struct v3_ioc_list_entry and its capacity. */
+	__u64 entries;
+	__u32 capacity;
+	/** out: number of VMs; entries beyond the capacity were left out. */
+	__u32 count;
+};
+
+/** Names of the exit kinds, index = position in v3_ioc_vcpu_stats.exits. */
+struct v3_ioc_exit_names {
+	struct v3_ioc_head head;
+	/** out. */
+	__u32 count;
+	__u32 reserved;
+	char names[V3_IOC_EXITS][V3_IOC_EXIT_NAME];
+};
+
+#define V3_IOC_VERSION _IOWR(V3_IOC_MAGIC, 0x00, struct v3_ioc_version)
+#define V3_IOC_CAPS _IOWR(V3_IOC_MAGIC, 0x01, struct v3_ioc_caps)
+#define V3_IOC_CREATE _IOWR(V3_IOC_MAGIC, 0x02, struct v3_ioc_create)
+#define V3_IOC_OPEN _IOWR(V3_IOC_MAGIC, 0x03, struct v3_ioc_open)
+#define V3_IOC_LIST _IOWR(V3_IOC_MAGIC, 0x04, struct v3_ioc_list)
+#define V3_IOC_EXIT_NAMES _IOWR(V3_IOC_MAGIC, 0x05, struct v3_ioc_exit_names)
+/** @} */
+
+/** @name Requests of a VM descriptor
+ * @{ */
+
+/** Loads a Linux bzImage: see v3_boot_linux(). Once, before V3_IOC_START. */
+struct v3_ioc_load_linux {
+	struct v3_ioc_head head;
+	/** in: the files in the caller's memory; initrd_size 0: none. */
+	__u64 kernel, kernel_size;
+	__u64 initrd, initrd_size;
+	/** in: command line without NUL, at most 2047 bytes; length 0: empty. */
+	__u64 cmdline;
+	__u32 cmdline_len;
+	/** in: enum v3_linux_entry. */
+	__u32 entry;
+};
+
+struct v3_ioc_segment {
+	/** Guest-physical address; position in the image; bytes from the image; bytes in memory. */
+	__u64 gpa, offset, file_size, mem_size;
+};
+
+/** Loads segments of an ELF kernel: see v3_boot_segments(). Once, before V3_IOC_START. */
+struct v3_ioc_load_segments {
+	struct v3_ioc_head head;
+	/** in: the image in the caller's memory. */
+	__u64 image, image_size;
+	/** in: an initial RAM disk; size 0: none. */
+	__u64 initrd, initrd_size;
+	__u64 cmdline;
+	__u32 cmdline_len;
+	/** in: 1 to V3_IOC_SEGMENTS, the rest zero. */
+	__u32 num_segments;
+	/** in: guest-physical address to enter. */
+	__u64 entry;
+	struct v3_ioc_segment segments[V3_IOC_SEGMENTS];
+};
+
+/** For V3_IOC_START, PAUSE, RESUME, STOP, DESTROY and DETACH. */
+struct v3_ioc_control {
+	struct v3_ioc_head head;
+};
+
+/**
+ * V3_IOC_STATE tells at once; V3_IOC_WAIT waits until the VM is stopped (ETIMEDOUT, EINTR; ENODEV if it was
+ * destroyed meanwhile). poll() on the VM descriptor: POLLIN when stopped, POLLHUP when destroyed.
+ */
+struct v3_ioc_state {
+	struct v3_ioc_head head;
+	/** in: V3_IOC_WAIT: milliseconds, negative: for ever. V3_IOC_STATE: zero. */
+	__s64 timeout_ms;
+	/** out: enum v3_vm_state, enum v3_end_kind, exit code. */
+	__u32 state;
+	__u32 end_kind;
+	__u32 end_code;
+	/** out: V3_IOC_LIST_*. */
+	__u32 flags;
+	/** out: why it ended. */
+	char reason[V3_IOC_REASON];
+	/** out: progress in bytes of a load request that another thread has under way. */
+	__u64 load_done, load_total;
+	char name[V3_IOC_NAME];
+	/** out: as created; 1 if an image was loaded. */
+	__u32 num_vcpus;
+	__u32 loaded;
+};
+
+/** As struct v3_vm_stats. */
+struct v3_ioc_vm_stats {
+	struct v3_ioc_head head;
+	__u64 ram, leaf_1g, leaf_2m, leaf_4k;
+	__u64 table_pages, vmm_bytes, vcpu_bytes;
+	__u32 num_vcpus;
+	__u32 reserved;
+};
+
+/** As struct v3_vcpu_stats, for one vCPU. */
+struct v3_ioc_vcpu_stats {
+	struct v3_ioc_head head;
+	/** in: index of the vCPU. */
+	__u32 vcpu;
+	/** out: host CPU, -1 before it has run. */
+	__s32 cpu;
+	/** out: entries used of exits. */
+	__u32 num_exits;
+	__u32 reserved;
+	__u64 exits[V3_IOC_EXITS];
+	__u64 injected, ram_faults, halts, run_ns, halt_ns;
+};
+
+/** Opens a console; one descriptor at a time (EBUSY). */
+struct v3_ioc_console {
+	struct v3_ioc_head head;
+	/** in: 0 is COM1. */
+	__u32 index;
+	/**
+	 * out: descriptor, close-on-exec. read() gives at least a byte or blocks; 0 once the VM is stopped and all was
+	 * read. write() takes at least a byte or blocks; EPIPE once the VM is stopped. Honors O_NONBLOCK (fcntl).
+	 */
+	__s32 fd;
+};
+
+#define V3_IOC_LOAD_LINUX _IOWR(V3_IOC_MAGIC, 0x40, struct v3_ioc_load_linux)
+#define V3_IOC_LOAD_SEGMENTS _IOWR(V3_IOC_MAGIC, 0x41, struct v3_ioc_load_segments)
+#define V3_IOC_START _IOWR(V3_IOC_MAGIC, 0x42, struct v3_ioc_control)
+#define V3_IOC_PAUSE _IOWR(V3_IOC_MAGIC, 0x43, struct v3_ioc_control)
+#define V3_IOC_RESUME _IOWR(V3_IOC_MAGIC, 0x44, struct v3_ioc_control)
+#define V3_IOC_STOP _IOWR(V3_IOC_MAGIC, 0x45, struct v3_ioc_control)
+/** Stops if needed and frees the VM and its name at once; its descriptors answer ENODEV from then on. */
+#define V3_IOC_DESTROY _IOWR(V3_IOC_MAGIC, 0x46, struct v3_ioc_control)
+/** The VM outlives its creator's descriptor from now on. */
+#define V3_IOC_DETACH _IOWR(V3_IOC_MAGIC, 0x47, struct v3_ioc_control)
+#define V3_IOC_STATE _IOWR(V3_IOC_MAGIC, 0x48, struct v3_ioc_state)
+#define V3_IOC_WAIT _IOWR(V3_IOC_MAGIC, 0x49, struct v3_ioc_state)
+#define V3_IOC_VM_STATS _IOWR(V3_IOC_MAGIC, 0x4A, struct v3_ioc_vm_stats)
+#define V3_IOC_VCPU_STATS _IOWR(V3_IOC_MAGIC, 0x4B, struct v3_ioc_vcpu_stats)
+#define V3_IOC_CONSOLE _IOWR(V3_IOC_MAGIC, 0x4C, struct v3_ioc_console)
+/** @} */
+
+#endif
