@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Walks the guest's own page tables: no paging, 32-bit, PAE and 4-level (APM2 5.2-5.6, SDM 3A 4).
+ * Five levels are never offered to guests.
+ */
+#ifndef V3_PAGING_GUEST_WALK_H
+#define V3_PAGING_GUEST_WALK_H
+
+#include <v3/types.h>
+
+/* State of the vCPU that decides a translation. */
+struct v3_walk_cpu {
+	uint64_t cr0, cr3, cr4, efer, rflags;
+	/* In legacy PAE mode hardware uses entries it loaded with CR3; this walker reads them anew. */
+	bool user;		/* CPL 3 */
+	unsigned int phys_bits;	/* guest physical-address width */
+};
+
+/* Kind of an access, combined. */
+#define V3_WALK_WRITE 1u
+#define V3_WALK_FETCH 2u
+/* Supervisor access whatever the CPL (descriptor tables, TSS). */
+#define V3_WALK_SYSTEM 4u
+/* Leave accessed and dirty bits alone (inspection). */
+#define V3_WALK_NO_AD 8u
+
+/*
+ * Host pointer to len bytes of guest RAM at gpa, or NULL if not RAM. len is 4 or 8 and
+ * does not cross a page.
+ */
+typedef void *(*v3_walk_ptr_fn)(void *ctx, v3_gpa_t gpa, size_t len);
+
+struct v3_walk_result {
+	v3_gpa_t gpa;
+	/* Page-fault error code if the walk failed (V3_PFEC_*). */
+	uint32_t error;
+	/* Bytes from gpa to the end of the guest page that maps it. */
+	uint64_t left;
+};
+
+enum v3_walk_status {
+	V3_WALK_OK = 0,
+	V3_WALK_FAULT,		/* #PF with result->error, CR2 = the address */
+	V3_WALK_NOT_RAM,	/* a table lies outside of RAM; result->gpa says where */
+};
+
+enum v3_walk_status v3_guest_walk(const struct v3_walk_cpu *cpu, v3_walk_ptr_fn ptr, void *ctx,
+				  v3_gva_t gva, unsigned int access,
+				  struct v3_walk_result *result);
+
+#endif
