@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * TSC frequency: from CPUID where it is told, else measured once against PIT channel 2. Nothing is
+ * measured unless somebody asks, so that booting stays short.
+ */
+#include "cpu.h"
+
+#define PIT_HZ		1193182
+#define PIT_CH2		0x42
+#define PIT_MODE	0x43
+#define PIT_CH2_MODE0	0xb0		/* channel 2, low then high byte, mode 0 */
+#define PORT_B		0x61
+#define PORT_B_GATE2	0x01
+#define PORT_B_SPEAKER	0x02
+#define PORT_B_OUT2	0x20
+#define MEASURE_COUNT	(PIT_HZ / 100)	/* 10 ms */
+#define POLL_LIMIT	20000000
+#define LEAF_TIMING	0x40000010	/* EAX = TSC in kHz, where the hypervisor has the leaf */
+
+static uint64_t from_cpuid(void)
+{
+	struct lwk_cpuid c;
+
+	if (lwk_cpuid(0, 0).eax >= 0x15) {
+		c = lwk_cpuid(0x15, 0);
+		if (c.eax && c.ebx && c.ecx)
+			return (uint64_t)c.ecx * c.ebx / c.eax;
+	}
+	if (lwk_cpuid(1, 0).ecx & 1u << 31) {
+		c = lwk_cpuid(0x40000000, 0);
+		if (c.eax >= LEAF_TIMING && c.eax <= 0x4000ffff)
+			return lwk_cpuid(LEAF_TIMING, 0).eax * 1000ULL;
+	}
+	return 0;
+}
+
+static uint64_t from_pit(void)
+{
+	uint8_t old = lwk_inb(PORT_B);
+	uint64_t start, end = 0;
+
+	lwk_outb(PORT_B, (old & ~PORT_B_SPEAKER) | PORT_B_GATE2);
+	lwk_outb(PIT_MODE, PIT_CH2_MODE0);
+	lwk_outb(PIT_CH2, MEASURE_COUNT & 0xff);
+	lwk_outb(PIT_CH2, MEASURE_COUNT >> 8);
+	start = lwk_tsc();
+	/* OUT goes low with the mode and high at the end; high at once means no PIT. */
+	if (!(lwk_inb(PORT_B) & PORT_B_OUT2)) {
+		for (unsigned int i = 0; i < POLL_LIMIT && !end; i++) {
+			if (lwk_inb(PORT_B) & PORT_B_OUT2)
+				end = lwk_tsc();
+		}
+	}
+	lwk_outb(PORT_B, old);
+	return end ? lwk_muldiv(end - start, PIT_HZ, MEASURE_COUNT) : 0;
+}
+
+uint64_t lwk_tsc_hz(void)
+{
+	static uint64_t hz;
+	const char *how = "CPUID";
+
+	if (hz)
+		return hz;
+	hz = from_cpuid();
+	if (!hz) {
+		hz = from_pit();
+		how = "the PIT";
+	}
+	if (hz)
+		lwk_printf("lwk: TSC runs at %llu kHz, says %s\n",
+			   (unsigned long long)hz / 1000, how);
+	else
+		lwk_printf("lwk: TSC frequency unknown: not in CPUID, and no PIT at port 0x42\n");
+	return hz;
+}

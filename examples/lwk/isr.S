@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Interrupt entry: one 16-byte stub per vector makes all frames alike (struct lwk_frame), the
+ * common part saves the registers and calls lwk_trap(). The two self-IPI handlers of the cost
+ * program stand apart, because their length is part of what is measured.
+ */
+#include "lwk.h"
+
+	.text
+	.balign	16
+	.globl	lwk_isr_stubs
+lwk_isr_stubs:
+	.set	vector, 0
+	.rept	256
+	.balign	16
+	/* Vectors whose exception pushes an error code (APM2 8.2, SDM3 6.15). */
+	.if	(vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17) || \
+		(vector == 21) || (vector == 29) || (vector == 30)
+	.else
+	pushq	$0
+	.endif
+	pushq	$vector
+	jmp	isr_common
+	.set	vector, vector + 1
+	.endr
+
+	.balign	16
+isr_common:
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdx
+	pushq	%rbx
+	pushq	%rbp
+	pushq	%rsi
+	pushq	%rdi
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	pushq	%r11
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	cld
+	movq	%rsp, %rdi
+	call	lwk_trap
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%r11
+	popq	%r10
+	popq	%r9
+	popq	%r8
+	popq	%rdi
+	popq	%rsi
+	popq	%rbp
+	popq	%rbx
+	popq	%rdx
+	popq	%rcx
+	popq	%rax
+	addq	$16, %rsp
+	iretq
+
+	/* Acknowledge, take the time, return. */
+	.balign	16
+	.globl	lwk_isr_ipi_xapic
+lwk_isr_ipi_xapic:
+	pushq	%rax
+	pushq	%rdx
+	movl	$LWK_APIC_BASE + LWK_APIC_EOI, %eax
+	movl	$0, (%rax)
+	lfence
+	rdtsc
+	shlq	$32, %rdx
+	orq	%rdx, %rax
+	movq	%rax, lwk_ipi_stamp(%rip)
+	popq	%rdx
+	popq	%rax
+	iretq
+
+	.balign	16
+	.globl	lwk_isr_ipi_x2apic
+lwk_isr_ipi_x2apic:
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdx
+	movl	$LWK_MSR_X2APIC + (LWK_APIC_EOI >> 4), %ecx
+	xorl	%eax, %eax
+	xorl	%edx, %edx
+	wrmsr
+	lfence
+	rdtsc
+	shlq	$32, %rdx
+	orq	%rdx, %rax
+	movq	%rax, lwk_ipi_stamp(%rip)
+	popq	%rdx
+	popq	%rcx
+	popq	%rax
+	iretq
+
+	.bss
+	.balign	8
+	.globl	lwk_ipi_stamp
+lwk_ipi_stamp:
+	.skip	8
+
+	.section .note.GNU-stack, "", @progbits
