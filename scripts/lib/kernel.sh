@@ -18,12 +18,33 @@ v3_kernel_cached()
 		sort -V | tail -n 1
 }
 
+# v3_number FILE OFFSET SIZE - a little-endian number out of a binary file.
+v3_number() { od -A n -t "u$3" -j "$2" -N "$3" "$1" | tr -d ' '; }
+
+# v3_kernel_unpack BZIMAGE ELF - the kernel proper out of a bzImage, to start it by its PVH entry:
+# unpacking in the emulator costs more than booting. Linux boot protocol: setup_sects at 0x1f1,
+# payload_offset at 0x248, payload_length at 0x24c; the payload's last four bytes are its size.
+v3_kernel_unpack()
+{
+	local image=$1 elf=$2 at size tool
+
+	at=$((($(v3_number "$image" 0x1f1 1) + 1) * 512 + $(v3_number "$image" 0x248 4)))
+	size=$(($(v3_number "$image" 0x24c 4) - 4))
+	case $(od -A n -t x1 -j $at -N 4 "$image" | tr -d ' ') in
+	fd377a58) tool=xz ;;
+	28b52ffd) tool=zstd ;;
+	*) v3_die 121 "$image: packed in a way that this script does not know" ;;
+	esac
+	tail -c +$((at + 1)) "$image" | head -c $size | $tool -dc >"$elf.new"
+	mv "$elf.new" "$elf"
+}
+
 # v3_kernel_fetch KVER - brings boot/ and lib/modules/ of the package into the cache.
 v3_kernel_fetch()
 {
 	local kver=$1 dir=$V3_CACHE/kernel/$1 tmp
 
-	[ ! -d "$dir" ] || return 0
+	[ ! -e "$dir/boot/vmlinux-$kver" ] || return 0
 	mkdir -p "$V3_CACHE/kernel"
 	exec 9>"$V3_CACHE/kernel/.lock"
 	flock 9
@@ -43,6 +64,8 @@ v3_kernel_fetch()
 		rm -rf "$tmp"
 		depmod -b "$dir" "$kver"
 	fi
+	[ -e "$dir/boot/vmlinux-$kver" ] ||
+		v3_kernel_unpack "$dir/boot/vmlinuz-$kver" "$dir/boot/vmlinux-$kver"
 	exec 9>&-
 }
 
@@ -72,6 +95,7 @@ v3_kernel()
 }
 
 v3_kernel_image() { printf '%s/kernel/%s/boot/vmlinuz-%s' "$V3_CACHE" "$1" "$1"; }
+v3_kernel_elf() { printf '%s/kernel/%s/boot/vmlinux-%s' "$V3_CACHE" "$1" "$1"; }
 v3_kernel_modules() { printf '%s/kernel/%s/lib/modules/%s' "$V3_CACHE" "$1" "$1"; }
 
 # v3_kernel_version FILE - the release string inside a bzImage (Linux boot protocol: the 16-bit
@@ -80,13 +104,13 @@ v3_kernel_version()
 {
 	local at
 
-	at=$(od -A n -t u2 -j 0x20e -N 2 "$1" | tr -d ' ')
+	at=$(v3_number "$1" 0x20e 2)
 	dd if="$1" bs=1 skip=$((at + 0x200)) count=128 2>/dev/null | tr '\0' '\n' |
 		sed -n '1s/ .*//p'
 }
 
-# v3_kernel_module_files MODULES_DIR NAME... - the files of these modules and of all they need, in the
-# order in which they have to be loaded.
+# v3_kernel_module_files MODULES_DIR NAME... - the files of these modules and of all they need, in
+# the order in which they have to be loaded.
 v3_kernel_module_files()
 {
 	local dir=$1 name line want

@@ -54,7 +54,7 @@ v3_machine_run()
 	shift 3
 	[ -z "$verbose" ] || v3_say "QEMU $(v3_qemu_version):" qemu-system-x86_64 "$@"
 	ended=0
-	timeout -k 5 "$limit" qemu-system-x86_64 \
+	timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
 		-chardev "stdio,id=console,signal=off,logfile=$dir/console" \
 		-serial chardev:console "$@" </dev/null 2>"$dir/stderr" || ended=$?
 	v3_machine_warnings "$dir/stderr"

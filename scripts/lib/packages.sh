@@ -11,7 +11,7 @@ V3_APT_UPDATED=
 v3_packages_of()
 {
 	case $1 in
-	lab) printf '%s\n' qemu-system-x86 busybox-static cpio kmod ;;
+	lab) printf '%s\n' qemu-system-x86 busybox-static cpio kmod xz-utils zstd ;;
 	build) printf '%s\n' gcc make cmake ninja-build pkg-config python3-minimal \
 		libelf-dev libcyaml-dev libyaml-dev zlib1g-dev ;;
 	unit) printf '%s\n' g++ libcmocka-dev libzydis-dev libzycore-dev clang gcovr shellcheck ;;
