@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The library from src/<folder>/sources.list. Targets:
+#   v3_<folder>       hosted objects of one folder (V3_FREESTANDING: freestanding ones)
+#   v3 (v3::v3)       libv3.a, what is installed
+#   v3_freestanding   libv3.a's sources as a kernel builds them, whatever the configuration
+#   v3_test           hosted archive without x86/priv.c, for tests (see V3Testing.cmake)
+
+# What each folder may include beside itself and include/. tests/build/check_includes.sh has the
+# finer rules (svm and vmx see one header of the core).
+set(V3_FOLDERS x86 lib paging emul core svm vmx devices loader)
+set(V3_SEES_x86)
+set(V3_SEES_lib x86)
+set(V3_SEES_paging x86 lib)
+set(V3_SEES_emul x86 lib)
+set(V3_SEES_core x86 lib paging emul)
+set(V3_SEES_svm x86 lib paging core)
+set(V3_SEES_vmx x86 lib paging core)
+set(V3_SEES_devices x86 lib paging emul core)
+set(V3_SEES_loader x86 lib paging emul core)
+
+# One directory per folder that holds nothing but a link to it: with these as include path, a
+# folder that must not be seen is not found.
+foreach(folder IN LISTS V3_FOLDERS)
+	set(view ${PROJECT_BINARY_DIR}/view/${folder})
+	file(MAKE_DIRECTORY ${view})
+	file(CREATE_LINK ${PROJECT_SOURCE_DIR}/src/${folder} ${view}/${folder} SYMBOLIC)
+endforeach()
+
+# Sets <out> to the absolute source names of a folder, empty if it has no sources.list.
+function(v3_read_sources folder out)
+	set(result)
+	set(list_file ${PROJECT_SOURCE_DIR}/src/${folder}/sources.list)
+	if(EXISTS ${list_file})
+		set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${list_file})
+		file(STRINGS ${list_file} lines)
+		foreach(line IN LISTS lines)
+			string(REGEX REPLACE "#.*" "" line "${line}")
+			string(STRIP "${line}" line)
+			if(line STREQUAL "")
+				continue()
+			endif()
+			set(source ${PROJECT_SOURCE_DIR}/src/${folder}/${line})
+			if(NOT EXISTS ${source})
+				message(FATAL_ERROR "src/${folder}/sources.list names '${line}', which "
+					"is not there. Add the file or remove the line.")
+			endif()
+			list(APPEND result ${source})
+		endforeach()
+	endif()
+	set(${out} ${result} PARENT_SCOPE)
+endfunction()
+
+# Object library <target> of a folder's <sources>, with the include path of that folder.
+function(v3_add_objects target folder flags)
+	add_library(${target} OBJECT ${ARGN})
+	target_include_directories(${target} PRIVATE
+		${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/view/${folder})
+	foreach(seen IN LISTS V3_SEES_${folder})
+		target_include_directories(${target} PRIVATE ${PROJECT_BINARY_DIR}/view/${seen})
+	endforeach()
+	target_link_libraries(${target} PRIVATE v3_warnings ${flags})
+endfunction()
+
+# Objects of all folders with the given flags. <out>: generator expressions of the objects without
+# x86/priv.c; <out>_priv: those of priv.c.
+function(v3_add_all_objects suffix flags out)
+	set(objects)
+	set(priv)
+	foreach(folder IN LISTS V3_FOLDERS)
+		v3_read_sources(${folder} sources)
+		if(folder STREQUAL "x86")
+			set(priv_source ${PROJECT_SOURCE_DIR}/src/x86/priv.c)
+			list(REMOVE_ITEM sources ${priv_source})
+			v3_add_objects(v3_x86_priv${suffix} x86 ${flags} ${priv_source})
+			target_compile_options(v3_x86_priv${suffix} PRIVATE -mno-red-zone)
+			list(APPEND priv $<TARGET_OBJECTS:v3_x86_priv${suffix}>)
+		endif()
+		if(sources)
+			v3_add_objects(v3_${folder}${suffix} ${folder} ${flags} ${sources})
+			list(APPEND objects $<TARGET_OBJECTS:v3_${folder}${suffix}>)
+		endif()
+	endforeach()
+	set(${out} ${objects} PARENT_SCOPE)
+	set(${out}_priv ${priv} PARENT_SCOPE)
+endfunction()
+
+function(v3_set_interface target)
+	target_include_directories(${target} INTERFACE
+		$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+		$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endfunction()
+
+function(v3_define_libraries)
+	v3_add_all_objects(_freestanding v3_kernel kernel_objects)
+	if(V3_FREESTANDING)
+		add_library(v3 STATIC ${kernel_objects} ${kernel_objects_priv})
+		add_library(v3_freestanding ALIAS v3)
+	else()
+		v3_add_all_objects("" v3_hosted objects)
+		add_library(v3 STATIC ${objects} ${objects_priv})
+		add_library(v3_freestanding STATIC ${kernel_objects} ${kernel_objects_priv})
+		v3_set_interface(v3_freestanding)
+		# Tests see all folders, and the fakes instead of the privileged instructions.
+		add_library(v3_test STATIC EXCLUDE_FROM_ALL ${objects})
+		target_include_directories(v3_test PUBLIC
+			${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+		target_link_libraries(v3_test PUBLIC v3_hosted)
+	endif()
+	v3_set_interface(v3)
+	add_library(v3::v3 ALIAS v3)
+endfunction()

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# v3_unit_test(NAME <name> SOURCES <file>... [LIBS <target>...] [TIMEOUT <seconds>])
+# A CMocka executable unit_<name> and a ctest of that name with the label "unit". It is linked with
+# the hosted library without x86/priv.c and with the fakes (tests/fakes) in its place; archives, so
+# that a test which defines a function of the library itself gets its own.
+
+find_package(PkgConfig QUIET)
+if(PKG_CONFIG_FOUND)
+	pkg_check_modules(CMOCKA QUIET IMPORTED_TARGET cmocka)
+endif()
+if(NOT CMOCKA_FOUND)
+	message(FATAL_ERROR "The unit tests need CMocka and pkg-config, and they were not found. "
+		"Install libcmocka-dev and pkg-config, or configure with -DV3_BUILD_TESTS=OFF.")
+endif()
+
+function(v3_unit_test)
+	cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LIBS")
+	if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_SOURCES)
+		message(FATAL_ERROR "v3_unit_test: NAME and SOURCES are needed, and nothing but "
+			"NAME, SOURCES, LIBS, TIMEOUT is known (got: ${ARGN})")
+	endif()
+	if(NOT arg_TIMEOUT)
+		set(arg_TIMEOUT 60)
+	endif()
+	add_executable(unit_${arg_NAME} ${arg_SOURCES})
+	target_link_libraries(unit_${arg_NAME} PRIVATE
+		${arg_LIBS} v3_test_warnings v3_test v3_fakes PkgConfig::CMOCKA)
+	add_test(NAME unit_${arg_NAME} COMMAND unit_${arg_NAME})
+	set_tests_properties(unit_${arg_NAME} PROPERTIES
+		LABELS unit TIMEOUT ${arg_TIMEOUT}
+		ENVIRONMENT "ASAN_OPTIONS=detect_leaks=1:abort_on_error=0;UBSAN_OPTIONS=print_stacktrace=1")
+endfunction()
