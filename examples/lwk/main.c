@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Brings the machine up in the order in which things are needed, then runs the named programs. */
 #include "cpu.h"
+#include "lwk.h"
 
-#define TAIL_MARK 0x6c69617420656874ULL	/* as in lwk.ld */
-
-extern const uint64_t lwk_tail_mark;
+const char bm_name[] = "lwk";
+const char bm_first_line[] = "lwk: entry\n";
 
 static int prog_hello(void)
 {
-	lwk_printf("Hello from a lightweight kernel.\n");
-	return LWK_EXIT_OK;
+	bm_printf("Hello from a lightweight kernel.\n");
+	return BM_EXIT_OK;
 }
 
 static const struct {
@@ -30,56 +30,45 @@ static const struct {
 	{ "exit", lwk_prog_exit },
 };
 
-/* Ends the machine where the exit port exists; elsewhere the CPU sleeps for good. */
-void lwk_exit(unsigned int code)
-{
-	lwk_irq_off();
-	lwk_printf("lwk: exit code %u\n", code);
-	lwk_console_drain();
-	lwk_outb(LWK_EXIT_PORT, (uint8_t)code);
-	for (;;)
-		__asm__ volatile("hlt");
-}
-
 static void say_cpu(void)
 {
-	struct lwk_cpuid c = lwk_cpuid(0, 0);
+	struct bm_cpuid c = bm_cpuid(0, 0);
 	uint32_t name[4] = { c.ebx, c.edx, c.ecx, 0 };
 
-	lwk_printf("lwk: CPU %s", (const char *)name);
-	if (lwk_cpuid(1, 0).ecx & 1u << 31) {
-		c = lwk_cpuid(0x40000000, 0);
+	bm_printf("lwk: CPU %s", (const char *)name);
+	if (bm_cpuid(1, 0).ecx & 1u << 31) {
+		c = bm_cpuid(0x40000000, 0);
 		name[0] = c.ebx;
 		name[1] = c.ecx;
 		name[2] = c.edx;
-		lwk_printf(", hypervisor '%s'", (const char *)name);
+		bm_printf(", hypervisor '%s'", (const char *)name);
 	} else {
-		lwk_printf(", no hypervisor");
+		bm_printf(", no hypervisor");
 	}
-	lwk_printf("\n");
+	bm_printf("\n");
 }
 
 static int run_one(const char *name, size_t n)
 {
-	for (size_t i = 0; i < LWK_ARRAY_SIZE(programs); i++) {
-		if (lwk_strlen(programs[i].name) == n && memcmp(programs[i].name, name, n) == 0)
+	for (size_t i = 0; i < BM_ARRAY_SIZE(programs); i++) {
+		if (bm_strlen(programs[i].name) == n && memcmp(programs[i].name, name, n) == 0)
 			return programs[i].run();
 	}
-	lwk_printf("lwk: run= names an unknown program '");
-	lwk_write(name, n);
-	lwk_printf("'; there are");
-	for (size_t i = 0; i < LWK_ARRAY_SIZE(programs); i++)
-		lwk_printf(" %s", programs[i].name);
-	lwk_printf("\n");
-	return LWK_EXIT_USAGE;
+	bm_printf("lwk: run= names an unknown program '");
+	bm_write(name, n);
+	bm_printf("'; there are");
+	for (size_t i = 0; i < BM_ARRAY_SIZE(programs); i++)
+		bm_printf(" %s", programs[i].name);
+	bm_printf("\n");
+	return BM_EXIT_USAGE;
 }
 
 /* In the order given; the first that fails ends the list with its code. */
 static int run_all(const char *list)
 {
-	int code = LWK_EXIT_OK;
+	int code = BM_EXIT_OK;
 
-	while (code == LWK_EXIT_OK) {
+	while (code == BM_EXIT_OK) {
 		size_t n = 0;
 
 		while (list[n] && list[n] != ',')
@@ -92,32 +81,22 @@ static int run_all(const char *list)
 	return code;
 }
 
-void lwk_main(uint64_t magic, uint64_t info)
+int bm_program(void)
 {
 	int code;
 
-	lwk_console_init();
-	if (lwk_tail_mark != TAIL_MARK) {
-		lwk_printf("lwk: the loader did not copy the file linearly, data is not in place\n");
-		lwk_exit(LWK_EXIT_BOOT);
-	}
-	lwk_bootinfo_read(magic, info);
-	lwk_printf("lwk: %s boot, command line '%s'\n",
-		   magic == LWK_MULTIBOOT_LOADER ? "multiboot" : "64-bit Linux",
-		   lwk_boot.cmdline);
 	say_cpu();
-	lwk_trap_init();
 	lwk_memory_init();
-	lwk_options_parse(lwk_boot.cmdline);
-	if (!lwk_apic_init()) {
-		lwk_printf("lwk: no usable local APIC\n");
-		lwk_exit(LWK_EXIT_BOOT);
+	lwk_options_parse(bm_boot.cmdline);
+	if (!bm_apic_init()) {
+		bm_printf("lwk: no usable local APIC\n");
+		return BM_EXIT_BOOT;
 	}
 	if (lwk_opt.hz && !lwk_tick_start(lwk_opt.hz))
-		lwk_exit(LWK_EXIT_FAILED);
-	lwk_irq_on();
+		return BM_EXIT_FAILED;
+	bm_irq_on();
 	code = run_all(lwk_opt.run);
 	if (lwk_opt.hz)
-		lwk_printf("lwk: %llu ticks\n", (unsigned long long)lwk_tick_count());
-	lwk_exit((unsigned int)code);
+		bm_printf("lwk: %llu ticks\n", (unsigned long long)lwk_tick_count());
+	return code;
 }

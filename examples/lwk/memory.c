@@ -8,21 +8,22 @@
  * uncached. The low 4 GiB are mapped as a whole, above that only what holds RAM.
  */
 #include "cpu.h"
+#include "lwk.h"
 
 #define PTE_PRESENT	0x001ULL
 #define PTE_WRITE	0x002ULL
 #define PTE_UC		0x018ULL	/* PCD | PWT: UC with the PAT of reset */
 #define PTE_LARGE	0x080ULL
-#define LARGE		(2 * LWK_MIB)
+#define LARGE		(2 * BM_MIB)
 #define LOW_GIBS	4
 #define MAX_GIBS	512		/* one PDPT */
 
-extern char lwk_image_end[];
+extern char bm_image_end[];
 
 static uint64_t pml4[512] __attribute__((aligned(4096)));
 static uint64_t pdpt[512] __attribute__((aligned(4096)));
 static uint64_t low_pd[LOW_GIBS][512] __attribute__((aligned(4096)));
-static struct lwk_range heap[LWK_MAX_RANGES];
+static struct bm_range heap[BM_MAX_RANGES];
 static unsigned int heap_count;
 static uint64_t heap_limit;	/* what is mapped so far */
 
@@ -30,8 +31,8 @@ static uint64_t ram_bytes(uint64_t start, uint64_t end)
 {
 	uint64_t sum = 0;
 
-	for (unsigned int i = 0; i < lwk_boot.ram_count; i++) {
-		uint64_t lo = lwk_boot.ram[i].start, hi = lwk_boot.ram[i].end;
+	for (unsigned int i = 0; i < bm_boot.ram_count; i++) {
+		uint64_t lo = bm_boot.ram[i].start, hi = bm_boot.ram[i].end;
 
 		lo = lo < start ? start : lo;
 		hi = hi > end ? end : hi;
@@ -57,17 +58,17 @@ void *lwk_alloc(uint64_t size, uint64_t align)
 
 static void heap_init(void)
 {
-	uint64_t floor = (uint64_t)lwk_image_end;
+	uint64_t floor = (uint64_t)bm_image_end;
 
-	for (unsigned int i = 0; i < lwk_boot.ram_count; i++) {
-		struct lwk_range r = lwk_boot.ram[i];
+	for (unsigned int i = 0; i < bm_boot.ram_count; i++) {
+		struct bm_range r = bm_boot.ram[i];
 
 		if (r.start < floor)
 			r.start = floor;
 		if (r.start < r.end)
 			heap[heap_count++] = r;
 	}
-	heap_limit = LOW_GIBS * LWK_GIB;
+	heap_limit = LOW_GIBS * BM_GIB;
 }
 
 static uint64_t leaf(uint64_t addr, uint64_t size)
@@ -79,12 +80,12 @@ static uint64_t leaf(uint64_t addr, uint64_t size)
 
 static uint64_t map_gib(unsigned int gib, bool huge)
 {
-	uint64_t base = gib * LWK_GIB;
-	uint64_t ram = ram_bytes(base, base + LWK_GIB);
+	uint64_t base = gib * BM_GIB;
+	uint64_t ram = ram_bytes(base, base + BM_GIB);
 	uint64_t *pd;
 
-	if (huge && (ram == 0 || ram == LWK_GIB))
-		return leaf(base, LWK_GIB);
+	if (huge && (ram == 0 || ram == BM_GIB))
+		return leaf(base, BM_GIB);
 	pd = gib < LOW_GIBS ? low_pd[gib] : lwk_alloc(4096, 4096);
 	if (!pd)
 		return 0;
@@ -95,8 +96,8 @@ static uint64_t map_gib(unsigned int gib, bool huge)
 
 static bool has_gib_pages(void)
 {
-	return lwk_cpuid(0x80000000, 0).eax >= 0x80000001 &&
-	       (lwk_cpuid(0x80000001, 0).edx & 1u << 26);
+	return bm_cpuid(0x80000000, 0).eax >= 0x80000001 &&
+	       (bm_cpuid(0x80000001, 0).edx & 1u << 26);
 }
 
 void lwk_memory_init(void)
@@ -107,12 +108,12 @@ void lwk_memory_init(void)
 
 	heap_init();
 	for (unsigned int gib = 0; gib < MAX_GIBS; gib++) {
-		if (gib >= LOW_GIBS && !ram_bytes(gib * LWK_GIB, (gib + 1) * LWK_GIB))
+		if (gib >= LOW_GIBS && !ram_bytes(gib * BM_GIB, (gib + 1) * BM_GIB))
 			continue;
 		pdpt[gib] = map_gib(gib, huge);
 		if (!pdpt[gib]) {
-			lwk_printf("lwk: no memory for page tables, RAM from %u GiB on unused\n",
-				   gib);
+			bm_printf("lwk: no memory for page tables, RAM from %u GiB on unused\n",
+				  gib);
 			break;
 		}
 		if (pdpt[gib] & PTE_LARGE)
@@ -120,19 +121,19 @@ void lwk_memory_init(void)
 		else
 			tables++;
 		if (gib >= LOW_GIBS)
-			heap_limit = (gib + 1) * LWK_GIB;
+			heap_limit = (gib + 1) * BM_GIB;
 	}
 	pml4[0] = (uint64_t)pdpt | PTE_PRESENT | PTE_WRITE;
-	lwk_write_cr3((uint64_t)pml4);
+	bm_write_cr3((uint64_t)pml4);
 
-	for (unsigned int i = 0; i < lwk_boot.ram_count; i++) {
-		struct lwk_range *r = &lwk_boot.ram[i];
+	for (unsigned int i = 0; i < bm_boot.ram_count; i++) {
+		struct bm_range *r = &bm_boot.ram[i];
 
 		total += r->end - r->start;
-		lwk_printf("lwk: ram 0x%09llx-0x%09llx %8llu KiB\n", (unsigned long long)r->start,
-			   (unsigned long long)r->end,
-			   (unsigned long long)(r->end - r->start) / 1024);
+		bm_printf("lwk: ram 0x%09llx-0x%09llx %8llu KiB\n", (unsigned long long)r->start,
+			  (unsigned long long)r->end,
+			  (unsigned long long)(r->end - r->start) / 1024);
 	}
-	lwk_printf("lwk: %llu MiB of RAM; identity map: %u leaves of 1 GiB, %u GiB in 2 MiB leaves\n",
-		   (unsigned long long)(total / LWK_MIB), leaves, tables);
+	bm_printf("lwk: %llu MiB of RAM; identity map: %u leaves of 1 GiB, %u GiB in 2 MiB leaves\n",
+		  (unsigned long long)(total / BM_MIB), leaves, tables);
 }

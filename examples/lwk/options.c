@@ -22,10 +22,10 @@ static const struct {
 
 static void bad_value(const char *word, size_t n, const char *why)
 {
-	lwk_printf("lwk: bad option '");
-	lwk_write(word, n);
-	lwk_printf("': %s\n", why);
-	lwk_exit(LWK_EXIT_USAGE);
+	bm_printf("lwk: bad option '");
+	bm_write(word, n);
+	bm_printf("': %s\n", why);
+	bm_exit(BM_EXIT_USAGE);
 }
 
 static int digit(char c)
@@ -68,7 +68,7 @@ static bool parse_number(const char *s, size_t n, uint64_t *out)
 
 static bool key_is(const char *word, size_t n, const char *key)
 {
-	return n == lwk_strlen(key) && memcmp(word, key, n) == 0;
+	return n == bm_strlen(key) && memcmp(word, key, n) == 0;
 }
 
 static void parse_word(const char *word, size_t n)
@@ -89,7 +89,7 @@ static void parse_word(const char *word, size_t n)
 		lwk_opt.run[length] = '\0';
 		return;
 	}
-	for (size_t i = 0; i < LWK_ARRAY_SIZE(numbers); i++) {
+	for (size_t i = 0; i < BM_ARRAY_SIZE(numbers); i++) {
 		if (!key_is(word, key, numbers[i].key))
 			continue;
 		if (!parse_number(value, length, numbers[i].value))
@@ -98,9 +98,9 @@ static void parse_word(const char *word, size_t n)
 			bad_value(word, n, "number too large");
 		return;
 	}
-	lwk_printf("lwk: ignoring unknown option '");
-	lwk_write(word, n);
-	lwk_printf("'\n");
+	bm_printf("lwk: ignoring unknown option '");
+	bm_write(word, n);
+	bm_printf("'\n");
 }
 
 void lwk_options_parse(const char *cmdline)

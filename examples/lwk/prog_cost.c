@@ -4,6 +4,7 @@
  * Nothing is subtracted; the row `empty` is the price of taking the time itself.
  */
 #include "cpu.h"
+#include "lwk.h"
 
 #define DEFAULT_N	1000
 #define MAX_N		1000000
@@ -43,21 +44,21 @@ static void report(const char *name, const char *what)
 	sort(samples, count);
 	med = count % 2 ? samples[count / 2]
 			: (samples[count / 2 - 1] + samples[count / 2]) / 2;
-	lwk_printf("  %-16s %10llu %10llu %10llu  %s\n", name, (unsigned long long)samples[0],
-		   (unsigned long long)med, (unsigned long long)samples[count - 1], what);
-	lwk_printf("bench: name=%s min=%llu med=%llu max=%llu n=%llu\n", name,
-		   (unsigned long long)samples[0], (unsigned long long)med,
-		   (unsigned long long)samples[count - 1], (unsigned long long)count);
+	bm_printf("  %-16s %10llu %10llu %10llu  %s\n", name, (unsigned long long)samples[0],
+		  (unsigned long long)med, (unsigned long long)samples[count - 1], what);
+	bm_printf("bench: name=%s min=%llu med=%llu max=%llu n=%llu\n", name,
+		  (unsigned long long)samples[0], (unsigned long long)med,
+		  (unsigned long long)samples[count - 1], (unsigned long long)count);
 }
 
 /* The operation stands inline between two time stamps, after some rounds of warm-up. */
 #define MEASURE(op)							\
 	do {								\
 		for (uint64_t i_ = 0; i_ < count + WARM_UP; i_++) {	\
-			uint64_t t_ = lwk_tsc();			\
+			uint64_t t_ = bm_tsc();				\
 									\
 			op;						\
-			t_ = lwk_tsc() - t_;				\
+			t_ = bm_tsc() - t_;				\
 			samples[i_ < WARM_UP ? 0 : i_ - WARM_UP] = t_;	\
 		}							\
 	} while (0)
@@ -70,7 +71,7 @@ static bool vmmcall(void)
 
 	__asm__ volatile("1: vmmcall\n\t"
 			 "movl $1, %1\n\t"
-			 "2:\n\t" LWK_FIXUP("1b", "2b")
+			 "2:\n\t" BM_FIXUP("1b", "2b")
 			 : "+a"(rax), "+r"(ok) : "b"(0ULL), "c"(0ULL), "d"(0ULL), "S"(0ULL)
 			 : "memory");
 	return ok;
@@ -83,7 +84,7 @@ static bool vmcall(void)
 
 	__asm__ volatile("1: vmcall\n\t"
 			 "movl $1, %1\n\t"
-			 "2:\n\t" LWK_FIXUP("1b", "2b")
+			 "2:\n\t" BM_FIXUP("1b", "2b")
 			 : "+a"(rax), "+r"(ok) : "b"(0ULL), "c"(0ULL), "d"(0ULL), "S"(0ULL)
 			 : "memory");
 	return ok;
@@ -91,10 +92,10 @@ static bool vmcall(void)
 
 static void measure_hypercall(void)
 {
-	struct lwk_cpuid c = lwk_cpuid(0, 0);
+	struct bm_cpuid c = bm_cpuid(0, 0);
 
-	if (!(lwk_cpuid(1, 0).ecx & 1u << 31)) {
-		lwk_printf("  hypercall        skipped: CPUID tells of no hypervisor\n");
+	if (!(bm_cpuid(1, 0).ecx & 1u << 31)) {
+		bm_printf("  hypercall        skipped: CPUID tells of no hypervisor\n");
 		return;
 	}
 	/* The CPU's own instruction: "AuthenticAMD", "HygonGenuine", else Intel's. */
@@ -109,7 +110,7 @@ static void measure_hypercall(void)
 		report("hypercall", "VMCALL with RAX = 0");
 		return;
 	}
-	lwk_printf("  hypercall        skipped: the instruction faults\n");
+	bm_printf("  hypercall        skipped: the instruction faults\n");
 }
 
 /* From the ICR write to the end of the handler, which leaves its time after the EOI. */
@@ -118,8 +119,8 @@ static uint64_t self_ipi(void)
 	uint64_t start;
 
 	lwk_ipi_stamp = 0;
-	start = lwk_tsc();
-	lwk_apic_self_ipi(LWK_VEC_IPI);
+	start = bm_tsc();
+	bm_apic_self_ipi(LWK_VEC_IPI);
 	for (unsigned int i = 0; i < IPI_SPINS; i++) {
 		if (lwk_ipi_stamp)
 			return lwk_ipi_stamp - start;
@@ -130,7 +131,7 @@ static uint64_t self_ipi(void)
 
 static void measure_self_ipi(const char *name, const void *handler, const char *what)
 {
-	lwk_gate_set(LWK_VEC_IPI, handler);
+	bm_gate_set(LWK_VEC_IPI, handler);
 	lost = false;
 	for (uint64_t i = 0; i < count + WARM_UP && !lost; i++) {
 		uint64_t t = self_ipi();
@@ -138,7 +139,7 @@ static void measure_self_ipi(const char *name, const void *handler, const char *
 		samples[i < WARM_UP ? 0 : i - WARM_UP] = t;
 	}
 	if (lost)
-		lwk_printf("  %-16s failed: a self-IPI never arrived\n", name);
+		bm_printf("  %-16s failed: a self-IPI never arrived\n", name);
 	else
 		report(name, what);
 }
@@ -147,24 +148,24 @@ static bool measure_apic(void)
 {
 	bool failed;
 
-	if (lwk_apic_is_x2()) {
-		lwk_printf("  mmio_lapic       skipped: firmware locked the APIC in x2APIC mode\n");
-		lwk_printf("  self_ipi         skipped: firmware locked the APIC in x2APIC mode\n");
+	if (bm_apic_is_x2()) {
+		bm_printf("  mmio_lapic       skipped: firmware locked the APIC in x2APIC mode\n");
+		bm_printf("  self_ipi         skipped: firmware locked the APIC in x2APIC mode\n");
 		measure_self_ipi("self_ipi_x2apic", lwk_isr_ipi_x2apic, "x2APIC ICR write to EOI");
 		return !lost;
 	}
-	MEASURE(lwk_mmio_read(LWK_APIC_BASE + LWK_APIC_VERSION));
+	MEASURE(bm_mmio_read(BM_APIC_BASE + BM_APIC_VERSION));
 	report("mmio_lapic", "read local APIC 0xfee00030");
 	measure_self_ipi("self_ipi", lwk_isr_ipi_xapic, "xAPIC ICR write to EOI");
 	failed = lost;
-	if (!lwk_apic_set_x2(true)) {
-		lwk_printf("  self_ipi_x2apic  skipped: this CPU has no x2APIC mode\n");
+	if (!bm_apic_set_x2(true)) {
+		bm_printf("  self_ipi_x2apic  skipped: this CPU has no x2APIC mode\n");
 		return !failed;
 	}
 	measure_self_ipi("self_ipi_x2apic", lwk_isr_ipi_x2apic, "x2APIC ICR write to EOI");
 	failed |= lost;
-	if (!lwk_apic_set_x2(false)) {
-		lwk_printf("lwk: the local APIC does not return from x2APIC mode\n");
+	if (!bm_apic_set_x2(false)) {
+		bm_printf("lwk: the local APIC does not return from x2APIC mode\n");
 		return false;
 	}
 	/* The way back reset the APIC, and the tick with it. */
@@ -175,29 +176,29 @@ int lwk_prog_cost(void)
 {
 	count = lwk_opt.n ? lwk_opt.n : DEFAULT_N;
 	if (count > MAX_N) {
-		lwk_printf("lwk: cpuid: n=%llu is over %u\n", (unsigned long long)count, MAX_N);
-		return LWK_EXIT_USAGE;
+		bm_printf("lwk: cpuid: n=%llu is over %u\n", (unsigned long long)count, MAX_N);
+		return BM_EXIT_USAGE;
 	}
 	if (!samples)
 		samples = lwk_alloc(count * sizeof(*samples), 4096);
 	if (!samples) {
-		lwk_printf("lwk: cpuid: no memory for %llu samples\n", (unsigned long long)count);
-		return LWK_EXIT_FAILED;
+		bm_printf("lwk: cpuid: no memory for %llu samples\n", (unsigned long long)count);
+		return BM_EXIT_FAILED;
 	}
-	lwk_printf("Exit cost in TSC ticks, %llu samples each, nothing subtracted:\n",
-		   (unsigned long long)count);
-	lwk_printf("  %-16s %10s %10s %10s\n", "operation", "min", "median", "max");
+	bm_printf("Exit cost in TSC ticks, %llu samples each, nothing subtracted:\n",
+		  (unsigned long long)count);
+	bm_printf("  %-16s %10s %10s %10s\n", "operation", "min", "median", "max");
 	MEASURE((void)0);
 	report("empty", "two time stamps and nothing between");
-	MEASURE(lwk_cpuid(0, 0));
+	MEASURE(bm_cpuid(0, 0));
 	report("cpuid", "CPUID leaf 0");
-	MEASURE(lwk_rdmsr(MSR_APIC_BASE));
+	MEASURE(bm_rdmsr(MSR_APIC_BASE));
 	report("msr", "RDMSR 0x1b, IA32_APIC_BASE");
-	MEASURE(lwk_inb(PIC_IMR));
+	MEASURE(bm_inb(PIC_IMR));
 	report("port", "IN from port 0x21, 8259 mask register");
-	lwk_mmio_write(IOAPIC_SELECT, 0);
-	MEASURE(lwk_mmio_read(IOAPIC_WINDOW));
+	bm_mmio_write(IOAPIC_SELECT, 0);
+	MEASURE(bm_mmio_read(IOAPIC_WINDOW));
 	report("mmio_ioapic", "read I/O APIC 0xfec00010");
 	measure_hypercall();
-	return measure_apic() ? LWK_EXIT_OK : LWK_EXIT_FAILED;
+	return measure_apic() ? BM_EXIT_OK : BM_EXIT_FAILED;
 }

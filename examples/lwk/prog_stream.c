@@ -5,6 +5,7 @@
  * interrupt handler touches an SSE register, so nothing needs saving.
  */
 #include "cpu.h"
+#include "lwk.h"
 
 #define DEFAULT_SIZE	(1ULL << 20)	/* 3 arrays of 8 MiB */
 #define DEFAULT_NTIMES	5
@@ -24,8 +25,8 @@ static void sse_on(void)
 {
 	uint32_t mxcsr = 0x1f80;	/* the value of reset: all exceptions masked */
 
-	lwk_write_cr0((lwk_read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP);
-	lwk_write_cr4(lwk_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
+	bm_write_cr0((bm_read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP);
+	bm_write_cr4(bm_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
 	__asm__ volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
 }
 
@@ -82,7 +83,7 @@ static bool array_is(const char *name, const double *v, double want)
 		sum += v[i] > want ? v[i] - want : want - v[i];
 	if (sum / (double)size <= EPSILON * want)
 		return true;
-	lwk_printf("stream: wrong result: array %s differs from what was computed\n", name);
+	bm_printf("stream: wrong result: array %s differs from what was computed\n", name);
 	return false;
 }
 
@@ -109,11 +110,11 @@ static void report(unsigned int which, uint64_t best, uint64_t hz)
 	/* MB/s as STREAM has it: 10^6 bytes. Bytes per 1000 ticks when seconds are unknown. */
 	if (best == 0)
 		best = 1;
-	rate = lwk_muldiv(bytes, hz ? hz : 1000, best);
-	lwk_printf("stream: name=%s %s=%llu ticks=%llu bytes=%llu\n", names[which],
-		   hz ? "mbs" : "bytes_per_1000_ticks",
-		   (unsigned long long)(hz ? rate / 1000000 : rate), (unsigned long long)best,
-		   (unsigned long long)bytes);
+	rate = bm_muldiv(bytes, hz ? hz : 1000, best);
+	bm_printf("stream: name=%s %s=%llu ticks=%llu bytes=%llu\n", names[which],
+		  hz ? "mbs" : "bytes_per_1000_ticks",
+		  (unsigned long long)(hz ? rate / 1000000 : rate), (unsigned long long)best,
+		  (unsigned long long)bytes);
 }
 
 /* The arrays stay for a next run of the same size or less. */
@@ -123,9 +124,9 @@ static bool allocate(void)
 
 	if (have >= size)
 		return true;
-	a = lwk_alloc(size * sizeof(double), 2 * LWK_MIB);
-	b = lwk_alloc(size * sizeof(double), 2 * LWK_MIB);
-	c = lwk_alloc(size * sizeof(double), 2 * LWK_MIB);
+	a = lwk_alloc(size * sizeof(double), 2 * BM_MIB);
+	b = lwk_alloc(size * sizeof(double), 2 * BM_MIB);
+	c = lwk_alloc(size * sizeof(double), 2 * BM_MIB);
 	have = a && b && c ? size : 0;
 	return have;
 }
@@ -138,13 +139,13 @@ static __attribute__((noinline)) int stream(void)
 
 	size = lwk_opt.size ? lwk_opt.size : DEFAULT_SIZE;
 	if (!allocate()) {
-		lwk_printf("stream: no memory for 3 arrays of %llu doubles (size=)\n",
-			   (unsigned long long)size);
-		return LWK_EXIT_FAILED;
+		bm_printf("stream: no memory for 3 arrays of %llu doubles (size=)\n",
+			  (unsigned long long)size);
+		return BM_EXIT_FAILED;
 	}
-	hz = lwk_tsc_hz();
-	lwk_printf("STREAM: 3 arrays of %llu doubles, best of %llu rounds\n",
-		   (unsigned long long)size, (unsigned long long)rounds);
+	hz = bm_tsc_hz();
+	bm_printf("STREAM: 3 arrays of %llu doubles, best of %llu rounds\n",
+		  (unsigned long long)size, (unsigned long long)rounds);
 	for (uint64_t i = 0; i < size; i++) {
 		a[i] = 1.0;
 		b[i] = 2.0;
@@ -152,17 +153,17 @@ static __attribute__((noinline)) int stream(void)
 	}
 	for (uint64_t i = 0; i <= rounds; i++) {
 		for (unsigned int k = 0; k < KERNELS; k++) {
-			uint64_t t = lwk_tsc();
+			uint64_t t = bm_tsc();
 
 			run_kernel(k);
-			t = lwk_tsc() - t;
+			t = bm_tsc() - t;
 			if (i && t < best[k])
 				best[k] = t;
 		}
 	}
 	for (unsigned int k = 0; k < KERNELS; k++)
 		report(k, best[k], hz);
-	return results_are_right(rounds + 1) ? LWK_EXIT_OK : LWK_EXIT_FAILED;
+	return results_are_right(rounds + 1) ? BM_EXIT_OK : BM_EXIT_FAILED;
 }
 
 /* Apart from stream(): the compiler uses SSE from the first line of that on. */

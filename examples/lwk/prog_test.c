@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Small programs for tests of a VMM: most of them misbehave on purpose. */
 #include "cpu.h"
+#include "lwk.h"
 
 #define HOLE		0xd0000000ULL	/* no RAM and no device on the machines we know */
 #define ROM		0xffff0ULL	/* the PC's reset vector below 1 MiB */
@@ -11,57 +12,57 @@ int lwk_prog_tick(void)
 	uint64_t start;
 
 	if (!lwk_opt.hz && !lwk_tick_start(100))
-		return LWK_EXIT_FAILED;
-	lwk_irq_off();
+		return BM_EXIT_FAILED;
+	bm_irq_off();
 	start = lwk_tick_count();
 	while (lwk_tick_count() - start < want)
-		lwk_wait();
-	lwk_irq_on();
+		bm_wait();
+	bm_irq_on();
 	if (!lwk_opt.hz)
 		lwk_tick_stop();
-	lwk_printf("tick: counted %llu\n", (unsigned long long)want);
-	return LWK_EXIT_OK;
+	bm_printf("tick: counted %llu\n", (unsigned long long)want);
+	return BM_EXIT_OK;
 }
 
 int lwk_prog_triple(void)
 {
-	lwk_printf("triple: no IDT from here on, and an invalid opcode\n");
-	lwk_console_drain();
-	lwk_idt_break();
+	bm_printf("triple: no IDT from here on, and an invalid opcode\n");
+	bm_console_drain();
+	bm_idt_break();
 	__asm__ volatile("ud2");
-	return LWK_EXIT_FAILED;
+	return BM_EXIT_FAILED;
 }
 
 int lwk_prog_spin(void)
 {
-	lwk_printf("spin: for ever\n");
+	bm_printf("spin: for ever\n");
 	for (;;)
-		lwk_pause();
+		bm_pause();
 }
 
 int lwk_prog_ud(void)
 {
 	uint64_t addr = lwk_opt.addr ? lwk_opt.addr : HOLE;
 
-	lwk_printf("ud: jumping to 0x%llx, where nothing is\n", (unsigned long long)addr);
-	lwk_console_drain();
+	bm_printf("ud: jumping to 0x%llx, where nothing is\n", (unsigned long long)addr);
+	bm_console_drain();
 	((void (*)(void))addr)();
-	lwk_printf("ud: came back\n");
-	return LWK_EXIT_FAILED;
+	bm_printf("ud: came back\n");
+	return BM_EXIT_FAILED;
 }
 
 int lwk_prog_romwrite(void)
 {
 	uint64_t addr = lwk_opt.addr ? lwk_opt.addr : ROM;
-	uint32_t before = lwk_mmio_read(addr), after;
+	uint32_t before = bm_mmio_read(addr), after;
 
-	lwk_printf("romwrite: 0x%llx holds 0x%08x, writing its complement\n",
-		   (unsigned long long)addr, before);
-	lwk_mmio_write(addr, ~before);
-	after = lwk_mmio_read(addr);
-	lwk_printf("romwrite: now 0x%08x: %s\n", after,
-		   after == before ? "unchanged" : "the write went through");
-	return after == before ? LWK_EXIT_OK : LWK_EXIT_FAILED;
+	bm_printf("romwrite: 0x%llx holds 0x%08x, writing its complement\n",
+		  (unsigned long long)addr, before);
+	bm_mmio_write(addr, ~before);
+	after = bm_mmio_read(addr);
+	bm_printf("romwrite: now 0x%08x: %s\n", after,
+		  after == before ? "unchanged" : "the write went through");
+	return after == before ? BM_EXIT_OK : BM_EXIT_FAILED;
 }
 
 int lwk_prog_flood(void)
@@ -69,18 +70,18 @@ int lwk_prog_flood(void)
 	uint64_t lines = lwk_opt.n ? lwk_opt.n : 1000;
 
 	for (uint64_t i = 1; i <= lines; i++)
-		lwk_printf("flood %12llu abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n",
-			   (unsigned long long)i);
-	lwk_printf("flood: done, %llu lines\n", (unsigned long long)lines);
-	return LWK_EXIT_OK;
+		bm_printf("flood %12llu abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n",
+			  (unsigned long long)i);
+	bm_printf("flood: done, %llu lines\n", (unsigned long long)lines);
+	return BM_EXIT_OK;
 }
 
 static unsigned int expect(const char *what, uint64_t where, uint64_t got, uint64_t want)
 {
 	if (got == want)
 		return 0;
-	lwk_printf("absent: %s 0x%llx reads 0x%llx, not 0x%llx\n", what,
-		   (unsigned long long)where, (unsigned long long)got, (unsigned long long)want);
+	bm_printf("absent: %s 0x%llx reads 0x%llx, not 0x%llx\n", what,
+		  (unsigned long long)where, (unsigned long long)got, (unsigned long long)want);
 	return 1;
 }
 
@@ -90,11 +91,11 @@ static unsigned int absent_ports(void)
 	static const uint16_t ports[] = { 0x2e0, 0x1238, 0x5550, 0xeff8 };
 	unsigned int wrong = 0;
 
-	for (size_t i = 0; i < LWK_ARRAY_SIZE(ports); i++) {
-		lwk_outb(ports[i], 0x5a);
-		wrong += expect("port (8 bits)", ports[i], lwk_inb(ports[i]), 0xff);
-		wrong += expect("port (16 bits)", ports[i], lwk_inw(ports[i]), 0xffff);
-		wrong += expect("port (32 bits)", ports[i], lwk_inl(ports[i]), 0xffffffff);
+	for (size_t i = 0; i < BM_ARRAY_SIZE(ports); i++) {
+		bm_outb(ports[i], 0x5a);
+		wrong += expect("port (8 bits)", ports[i], bm_inb(ports[i]), 0xff);
+		wrong += expect("port (16 bits)", ports[i], bm_inw(ports[i]), 0xffff);
+		wrong += expect("port (32 bits)", ports[i], bm_inl(ports[i]), 0xffffffff);
 	}
 	return wrong;
 }
@@ -105,8 +106,8 @@ static unsigned int absent_mmio(void)
 	unsigned int wrong = 0;
 
 	for (uint64_t at = hole; at < hole + 0x3000; at += 0xffc) {
-		lwk_mmio_write(at, 0x5a5a5a5a);
-		wrong += expect("memory", at, lwk_mmio_read(at), 0xffffffff);
+		bm_mmio_write(at, 0x5a5a5a5a);
+		wrong += expect("memory", at, bm_mmio_read(at), 0xffffffff);
 	}
 	return wrong;
 }
@@ -117,14 +118,14 @@ static unsigned int absent_msrs(void)
 	unsigned int wrong = 0;
 	uint64_t v;
 
-	for (size_t i = 0; i < LWK_ARRAY_SIZE(msrs); i++) {
-		if (lwk_rdmsr_safe(msrs[i], &v)) {
-			lwk_printf("absent: RDMSR 0x%x gives 0x%llx, no #GP\n", msrs[i],
-				   (unsigned long long)v);
+	for (size_t i = 0; i < BM_ARRAY_SIZE(msrs); i++) {
+		if (bm_rdmsr_safe(msrs[i], &v)) {
+			bm_printf("absent: RDMSR 0x%x gives 0x%llx, no #GP\n", msrs[i],
+				  (unsigned long long)v);
 			wrong++;
 		}
-		if (lwk_wrmsr_safe(msrs[i], 0)) {
-			lwk_printf("absent: WRMSR 0x%x succeeds, no #GP\n", msrs[i]);
+		if (bm_wrmsr_safe(msrs[i], 0)) {
+			bm_printf("absent: WRMSR 0x%x succeeds, no #GP\n", msrs[i]);
 			wrong++;
 		}
 	}
@@ -137,18 +138,18 @@ int lwk_prog_absent(void)
 	unsigned int mmio = absent_mmio();
 	unsigned int msrs = absent_msrs();
 
-	lwk_printf("absent: surprises: ports=%u mmio=%u msrs=%u\n", ports, mmio, msrs);
-	return ports + mmio + msrs ? LWK_EXIT_FAILED : LWK_EXIT_OK;
+	bm_printf("absent: surprises: ports=%u mmio=%u msrs=%u\n", ports, mmio, msrs);
+	return ports + mmio + msrs ? BM_EXIT_FAILED : BM_EXIT_OK;
 }
 
 int lwk_prog_halt(void)
 {
-	lwk_printf("halt: HLT with interrupts off\n");
-	lwk_console_drain();
-	lwk_irq_off();
+	bm_printf("halt: HLT with interrupts off\n");
+	bm_console_drain();
+	bm_irq_off();
 	__asm__ volatile("hlt");
-	lwk_printf("halt: woke up\n");
-	return LWK_EXIT_FAILED;
+	bm_printf("halt: woke up\n");
+	return BM_EXIT_FAILED;
 }
 
 int lwk_prog_exit(void)

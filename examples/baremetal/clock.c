@@ -19,43 +19,43 @@
 
 static uint64_t from_cpuid(void)
 {
-	struct lwk_cpuid c;
+	struct bm_cpuid c;
 
-	if (lwk_cpuid(0, 0).eax >= 0x15) {
-		c = lwk_cpuid(0x15, 0);
+	if (bm_cpuid(0, 0).eax >= 0x15) {
+		c = bm_cpuid(0x15, 0);
 		if (c.eax && c.ebx && c.ecx)
 			return (uint64_t)c.ecx * c.ebx / c.eax;
 	}
-	if (lwk_cpuid(1, 0).ecx & 1u << 31) {
-		c = lwk_cpuid(0x40000000, 0);
+	if (bm_cpuid(1, 0).ecx & 1u << 31) {
+		c = bm_cpuid(0x40000000, 0);
 		if (c.eax >= LEAF_TIMING && c.eax <= 0x4000ffff)
-			return lwk_cpuid(LEAF_TIMING, 0).eax * 1000ULL;
+			return bm_cpuid(LEAF_TIMING, 0).eax * 1000ULL;
 	}
 	return 0;
 }
 
 static uint64_t from_pit(void)
 {
-	uint8_t old = lwk_inb(PORT_B);
+	uint8_t old = bm_inb(PORT_B);
 	uint64_t start, end = 0;
 
-	lwk_outb(PORT_B, (old & ~PORT_B_SPEAKER) | PORT_B_GATE2);
-	lwk_outb(PIT_MODE, PIT_CH2_MODE0);
-	lwk_outb(PIT_CH2, MEASURE_COUNT & 0xff);
-	lwk_outb(PIT_CH2, MEASURE_COUNT >> 8);
-	start = lwk_tsc();
+	bm_outb(PORT_B, (old & ~PORT_B_SPEAKER) | PORT_B_GATE2);
+	bm_outb(PIT_MODE, PIT_CH2_MODE0);
+	bm_outb(PIT_CH2, MEASURE_COUNT & 0xff);
+	bm_outb(PIT_CH2, MEASURE_COUNT >> 8);
+	start = bm_tsc();
 	/* OUT goes low with the mode and high at the end; high at once means no PIT. */
-	if (!(lwk_inb(PORT_B) & PORT_B_OUT2)) {
+	if (!(bm_inb(PORT_B) & PORT_B_OUT2)) {
 		for (unsigned int i = 0; i < POLL_LIMIT && !end; i++) {
-			if (lwk_inb(PORT_B) & PORT_B_OUT2)
-				end = lwk_tsc();
+			if (bm_inb(PORT_B) & PORT_B_OUT2)
+				end = bm_tsc();
 		}
 	}
-	lwk_outb(PORT_B, old);
-	return end ? lwk_muldiv(end - start, PIT_HZ, MEASURE_COUNT) : 0;
+	bm_outb(PORT_B, old);
+	return end ? bm_muldiv(end - start, PIT_HZ, MEASURE_COUNT) : 0;
 }
 
-uint64_t lwk_tsc_hz(void)
+uint64_t bm_tsc_hz(void)
 {
 	static uint64_t hz;
 	const char *how = "CPUID";
@@ -68,9 +68,10 @@ uint64_t lwk_tsc_hz(void)
 		how = "the PIT";
 	}
 	if (hz)
-		lwk_printf("lwk: TSC runs at %llu kHz, says %s\n",
-			   (unsigned long long)hz / 1000, how);
+		bm_printf("%s: TSC runs at %llu kHz, says %s\n", bm_name,
+			  (unsigned long long)hz / 1000, how);
 	else
-		lwk_printf("lwk: TSC frequency unknown: not in CPUID, and no PIT at port 0x42\n");
+		bm_printf("%s: TSC frequency unknown: not in CPUID, and no PIT at port 0x42\n",
+			  bm_name);
 	return hz;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the loader says: command line and RAM, from Linux boot_params (Documentation/arch/x86/
- * zero-page.rst) or from multiboot information (Multiboot 0.6.96, 3.3).
+ * What the loader says: command line, modules and RAM, from Linux boot_params (the kernel's
+ * Documentation/arch/x86/zero-page.rst) or multiboot information (Multiboot 0.6.96, 3.3).
  */
 #include "cpu.h"
 
@@ -17,11 +17,15 @@
 #define MBI_FLAGS		0
 #define MBI_MEM_UPPER		8
 #define MBI_CMDLINE		16
+#define MBI_MODS_COUNT		20
+#define MBI_MODS_ADDR		24
 #define MBI_MMAP_LENGTH		44
 #define MBI_MMAP_ADDR		48
 #define MBI_HAS_MEM		(1u << 0)
 #define MBI_HAS_CMDLINE		(1u << 2)
+#define MBI_HAS_MODS		(1u << 3)
 #define MBI_HAS_MMAP		(1u << 6)
+#define MOD_ENTRY_SIZE		16	/* start, end, string, reserved */
 
 struct e820_entry {
 	uint64_t addr;
@@ -34,7 +38,7 @@ struct mmap_entry {
 	struct e820_entry e;
 } __attribute__((packed));
 
-struct lwk_bootinfo lwk_boot;
+struct bm_bootinfo bm_boot;
 
 static uint32_t load32(uint64_t addr)
 {
@@ -48,36 +52,37 @@ static uint32_t load32(uint64_t addr)
 static void add_ram(const struct e820_entry *e)
 {
 	uint64_t end, start = (e->addr + 4095) & ~4095ULL;
-	unsigned int at = lwk_boot.ram_count;
+	unsigned int at = bm_boot.ram_count;
 
 	if (e->type != E820_RAM || __builtin_add_overflow(e->addr, e->size, &end))
 		return;
 	end &= ~4095ULL;
 	if (start >= end)
 		return;
-	if (at == LWK_MAX_RANGES) {
-		lwk_printf("lwk: more than %u RAM ranges, ignoring 0x%llx-0x%llx\n",
-			   LWK_MAX_RANGES, (unsigned long long)start, (unsigned long long)end);
+	if (at == BM_MAX_RANGES) {
+		bm_printf("%s: more than %u RAM ranges, ignoring 0x%llx-0x%llx\n",
+			  bm_name, BM_MAX_RANGES, (unsigned long long)start, (unsigned long long)end);
 		return;
 	}
-	for (; at > 0 && lwk_boot.ram[at - 1].start > start; at--)
-		lwk_boot.ram[at] = lwk_boot.ram[at - 1];
-	lwk_boot.ram[at] = (struct lwk_range){ start, end };
-	lwk_boot.ram_count++;
+	for (; at > 0 && bm_boot.ram[at - 1].start > start; at--)
+		bm_boot.ram[at] = bm_boot.ram[at - 1];
+	bm_boot.ram[at] = (struct bm_range){ start, end };
+	bm_boot.ram_count++;
 }
 
-static void copy_cmdline(uint64_t addr)
+static void copy_string(char *out, uint64_t addr)
 {
 	const char *s = (const char *)addr;
 	size_t n = 0;
 
 	if (!addr)
 		return;
-	for (; n < LWK_CMDLINE_SIZE - 1 && s[n]; n++)
-		lwk_boot.cmdline[n] = s[n];
+	for (; n < BM_CMDLINE_SIZE - 1 && s[n]; n++)
+		out[n] = s[n];
 	if (s[n]) {
-		lwk_printf("lwk: command line is longer than %u bytes\n", LWK_CMDLINE_SIZE - 1);
-		lwk_exit(LWK_EXIT_USAGE);
+		bm_printf("%s: command line is longer than %u bytes\n", bm_name,
+			  BM_CMDLINE_SIZE - 1);
+		bm_exit(BM_EXIT_USAGE);
 	}
 }
 
@@ -87,17 +92,32 @@ static void read_boot_params(uint64_t bp)
 	unsigned int count;
 
 	if (!bp || load32(bp + BP_HEADER_MAGIC) != BP_MAGIC) {
-		lwk_printf("lwk: RSI (0x%llx) is no Linux boot_params: no \"HdrS\" at +0x202\n",
-			   (unsigned long long)bp);
-		lwk_exit(LWK_EXIT_BOOT);
+		bm_printf("%s: RSI (0x%llx) is no Linux boot_params: no \"HdrS\" at +0x202\n",
+			  bm_name, (unsigned long long)bp);
+		bm_exit(BM_EXIT_BOOT);
 	}
 	count = load32(bp + BP_E820_ENTRIES) & 0xff;
 	if (count > BP_E820_MAX)
 		count = BP_E820_MAX;
 	for (unsigned int i = 0; i < count; i++)
 		add_ram(&table[i]);
-	copy_cmdline((uint64_t)load32(bp + BP_EXT_CMD_LINE_PTR) << 32 |
-		     load32(bp + BP_CMD_LINE_PTR));
+	copy_string(bm_boot.cmdline, (uint64_t)load32(bp + BP_EXT_CMD_LINE_PTR) << 32 |
+					     load32(bp + BP_CMD_LINE_PTR));
+}
+
+static void read_modules(uint64_t at, uint32_t count)
+{
+	if (count > BM_MAX_MODULES) {
+		bm_printf("%s: %u boot modules, at most %u are possible\n", bm_name, count,
+			  BM_MAX_MODULES);
+		bm_exit(BM_EXIT_BOOT);
+	}
+	for (uint32_t i = 0; i < count; i++, at += MOD_ENTRY_SIZE) {
+		struct bm_module *m = &bm_boot.module[bm_boot.module_count++];
+
+		m->mem = (struct bm_range){ load32(at), load32(at + 4) };
+		copy_string(m->string, load32(at + 8));
+	}
 }
 
 static void read_multiboot(uint64_t mbi)
@@ -115,23 +135,25 @@ static void read_multiboot(uint64_t mbi)
 			at += m->size + sizeof(m->size);
 		}
 	} else if (flags & MBI_HAS_MEM) {
-		struct e820_entry high = { LWK_MIB, load32(mbi + MBI_MEM_UPPER) * 1024ULL,
+		struct e820_entry high = { BM_MIB, load32(mbi + MBI_MEM_UPPER) * 1024ULL,
 					   E820_RAM };
 
 		add_ram(&high);
 	}
+	if (flags & MBI_HAS_MODS)
+		read_modules(load32(mbi + MBI_MODS_ADDR), load32(mbi + MBI_MODS_COUNT));
 	if (flags & MBI_HAS_CMDLINE)
-		copy_cmdline(load32(mbi + MBI_CMDLINE));
+		copy_string(bm_boot.cmdline, load32(mbi + MBI_CMDLINE));
 }
 
-void lwk_bootinfo_read(uint64_t magic, uint64_t info)
+void bm_bootinfo_read(uint64_t magic, uint64_t info)
 {
-	if (magic == LWK_MULTIBOOT_LOADER)
+	if (magic == BM_MULTIBOOT_LOADER)
 		read_multiboot(info);
 	else
 		read_boot_params(info);
-	if (lwk_boot.ram_count == 0) {
-		lwk_printf("lwk: the loader's memory map has no RAM\n");
-		lwk_exit(LWK_EXIT_BOOT);
+	if (bm_boot.ram_count == 0) {
+		bm_printf("%s: the loader's memory map has no RAM\n", bm_name);
+		bm_exit(BM_EXIT_BOOT);
 	}
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The two ways in: lwk_entry64 (ELF entry, 64-bit mode, RSI = Linux boot_params) and lwk_entry32
+ * The two ways in: bm_entry64 (ELF entry, 64-bit mode, RSI = Linux boot_params) and bm_entry32
  * (multiboot, 32-bit protected mode, EBX = multiboot information). They meet in start64, which
- * says one line on COM1 before it does anything else: launch cost is measured up to that line.
+ * sends the program's bm_first_line to COM1 before it does anything else: launch cost is measured
+ * up to that line.
  */
-#include "lwk.h"
+#include "bm.h"
 
 #define MB_FLAGS	0x00010003	/* address fields, memory information, aligned modules */
 #define COM1		0x3f8
@@ -15,30 +16,28 @@
 	.section .multiboot, "a"
 	.balign 8
 multiboot_header:
-	.long	LWK_MULTIBOOT_HEADER
+	.long	BM_MULTIBOOT_HEADER
 	.long	MB_FLAGS
-	.long	-(LWK_MULTIBOOT_HEADER + MB_FLAGS)
+	.long	-(BM_MULTIBOOT_HEADER + MB_FLAGS)
 	.long	multiboot_header
-	.long	lwk_image_start
-	.long	lwk_data_end
-	.long	lwk_image_end
-	.long	lwk_entry32
+	.long	bm_image_start
+	.long	bm_data_end
+	.long	bm_image_end
+	.long	bm_entry32
 
 	.section .rodata
-first_line:
-	.asciz	"lwk: entry\n"
 no_long_mode:
-	.asciz	"lwk: this CPU has no 64-bit mode, cannot boot\n"
+	.asciz	"this CPU has no 64-bit mode, cannot boot\n"
 
 	.text
 	.code32
-	.globl	lwk_entry32
-lwk_entry32:
+	.globl	bm_entry32
+bm_entry32:
 	cli
 	cld
 	movl	%eax, %edi		/* CPUID leaves EDI and ESI alone */
 	movl	%ebx, %esi
-	movl	$lwk_stack_top, %esp
+	movl	$bm_stack_top, %esp
 	movl	$0x80000000, %eax
 	cpuid
 	cmpl	$0x80000001, %eax
@@ -79,8 +78,8 @@ lwk_entry32:
 	movl	%cr0, %eax
 	orl	$0x80000001, %eax	/* PG, PE */
 	movl	%eax, %cr0
-	lgdt	lwk_gdt_pointer
-	ljmp	$LWK_SEL_CODE, $start64
+	lgdt	bm_gdt_pointer
+	ljmp	$BM_SEL_CODE, $start64
 
 5:	movl	$no_long_mode, %esi
 	movl	$COM1, %edx
@@ -92,20 +91,20 @@ lwk_entry32:
 7:	decl	%ecx
 	jnz	7b
 	jmp	6b
-8:	movb	$LWK_EXIT_BOOT, %al
-	outb	%al, $LWK_EXIT_PORT
+8:	movb	$BM_EXIT_BOOT, %al
+	outb	%al, $BM_EXIT_PORT
 9:	hlt
 	jmp	9b
 
 	.code64
-	.globl	lwk_entry64
-lwk_entry64:
+	.globl	bm_entry64
+bm_entry64:
 	cli
 	cld
 	xorl	%edi, %edi		/* no multiboot magic: RSI is boot_params */
 start64:
 	movq	%rsi, %r8
-	leaq	first_line(%rip), %rsi
+	leaq	bm_first_line(%rip), %rsi
 1:	movl	$COM1_LSR, %edx
 	movl	$POLLS, %ecx
 2:	inb	(%dx), %al
@@ -120,37 +119,37 @@ start64:
 	outb	%al, (%dx)
 	jmp	1b
 
-4:	lgdt	lwk_gdt_pointer(%rip)
-	movl	$LWK_SEL_DATA, %eax
+4:	lgdt	bm_gdt_pointer(%rip)
+	movl	$BM_SEL_DATA, %eax
 	movl	%eax, %ds
 	movl	%eax, %es
 	movl	%eax, %ss
 	xorl	%eax, %eax
 	movl	%eax, %fs
 	movl	%eax, %gs
-	leaq	lwk_stack_top(%rip), %rsp
-	pushq	$LWK_SEL_CODE
+	leaq	bm_stack_top(%rip), %rsp
+	pushq	$BM_SEL_CODE
 	leaq	5f(%rip), %rax
 	pushq	%rax
 	lretq
 5:	xorl	%ebp, %ebp
 	movq	%r8, %rsi
-	call	lwk_main
+	call	bm_main
 6:	hlt
 	jmp	6b
 
 	.data
 	.balign	16
-	.globl	lwk_gdt
-lwk_gdt:				/* selectors as the 64-bit boot protocol has them */
+	.globl	bm_gdt
+bm_gdt:				/* selectors as the 64-bit boot protocol has them */
 	.quad	0
 	.quad	0
 	.quad	0x00af9b000000ffff	/* 0x10: 64-bit code */
 	.quad	0x00cf93000000ffff	/* 0x18: data */
-	.quad	0, 0			/* 0x20: TSS, filled by lwk_trap_init() */
-lwk_gdt_pointer:
-	.word	lwk_gdt_pointer - lwk_gdt - 1
-	.quad	lwk_gdt
+	.quad	0, 0			/* 0x20: TSS, filled by bm_trap_init() */
+bm_gdt_pointer:
+	.word	bm_gdt_pointer - bm_gdt - 1
+	.quad	bm_gdt
 
 	.bss
 	.balign	4096
@@ -161,7 +160,7 @@ boot_pdpt:
 boot_pd:
 	.skip	4 * 4096
 	.skip	32768
-	.globl	lwk_stack_top
-lwk_stack_top:
+	.globl	bm_stack_top
+bm_stack_top:
 
 	.section .note.GNU-stack, "", @progbits

@@ -20,38 +20,38 @@
 static void wait_for(uint8_t bit)
 {
 	for (unsigned int i = 0; i < POLLS; i++) {
-		if (lwk_inb(COM1 + REG_LSR) & bit)
+		if (bm_inb(COM1 + REG_LSR) & bit)
 			return;
 	}
 }
 
-void lwk_console_drain(void)
+void bm_console_drain(void)
 {
 	wait_for(LSR_TEMT);
 }
 
-void lwk_console_init(void)
+void bm_console_init(void)
 {
-	lwk_console_drain();	/* the line from the entry code may still be going out */
-	lwk_outb(COM1 + REG_IER, 0);
-	lwk_outb(COM1 + REG_LCR, LCR_DLAB | LCR_8N1);
-	lwk_outb(COM1 + REG_DATA, 1);	/* divisor 1: 115200 baud */
-	lwk_outb(COM1 + REG_IER, 0);
-	lwk_outb(COM1 + REG_LCR, LCR_8N1);
-	lwk_outb(COM1 + REG_FCR, FCR_ON);
-	lwk_outb(COM1 + REG_MCR, MCR_DTR_RTS);
+	bm_console_drain();	/* the line from the entry code may still be going out */
+	bm_outb(COM1 + REG_IER, 0);
+	bm_outb(COM1 + REG_LCR, LCR_DLAB | LCR_8N1);
+	bm_outb(COM1 + REG_DATA, 1);	/* divisor 1: 115200 baud */
+	bm_outb(COM1 + REG_IER, 0);
+	bm_outb(COM1 + REG_LCR, LCR_8N1);
+	bm_outb(COM1 + REG_FCR, FCR_ON);
+	bm_outb(COM1 + REG_MCR, MCR_DTR_RTS);
 }
 
-void lwk_putc(char c)
+void bm_putc(char c)
 {
 	wait_for(LSR_THRE);
-	lwk_outb(COM1 + REG_DATA, (uint8_t)c);
+	bm_outb(COM1 + REG_DATA, (uint8_t)c);
 }
 
-void lwk_write(const char *s, size_t n)
+void bm_write(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		lwk_putc(s[i]);
+		bm_putc(s[i]);
 }
 
 struct field {
@@ -65,10 +65,10 @@ static void put_field(const struct field *f, const char *s, size_t n)
 	size_t pad = f->width > n ? f->width - n : 0;
 
 	for (; pad && !f->left; pad--)
-		lwk_putc(f->zero ? '0' : ' ');
-	lwk_write(s, n);
+		bm_putc(f->zero ? '0' : ' ');
+	bm_write(s, n);
 	for (; pad; pad--)
-		lwk_putc(' ');
+		bm_putc(' ');
 }
 
 static void put_number(const struct field *f, uint64_t v, unsigned int base, bool negative)
@@ -98,7 +98,7 @@ static const char *parse_field(const char *p, struct field *f)
 	return p;
 }
 
-void lwk_vprintf(const char *fmt, va_list ap)
+void bm_vprintf(const char *fmt, va_list ap)
 {
 	for (const char *p = fmt; *p; p++) {
 		struct field f = { 0 };
@@ -108,7 +108,7 @@ void lwk_vprintf(const char *fmt, va_list ap)
 		char c;
 
 		if (*p != '%') {
-			lwk_putc(*p);
+			bm_putc(*p);
 			continue;
 		}
 		for (p = parse_field(p + 1, &f); *p == 'l'; p++)
@@ -120,7 +120,7 @@ void lwk_vprintf(const char *fmt, va_list ap)
 			break;
 		case 's':
 			s = va_arg(ap, const char *);
-			put_field(&f, s, lwk_strlen(s));
+			put_field(&f, s, bm_strlen(s));
 			break;
 		case 'd':
 			d = wide ? va_arg(ap, int64_t) : va_arg(ap, int);
@@ -134,17 +134,17 @@ void lwk_vprintf(const char *fmt, va_list ap)
 		case '\0':
 			return;
 		default:
-			lwk_putc(*p);
+			bm_putc(*p);
 			break;
 		}
 	}
 }
 
-void lwk_printf(const char *fmt, ...)
+void bm_printf(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	lwk_vprintf(fmt, ap);
+	bm_vprintf(fmt, ap);
 	va_end(ap);
 }

@@ -44,13 +44,14 @@ struct fixup {
 	uint64_t to;
 };
 
-extern uint64_t lwk_gdt[];
-extern const struct fixup lwk_fixup_start[], lwk_fixup_end[];
+extern char bm_isr_stubs[];
+extern uint64_t bm_gdt[];
+extern const struct fixup bm_fixup_start[], bm_fixup_end[];
 
 static struct gate idt[256] __attribute__((aligned(16)));
 static struct tss tss;
 static uint8_t fatal_stack[STACK_SIZE] __attribute__((aligned(16)));
-static lwk_irq_fn handlers[256];
+static bm_irq_fn handlers[256];
 
 static const char *const exception_names[EXCEPTIONS] = {
 	[0] = "divide error", [1] = "debug", [2] = "NMI", [3] = "breakpoint", [4] = "overflow",
@@ -62,76 +63,87 @@ static const char *const exception_names[EXCEPTIONS] = {
 	[28] = "hypervisor injection", [29] = "VMM communication", [30] = "security",
 };
 
-void lwk_gate_set(unsigned int vector, const void *entry)
+void bm_gate_set(unsigned int vector, const void *entry)
 {
 	uint64_t offset = (uint64_t)entry;
 
-	idt[vector].selector = LWK_SEL_CODE;
+	idt[vector].selector = BM_SEL_CODE;
 	idt[vector].type = GATE_INTERRUPT;
 	idt[vector].offset_low = (uint16_t)offset;
 	idt[vector].offset_mid = (uint16_t)(offset >> 16);
 	idt[vector].offset_high = (uint32_t)(offset >> 32);
 }
 
-void lwk_irq_set(unsigned int vector, lwk_irq_fn fn)
+void bm_irq_set(unsigned int vector, bm_irq_fn fn)
 {
 	handlers[vector] = fn;
-	lwk_gate_set(vector, lwk_isr_stubs + vector * 16);
+	bm_gate_set(vector, bm_isr_stubs + vector * 16);
 }
 
 /* After this the next exception ends in a triple fault. */
-void lwk_idt_break(void)
+void bm_idt_break(void)
 {
 	struct table_pointer p = { 0, 0 };
 
 	__asm__ volatile("lidt %0" : : "m"(p));
 }
 
-static void dump_stack(const struct lwk_frame *f)
+static void dump_stack(const struct bm_frame *f)
 {
 	/* A wild stack pointer would fault in the dump: stay within the mapped low 4 GiB. */
-	if (f->rsp % 8 || f->rsp < 4096 || f->rsp > 4 * LWK_GIB - 4096)
+	if (f->rsp % 8 || f->rsp < 4096 || f->rsp > 4 * BM_GIB - 4096)
 		return;
-	lwk_printf("  stack");
+	bm_printf("  stack");
 	for (unsigned int i = 0; i < 8; i++) {
-		lwk_printf("%s%016llx", i % 4 ? " " : i ? "\n        " : " ",
-			   ((unsigned long long *)f->rsp)[i]);
+		bm_printf("%s%016llx", i % 4 ? " " : i ? "\n        " : " ",
+			  ((unsigned long long *)f->rsp)[i]);
 	}
-	lwk_printf("\n");
+	bm_printf("\n");
 }
 
-static void dump(const struct lwk_frame *f)
+static void dump(const struct bm_frame *f)
 {
 	const char *name = f->vector < EXCEPTIONS ? exception_names[f->vector] : "interrupt";
 
-	lwk_printf("\nlwk: unexpected %s (vector %llu, error 0x%llx) at rip 0x%llx\n",
-		   name ? name : "reserved exception", (unsigned long long)f->vector,
-		   (unsigned long long)f->error, (unsigned long long)f->rip);
+	bm_printf("\n%s: unexpected %s (vector %llu, error 0x%llx) at rip 0x%llx\n", bm_name,
+		  name ? name : "reserved exception", (unsigned long long)f->vector,
+		  (unsigned long long)f->error, (unsigned long long)f->rip);
 	if (f->vector == 14) {
-		lwk_printf("  address 0x%llx: %s %s\n", (unsigned long long)lwk_read_cr2(),
-			   f->error & 16 ? "fetch" : f->error & 2 ? "write" : "read",
-			   f->error & 1 ? "not allowed" : "not mapped");
+		bm_printf("  address 0x%llx: %s %s\n", (unsigned long long)bm_read_cr2(),
+			  f->error & 16 ? "fetch" : f->error & 2 ? "write" : "read",
+			  f->error & 1 ? "not allowed" : "not mapped");
 	}
 #define R(name) (unsigned long long)f->name
-	lwk_printf("  rax %016llx rcx %016llx rdx %016llx rbx %016llx\n",
-		   R(rax), R(rcx), R(rdx), R(rbx));
-	lwk_printf("  rsp %016llx rbp %016llx rsi %016llx rdi %016llx\n",
-		   R(rsp), R(rbp), R(rsi), R(rdi));
-	lwk_printf("  r8  %016llx r9  %016llx r10 %016llx r11 %016llx\n",
-		   R(r8), R(r9), R(r10), R(r11));
-	lwk_printf("  r12 %016llx r13 %016llx r14 %016llx r15 %016llx\n",
-		   R(r12), R(r13), R(r14), R(r15));
-	lwk_printf("  rflags %llx cs %llx ss %llx cr0 %llx cr2 %llx cr3 %llx cr4 %llx\n",
-		   R(rflags), R(cs), R(ss), (unsigned long long)lwk_read_cr0(),
-		   (unsigned long long)lwk_read_cr2(), (unsigned long long)lwk_read_cr3(),
-		   (unsigned long long)lwk_read_cr4());
+	bm_printf("  rax %016llx rcx %016llx rdx %016llx rbx %016llx\n",
+		  R(rax), R(rcx), R(rdx), R(rbx));
+	bm_printf("  rsp %016llx rbp %016llx rsi %016llx rdi %016llx\n",
+		  R(rsp), R(rbp), R(rsi), R(rdi));
+	bm_printf("  r8  %016llx r9  %016llx r10 %016llx r11 %016llx\n",
+		  R(r8), R(r9), R(r10), R(r11));
+	bm_printf("  r12 %016llx r13 %016llx r14 %016llx r15 %016llx\n",
+		  R(r12), R(r13), R(r14), R(r15));
+	bm_printf("  rflags %llx cs %llx ss %llx cr0 %llx cr2 %llx cr3 %llx cr4 %llx\n",
+		  R(rflags), R(cs), R(ss), (unsigned long long)bm_read_cr0(),
+		  (unsigned long long)bm_read_cr2(), (unsigned long long)bm_read_cr3(),
+		  (unsigned long long)bm_read_cr4());
 #undef R
 	dump_stack(f);
 }
 
-static bool fix_up(struct lwk_frame *f)
+/* Ends the machine where the exit port exists; elsewhere the CPU sleeps for good. */
+void bm_exit(unsigned int code)
 {
-	for (const struct fixup *x = lwk_fixup_start; x < lwk_fixup_end; x++) {
+	bm_irq_off();
+	bm_printf("%s: exit code %u\n", bm_name, code);
+	bm_console_drain();
+	bm_outb(BM_EXIT_PORT, (uint8_t)code);
+	for (;;)
+		__asm__ volatile("hlt");
+}
+
+static bool fix_up(struct bm_frame *f)
+{
+	for (const struct fixup *x = bm_fixup_start; x < bm_fixup_end; x++) {
 		if (f->rip == x->at) {
 			f->rip = x->to;
 			return true;
@@ -140,7 +152,7 @@ static bool fix_up(struct lwk_frame *f)
 	return false;
 }
 
-void lwk_trap(struct lwk_frame *f)
+void bm_trap(struct bm_frame *f)
 {
 	if (f->vector < EXCEPTIONS) {
 		if (fix_up(f))
@@ -152,22 +164,22 @@ void lwk_trap(struct lwk_frame *f)
 		return;		/* spurious from a masked 8259: not acknowledged */
 	}
 	dump(f);
-	lwk_exit(LWK_EXIT_FAULT);
+	bm_exit(BM_EXIT_FAULT);
 }
 
 /* Out of the exceptions' way and masked: the kernel uses the local APIC alone. */
 static void pic_init(void)
 {
-	lwk_outb(PIC1, 0x11);
-	lwk_outb(PIC2, 0x11);
-	lwk_outb(PIC1 + 1, PIC_VECTOR);
-	lwk_outb(PIC2 + 1, PIC_VECTOR + 8);
-	lwk_outb(PIC1 + 1, 4);
-	lwk_outb(PIC2 + 1, 2);
-	lwk_outb(PIC1 + 1, 1);
-	lwk_outb(PIC2 + 1, 1);
-	lwk_outb(PIC1 + 1, 0xff);
-	lwk_outb(PIC2 + 1, 0xff);
+	bm_outb(PIC1, 0x11);
+	bm_outb(PIC2, 0x11);
+	bm_outb(PIC1 + 1, PIC_VECTOR);
+	bm_outb(PIC2 + 1, PIC_VECTOR + 8);
+	bm_outb(PIC1 + 1, 4);
+	bm_outb(PIC2 + 1, 2);
+	bm_outb(PIC1 + 1, 1);
+	bm_outb(PIC2 + 1, 1);
+	bm_outb(PIC1 + 1, 0xff);
+	bm_outb(PIC2 + 1, 0xff);
 }
 
 static void tss_init(void)
@@ -176,19 +188,19 @@ static void tss_init(void)
 
 	tss.ist[IST_FATAL - 1] = (uint64_t)(fatal_stack + STACK_SIZE);
 	tss.iomap_base = sizeof(tss);
-	lwk_gdt[LWK_SEL_TSS / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 |
+	bm_gdt[BM_SEL_TSS / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 |
 				   (uint64_t)TSS_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
-	lwk_gdt[LWK_SEL_TSS / 8 + 1] = base >> 32;
-	__asm__ volatile("ltr %w0" : : "r"(LWK_SEL_TSS));
+	bm_gdt[BM_SEL_TSS / 8 + 1] = base >> 32;
+	__asm__ volatile("ltr %w0" : : "r"(BM_SEL_TSS));
 }
 
-void lwk_trap_init(void)
+void bm_trap_init(void)
 {
 	struct table_pointer p = { sizeof(idt) - 1, (uint64_t)idt };
 
 	tss_init();
 	for (unsigned int v = 0; v < 256; v++)
-		lwk_gate_set(v, lwk_isr_stubs + v * 16);
+		bm_gate_set(v, bm_isr_stubs + v * 16);
 	idt[2].ist = IST_FATAL;
 	idt[8].ist = IST_FATAL;
 	idt[18].ist = IST_FATAL;

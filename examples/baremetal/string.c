@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The memory functions a compiler may call by itself, and two string ones. */
-#include "lwk.h"
+#include "bm.h"
 
 void *memcpy(void *dst, const void *src, size_t n)
 {
@@ -42,7 +42,7 @@ int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-size_t lwk_strlen(const char *s)
+size_t bm_strlen(const char *s)
 {
 	size_t n = 0;
 
@@ -51,9 +51,9 @@ size_t lwk_strlen(const char *s)
 	return n;
 }
 
-bool lwk_streq(const char *a, const char *b)
+bool bm_streq(const char *a, const char *b)
 {
-	size_t n = lwk_strlen(a);
+	size_t n = bm_strlen(a);
 
-	return n == lwk_strlen(b) && memcmp(a, b, n) == 0;
+	return n == bm_strlen(b) && memcmp(a, b, n) == 0;
 }

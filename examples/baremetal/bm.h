@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What every bare-metal program here has: entry, console, traps, local APIC, boot information. */
+#ifndef BM_H
+#define BM_H
+
+#define BM_MULTIBOOT_HEADER	0x1badb002
+#define BM_MULTIBOOT_LOADER	0x2badb002
+
+#define BM_SEL_CODE		0x10
+#define BM_SEL_DATA		0x18
+#define BM_SEL_TSS		0x20
+
+#define BM_EXIT_PORT		0xf4
+#define BM_EXIT_OK		0
+#define BM_EXIT_FAILED		1	/* a program found something wrong */
+#define BM_EXIT_USAGE		2	/* the command line makes no sense */
+#define BM_EXIT_BOOT		3	/* the loader's information makes no sense */
+#define BM_EXIT_FAULT		112	/* an exception nobody expected */
+
+#define BM_APIC_BASE		0xfee00000
+#define BM_APIC_ID		0x20
+#define BM_APIC_VERSION		0x30
+#define BM_APIC_EOI		0xb0
+#define BM_MSR_X2APIC		0x800
+
+#define BM_VEC_TIMER		0x40
+#define BM_VEC_SPURIOUS		0xff
+
+#ifndef __ASSEMBLER__
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BM_MIB			(1ULL << 20)
+#define BM_GIB			(1ULL << 30)
+#define BM_ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* string.c */
+void *memcpy(void *dst, const void *src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t bm_strlen(const char *s);
+bool bm_streq(const char *a, const char *b);
+
+/* The program provides these; bm_program() returns an exit code. */
+extern const char bm_name[];		/* prefix of messages */
+extern const char bm_first_line[];	/* sent before anything else */
+int bm_program(void);
+
+/* main.c */
+void bm_main(uint64_t magic, uint64_t info);
+
+/* console.c: polled 16550 on COM1 */
+void bm_console_init(void);
+void bm_putc(char c);
+void bm_write(const char *s, size_t n);
+void bm_console_drain(void);
+void bm_vprintf(const char *fmt, va_list ap);
+void bm_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* bootinfo.c: copies all it needs, so that the loader's memory is free afterwards */
+struct bm_range {
+	uint64_t start;
+	uint64_t end;
+};
+
+#define BM_MAX_RANGES		64
+#define BM_MAX_MODULES		4
+#define BM_CMDLINE_SIZE		1024
+
+struct bm_module {
+	struct bm_range mem;
+	char string[BM_CMDLINE_SIZE];
+};
+
+struct bm_bootinfo {
+	char cmdline[BM_CMDLINE_SIZE];
+	unsigned int ram_count;
+	struct bm_range ram[BM_MAX_RANGES];	/* ascending, page aligned */
+	unsigned int module_count;
+	struct bm_module module[BM_MAX_MODULES];
+};
+
+extern struct bm_bootinfo bm_boot;
+void bm_bootinfo_read(uint64_t magic, uint64_t info);
+
+/* trap.c */
+struct bm_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
+	uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+typedef void (*bm_irq_fn)(void);
+
+void bm_trap_init(void);
+void bm_trap(struct bm_frame *f);
+void bm_irq_set(unsigned int vector, bm_irq_fn fn);
+void bm_gate_set(unsigned int vector, const void *entry);
+void bm_idt_break(void);
+void bm_exit(unsigned int code) __attribute__((noreturn));
+
+/* apic.c */
+bool bm_apic_init(void);
+bool bm_apic_is_x2(void);
+bool bm_apic_set_x2(bool on);
+uint32_t bm_apic_read(unsigned int reg);
+void bm_apic_write(unsigned int reg, uint32_t value);
+void bm_apic_self_ipi(unsigned int vector);
+void bm_apic_timer_start(uint32_t count, bool periodic);
+void bm_apic_timer_stop(void);
+uint64_t bm_apic_timer_hz(uint64_t tsc_hz);
+
+/* clock.c */
+uint64_t bm_tsc_hz(void);	/* measured at the first call; 0 when there is no way to know */
+
+#endif /* __ASSEMBLER__ */
+#endif /* BM_H */
