@@ -20,14 +20,14 @@ struct v3_fault {
 	uint8_t vector;
 	bool has_error;
 	uint32_t error;
-	/** For #PF. */
+	/** For \#PF. */
 	uint64_t cr2;
 };
 
 /** What an MSR, CPUID or hypercall handler tells. */
 enum v3_hook_result {
 	V3_HOOK_DONE = 0, /**< handled; the instruction completes */
-	V3_HOOK_FAULT,    /**< raise #GP(0) (MSRs) or #UD (hypercalls) in the guest */
+	V3_HOOK_FAULT,    /**< raise \#GP(0) (MSRs) or \#UD (hypercalls) in the guest */
 	V3_HOOK_PASS,     /**< not mine: the next handler, or the default */
 };
 

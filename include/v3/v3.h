@@ -276,7 +276,7 @@ enum v3_exit_kind {
 	V3_EXIT_HLT, V3_EXIT_PAUSE, V3_EXIT_CPUID, V3_EXIT_RDMSR, V3_EXIT_WRMSR,
 	V3_EXIT_IO, V3_EXIT_NESTED_FAULT, V3_EXIT_CR, V3_EXIT_DR, V3_EXIT_XSETBV,
 	V3_EXIT_INVD, V3_EXIT_HYPERCALL, V3_EXIT_EXCEPTION, V3_EXIT_SHUTDOWN,
-	V3_EXIT_UNDEFINED, /**< an instruction this VM does not have: guest gets #UD */
+	V3_EXIT_UNDEFINED, /**< an instruction this VM does not have: guest gets \#UD */
 	V3_EXIT_MACHINE_CHECK,
 	V3_EXIT_INVALID,   /**< the hardware refused the control state */
 	V3_EXIT_UNKNOWN,
