@@ -87,6 +87,22 @@ struct bm_bootinfo {
 extern struct bm_bootinfo bm_boot;
 void bm_bootinfo_read(uint64_t magic, uint64_t info);
 
+/* options.c: key=value words; words without '=' are skipped */
+struct bm_option {
+	const char *word, *value;
+	size_t length, key_length, value_length;
+};
+
+/* Steps through a command line; false at its end. */
+bool bm_next_option(const char **cmdline, struct bm_option *o);
+bool bm_option_is(const struct bm_option *o, const char *key);
+/* Ends the program unless the value is a number up to max. */
+uint64_t bm_option_number(const struct bm_option *o, uint64_t max);
+void bm_option_unknown(const struct bm_option *o);
+void bm_option_bad(const struct bm_option *o, const char *why) __attribute__((noreturn));
+/* Decimal or 0x hexadecimal, with K, M or G as binary factors. */
+bool bm_parse_number(const char *s, size_t n, uint64_t *out);
+
 /* trap.c */
 struct bm_frame {
 	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
