@@ -4,7 +4,7 @@
 #   v3_<folder>       hosted objects of one folder (V3_FREESTANDING: freestanding ones)
 #   v3 (v3::v3)       libv3.a, what is installed
 #   v3_freestanding   libv3.a's sources as a kernel builds them, whatever the configuration
-#   v3_test           hosted archive without x86/priv.c, for tests (see V3Testing.cmake)
+#   v3_test           hosted archive without what the fakes replace (see V3Testing.cmake)
 
 # What each folder may include beside itself and include/. tests/build/check_includes.sh has the
 # finer rules (svm and vmx see one header of the core).
@@ -18,6 +18,9 @@ set(V3_SEES_svm x86 lib paging core)
 set(V3_SEES_vmx x86 lib paging core)
 set(V3_SEES_devices x86 lib paging emul core)
 set(V3_SEES_loader x86 lib paging emul core)
+
+# Files that tests/fakes has other definitions for. Their objects: v3_<folder>_<name>.
+set(V3_FAKED x86/priv.c lib/lock.c)
 
 # One directory per folder that holds nothing but a link to it: with these as include path, a
 # folder that must not be seen is not found.
@@ -63,26 +66,29 @@ function(v3_add_objects target folder flags)
 endfunction()
 
 # Objects of all folders with the given flags. <out>: generator expressions of the objects without
-# x86/priv.c; <out>_priv: those of priv.c.
+# V3_FAKED; <out>_faked: those of V3_FAKED.
 function(v3_add_all_objects suffix flags out)
 	set(objects)
-	set(priv)
+	set(faked)
 	foreach(folder IN LISTS V3_FOLDERS)
 		v3_read_sources(${folder} sources)
-		if(folder STREQUAL "x86")
-			set(priv_source ${PROJECT_SOURCE_DIR}/src/x86/priv.c)
-			list(REMOVE_ITEM sources ${priv_source})
-			v3_add_objects(v3_x86_priv${suffix} x86 ${flags} ${priv_source})
-			target_compile_options(v3_x86_priv${suffix} PRIVATE -mno-red-zone)
-			list(APPEND priv $<TARGET_OBJECTS:v3_x86_priv${suffix}>)
-		endif()
+		foreach(file IN LISTS V3_FAKED)
+			set(source ${PROJECT_SOURCE_DIR}/src/${file})
+			if(source IN_LIST sources)
+				cmake_path(GET source STEM name)
+				set(target v3_${folder}_${name}${suffix})
+				list(REMOVE_ITEM sources ${source})
+				v3_add_objects(${target} ${folder} ${flags} ${source})
+				list(APPEND faked $<TARGET_OBJECTS:${target}>)
+			endif()
+		endforeach()
 		if(sources)
 			v3_add_objects(v3_${folder}${suffix} ${folder} ${flags} ${sources})
 			list(APPEND objects $<TARGET_OBJECTS:v3_${folder}${suffix}>)
 		endif()
 	endforeach()
 	set(${out} ${objects} PARENT_SCOPE)
-	set(${out}_priv ${priv} PARENT_SCOPE)
+	set(${out}_faked ${faked} PARENT_SCOPE)
 endfunction()
 
 function(v3_set_interface target)
@@ -92,14 +98,17 @@ function(v3_set_interface target)
 endfunction()
 
 function(v3_define_libraries)
+	# PUSHF writes below RSP, where a hosted build may keep data.
+	set_source_files_properties(${PROJECT_SOURCE_DIR}/src/x86/priv.c
+		PROPERTIES COMPILE_OPTIONS -mno-red-zone)
 	v3_add_all_objects(_freestanding v3_kernel kernel_objects)
 	if(V3_FREESTANDING)
-		add_library(v3 STATIC ${kernel_objects} ${kernel_objects_priv})
+		add_library(v3 STATIC ${kernel_objects} ${kernel_objects_faked})
 		add_library(v3_freestanding ALIAS v3)
 	else()
 		v3_add_all_objects("" v3_hosted objects)
-		add_library(v3 STATIC ${objects} ${objects_priv})
-		add_library(v3_freestanding STATIC ${kernel_objects} ${kernel_objects_priv})
+		add_library(v3 STATIC ${objects} ${objects_faked})
+		add_library(v3_freestanding STATIC ${kernel_objects} ${kernel_objects_faked})
 		v3_set_interface(v3_freestanding)
 		# Tests see all folders, and the fakes instead of the privileged instructions.
 		add_library(v3_test STATIC EXCLUDE_FROM_ALL ${objects})

@@ -2,8 +2,8 @@
 #
 # v3_unit_test(NAME <name> SOURCES <file>... [LIBS <target>...] [TIMEOUT <seconds>])
 # A CMocka executable unit_<name> and a ctest of that name with the label "unit". It is linked with
-# the hosted library without x86/priv.c and with the fakes (tests/fakes) in its place; archives, so
-# that a test which defines a function of the library itself gets its own.
+# the hosted library and the fakes (tests/fakes), which take the place of V3_FAKED; archives, so that
+# a test which defines a function of the library itself gets its own.
 
 find_package(PkgConfig QUIET)
 if(PKG_CONFIG_FOUND)
