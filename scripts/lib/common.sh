@@ -52,3 +52,18 @@ v3_tmpdir()
 	trap "rm -rf '$v3_dir'" EXIT
 	printf -v "$1" '%s' "$v3_dir"
 }
+
+# v3_built PATH... - the first of these that was built, or nothing.
+v3_built()
+{
+	local path
+
+	for path; do
+		if [ -e "$V3_BUILD/$path" ]; then
+			printf '%s/%s' "$V3_BUILD" "$path"
+			return
+		fi
+	done
+}
+
+v3_built_cli() { v3_built release/hosts/linux/cli/v3; }

@@ -4,19 +4,6 @@
 # QEMU's command line for the lab, running it, and judging how it ended. Sourced after common.sh
 # and packages.sh.
 
-# v3_built PATH... - the first of these that was built, or nothing.
-v3_built()
-{
-	local path
-
-	for path; do
-		if [ -e "$V3_BUILD/$path" ]; then
-			printf '%s/%s' "$V3_BUILD" "$path"
-			return
-		fi
-	done
-}
-
 # v3_machine CPU SMP MEM ICOUNT MULTI - appends QEMU's options to the array "options".
 v3_machine()
 {

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+# about: cost of exits and of a launch in instructions; sizes of tables, VMM memory and library
+#
+# One boot of the lab in counting mode: the same lwk image under v3 and under KVM. Sourced by
+# scripts/bench.
+
+# NAME|LIMIT|UNIT|WHAT: LIMIT is of v3's value where it ends with "abs", else of the ratio.
+bench_exits_rows()
+{
+	cat <<-END
+	cpuid|0.25|instructions|CPUID leaf 0
+	msr|0.25|instructions|RDMSR IA32_APIC_BASE
+	hypercall|0.25|instructions|VMMCALL
+	port|0.25|instructions|IN from the in-core 8259
+	mmio_ioapic|0.25|instructions|read of the in-core I/O APIC
+	mmio_lapic|0.25|instructions|read of the in-core local APIC
+	self_ipi|0.25|instructions|self-IPI, xAPIC ICR write to EOI
+	launch|0.1|instructions|start to first output, what RAM costs not counted
+	launch_ram||instructions|the same with 64 MiB of RAM, allocated and zeroed
+	table_pages_1g|8 abs|pages|nested tables of a 1 GiB guest
+	ram_faults_1g|0 abs|faults|nested faults on RAM of a 1 GiB guest
+	vmm_bytes|262144 abs|bytes|VMM memory beside RAM, per VM
+	vcpu_bytes|65536 abs|bytes|VMM memory per vCPU
+	text|153600 abs|bytes|text of the freestanding library
+	END
+}
+
+bench_exits()
+{
+	local tmp=$1 samples=1000 kver status=0
+
+	shift
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-n) [ $# -ge 2 ] || v3_die 2 "-n needs a number"; samples=$2; shift ;;
+		-h | --help) echo "scripts/bench exits [--json FILE] [-n SAMPLES]"; return ;;
+		*) v3_die 2 "exits: unknown option '$1'" ;;
+		esac
+		shift
+	done
+	v3_packages lab build bench
+	kver=$(v3_kernel)
+	v3_packages_headers "$kver"
+	{
+		v3_step "build release" v3_build release
+		v3_step "build freestanding" v3_build freestanding
+		v3_step "build module" v3_build_module "$kver"
+		v3_step "build stamp" gcc -O2 -Wall -Werror -static -o "$tmp/stamp" \
+			"$V3_ROOT/scripts/lib/bench/stamp.c"
+	} >&2
+	v3_say "measuring in the lab (QEMU $(v3_qemu_version), counting mode: one TSC tick is one" \
+		"instruction; not the price of a VMRUN or a TLB miss)"
+	"$V3_ROOT/scripts/lab" --icount --with-kvm --mem 3G --timeout 400 --add "$tmp/stamp" \
+		--add "$V3_BUILD/release/examples/lwk/lwk.elf" \
+		--add "$V3_ROOT/scripts/lib/bench/exits.lab:/lab/exits.lab" \
+		-- sh exits.lab "$samples" >"$tmp/raw" 2>"$tmp/stderr" || status=$?
+	if [ "$status" != 0 ]; then
+		cat "$tmp/raw" "$tmp/stderr" >&2
+		v3_die 1 "the measurement in the lab ended with status $status"
+	fi
+	echo "@v3 text $(bench_text "$V3_BUILD/freestanding/libv3.a")" >>"$tmp/raw"
+	bench_exits_rows >"$tmp/rows"
+	bench_table "$tmp/raw" "$tmp/rows"
+}
+
+# Text of all objects of an archive, read-only data apart, as "size -A" calls them.
+bench_text()
+{
+	[ -e "$1" ] || v3_die 1 "$1 was not built"
+	size -A "$1" | awk '$1 ~ /^\.text/ { sum += $2 } END { print sum + 0 }'
+}
