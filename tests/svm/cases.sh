@@ -195,7 +195,7 @@ case_no_guest()
 # A CPU without SVM: one clear message.
 case_no_svm()
 {
-	extra=(-cpu EPYC,-svm)
+	extra=(-cpu 'EPYC,-svm')
 	guest '' 'run=hello'
 	expect 121 '^minimal_host: error: .*SVM' '^minimal_host: v3_init: not supported'
 }
