@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest from its specification.
+ */
+#include "guest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "parse.h"
+#include "progress.h"
+
+/* Guest RAM reaches from 0 to here, the rest is above 4 GiB (see v3_vm_create()). */
+#define LOW_RAM_MAX (3ull << 30)
+
+static int check_fit(const struct v3_guest *guest, struct v3_msg *msg)
+{
+	uint64_t low = v3_spec_memory(guest->spec);
+	uint64_t need = guest->kernel.size;
+	char have_text[V3_SIZE_TEXT], need_text[V3_SIZE_TEXT];
+
+	if (guest->initrd.size && guest->initrd.size < UINT64_MAX - need)
+		need += guest->initrd.size;
+	if (guest->kind == V3_KERNEL_ELF) {
+		if (low > LOW_RAM_MAX)
+			low = LOW_RAM_MAX;
+		need = guest->elf.end;
+	}
+	if (need <= low)
+		return 0;
+	return v3_msg_set(msg, "%s: the kernel needs memory up to %s, the guest has %s%s: give it more "
+			       "with --memory or 'memory:'",
+			  v3_printable(guest->kernel.path), v3_size_text(need, need_text),
+			  v3_size_text(low, have_text),
+			  guest->kind == V3_KERNEL_ELF ? " there" : "");
+}
+
+int v3_guest_open(struct v3_guest *guest, struct v3_spec *spec, struct v3_msg *msg)
+{
+	*guest = (struct v3_guest){ .spec = spec };
+	if (v3_file_map(&guest->kernel, spec->kernel, msg))
+		return -1;
+	if (!v3_kernel_check(&guest->kernel, spec->entry, &guest->kind, &guest->elf, msg) &&
+	    (!spec->initrd || !v3_file_map(&guest->initrd, spec->initrd, msg)) &&
+	    !check_fit(guest, msg))
+		return 0;
+	v3_guest_close(guest);
+	return -1;
+}
+
+void v3_guest_close(struct v3_guest *guest)
+{
+	v3_file_unmap(&guest->kernel);
+	v3_file_unmap(&guest->initrd);
+}
+
+static int create(struct v3_guest *guest, int dev, unsigned int flags, struct v3_msg *msg)
+{
+	struct v3_spec *spec = guest->spec;
+	struct v3_ioc_create request = {
+		.flags = flags,
+		.num_vcpus = spec->num_vcpus,
+		.num_mem = spec->num_mem,
+	};
+	unsigned int i;
+	int err;
+
+	strcpy(request.name, spec->name);
+	for (i = 0; i < spec->num_vcpus; i++)
+		request.cpus[i] = spec->cpus[i];
+	for (i = 0; i < spec->num_mem; i++) {
+		request.mem[i].size = spec->mem[i].size;
+		request.mem[i].node = spec->mem[i].node;
+	}
+	err = v3_dev_call(dev, V3_IOC_CREATE, &request, msg);
+	return err ? err : request.fd;
+}
+
+static int load_linux(const struct v3_guest *guest, int vm, struct v3_msg *msg)
+{
+	const char *cmdline = guest->spec->cmdline ? guest->spec->cmdline : "";
+	struct v3_ioc_load_linux request = {
+		.kernel = (uintptr_t)guest->kernel.data,
+		.kernel_size = guest->kernel.size,
+		.initrd = (uintptr_t)guest->initrd.data,
+		.initrd_size = guest->initrd.size,
+		.cmdline = (uintptr_t)cmdline,
+		.cmdline_len = (uint32_t)strlen(cmdline),
+		.entry = guest->spec->entry,
+	};
+
+	return v3_progress_call(vm, V3_IOC_LOAD_LINUX, &request,
+				guest->kernel.size + guest->initrd.size, msg);
+}
+
+static int load_elf(const struct v3_guest *guest, int vm, struct v3_msg *msg)
+{
+	const char *cmdline = guest->spec->cmdline ? guest->spec->cmdline : "";
+	struct v3_ioc_load_segments request = {
+		.image = (uintptr_t)guest->kernel.data,
+		.image_size = guest->kernel.size,
+		.initrd = (uintptr_t)guest->initrd.data,
+		.initrd_size = guest->initrd.size,
+		.cmdline = (uintptr_t)cmdline,
+		.cmdline_len = (uint32_t)strlen(cmdline),
+		.num_segments = guest->elf.count,
+		.entry = guest->elf.entry,
+	};
+	const struct v3_segment_load *segment;
+	unsigned int i;
+
+	for (i = 0; i < guest->elf.count; i++) {
+		segment = &guest->elf.segments[i];
+		request.segments[i] = (struct v3_ioc_segment){
+			.gpa = segment->gpa,
+			.offset = segment->offset,
+			.file_size = segment->file_size,
+			.mem_size = segment->mem_size,
+		};
+	}
+	return v3_progress_call(vm, V3_IOC_LOAD_SEGMENTS, &request,
+				guest->kernel.size + guest->initrd.size, msg);
+}
+
+int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct v3_msg *msg)
+{
+	struct v3_msg ignored;
+	char *end;
+	int vm, err;
+
+	vm = create(guest, dev, flags, msg);
+	if (vm == -EEXIST && !guest->spec->name_given) {
+		end = guest->spec->name + strlen(guest->spec->name);
+		snprintf(end, V3_NAME_MAX + 1 - (size_t)(end - guest->spec->name), "-%d",
+			 (int)getpid());
+		guest->spec->name_given = true;
+		vm = create(guest, dev, flags, msg);
+	}
+	if (vm < 0)
+		return -1;
+	err = guest->kind == V3_KERNEL_ELF ? load_elf(guest, vm, msg) : load_linux(guest, vm, msg);
+	if (!err)
+		return vm;
+	/* A detached VM would stay; for others closing is enough, and this does no harm. */
+	v3_dev_control(vm, V3_IOC_DESTROY, &ignored);
+	v3_dev_close(vm);
+	return -1;
+}

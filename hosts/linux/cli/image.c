@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files of a guest. They are mapped, not read: the module copies straight from the page cache.
+ */
+#include "image.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bzimage.h"
+
+/* A mapped file that somebody cuts short while we read it. */
+static void on_sigbus(int signal)
+{
+	static const char text[] = "v3: a file of the guest was cut short while it was read\n";
+
+	(void)signal;
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(V3_RUN_FAILED);
+	_exit(V3_RUN_FAILED);
+}
+
+static void catch_sigbus(void)
+{
+	struct sigaction action = { .sa_handler = on_sigbus };
+
+	sigaction(SIGBUS, &action, NULL);
+}
+
+static int map_fd(struct v3_file *file, int fd, struct v3_msg *msg)
+{
+	struct stat st;
+	void *data;
+
+	if (fstat(fd, &st))
+		return v3_msg_set(msg, "%s: %s", v3_printable(file->path), strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return v3_msg_set(msg, "%s: is a folder, not a file", v3_printable(file->path));
+	if (!S_ISREG(st.st_mode))
+		return v3_msg_set(msg, "%s: is not a regular file", v3_printable(file->path));
+	if (st.st_size <= 0)
+		return v3_msg_set(msg, "%s: is empty", v3_printable(file->path));
+	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return v3_msg_set(msg, "%s: cannot be mapped: %s", v3_printable(file->path),
+				  strerror(errno));
+	file->data = data;
+	file->size = (size_t)st.st_size;
+	return 0;
+}
+
+int v3_file_map(struct v3_file *file, const char *path, struct v3_msg *msg)
+{
+	int result;
+	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	*file = (struct v3_file){ .path = path };
+	if (fd < 0)
+		return v3_msg_set(msg, "%s: %s", v3_printable(path), strerror(errno));
+	catch_sigbus();
+	result = map_fd(file, fd, msg);
+	close(fd);
+	return result;
+}
+
+void v3_file_unmap(struct v3_file *file)
+{
+	if (file->data)
+		munmap((void *)(uintptr_t)file->data, file->size);
+	file->data = NULL;
+	file->size = 0;
+}
+
+/* What a file that is no kernel seems to be, for the message. */
+static const char *guess(const struct v3_file *file)
+{
+	static const struct {
+		unsigned int offset;
+		unsigned int len;
+		const char *magic;
+		const char *text;
+	} known[] = {
+		{ 0, 2, "\x1F\x8B", "it is compressed with gzip; uncompress it, or give the vmlinuz (bzImage)" },
+		{ 0, 6, "\xFD" "7zXZ", "it is compressed with xz; uncompress it, or give the vmlinuz (bzImage)" },
+		{ 0, 4, "\x28\xB5\x2F\xFD", "it is compressed with zstd; uncompress it, or give the vmlinuz (bzImage)" },
+		{ 0, 3, "BZh", "it is compressed with bzip2; uncompress it, or give the vmlinuz (bzImage)" },
+		{ 0, 4, "\x02\x21\x4C\x18", "it is compressed with lz4; uncompress it, or give the vmlinuz (bzImage)" },
+		{ 0, 6, "070701", "it is a cpio archive; give it with --initrd" },
+		{ 0, 5, "\x89" "LZO\0", "it is compressed with lzop; uncompress it, or give the vmlinuz (bzImage)" },
+		{ 56, 4, "ARM\x64", "it is a Linux kernel for arm64, not x86-64" },
+		{ 0, 2, "MZ", "it is a PE program without a Linux setup header" },
+		{ 0, 2, "#!", "it is a script" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (file->size >= known[i].offset + known[i].len &&
+		    !memcmp((const char *)file->data + known[i].offset, known[i].magic, known[i].len))
+			return known[i].text;
+	return "it is neither a static ELF64 kernel nor a Linux bzImage";
+}
+
+int v3_kernel_check(const struct v3_file *file, enum v3_linux_entry entry,
+		    enum v3_kernel_kind *kind, struct v3_elf_image *elf, struct v3_msg *msg)
+{
+	struct v3_msg why;
+
+	if (file->size >= SELFMAG && !memcmp(file->data, ELFMAG, SELFMAG)) {
+		*kind = V3_KERNEL_ELF;
+		if (entry == V3_LINUX_ENTRY_32)
+			return v3_msg_set(msg, "%s: --entry 32 is for bzImage kernels; an ELF64 kernel "
+					       "starts in 64-bit mode", v3_printable(file->path));
+		if (!v3_elf_parse(file->data, file->size, elf, &why))
+			return 0;
+	} else if (v3_bzimage_detect(file->data, file->size)) {
+		*kind = V3_KERNEL_LINUX;
+		if (!v3_bzimage_check(file->data, file->size, entry, &why))
+			return 0;
+	} else {
+		v3_msg_set(&why, "%s", guess(file));
+	}
+	return v3_msg_set(msg, "%s: %s", v3_printable(file->path), why.text);
+}

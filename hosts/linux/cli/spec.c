@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a guest is made of: one setter for each thing, shared by descriptions and options.
+ */
+#include "spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "parse.h"
+
+/* NUMA nodes that Linux can have at most (CONFIG_NODES_SHIFT 10). */
+#define NODE_MAX 1023
+
+void *v3_xmalloc(size_t size)
+{
+	void *place = malloc(size ? size : 1);
+
+	if (!place) {
+		v3_err("out of memory");
+		_exit(V3_RUN_FAILED);
+	}
+	return place;
+}
+
+char *v3_xstrdup(const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	return memcpy(v3_xmalloc(size), text, size);
+}
+
+void v3_spec_init(struct v3_spec *spec)
+{
+	*spec = (struct v3_spec){ 0 };
+}
+
+void v3_spec_free(struct v3_spec *spec)
+{
+	free(spec->kernel);
+	free(spec->initrd);
+	free(spec->cmdline);
+	v3_spec_init(spec);
+}
+
+void v3_spec_set_string(char **place, const char *text)
+{
+	free(*place);
+	*place = v3_xstrdup(text);
+}
+
+static bool name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_' || c == '.' || c == '+';
+}
+
+int v3_spec_set_name(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	size_t len = strlen(text), i;
+
+	if (!len)
+		return v3_msg_set(msg, "a name must not be empty");
+	if (len > V3_NAME_MAX)
+		return v3_msg_set(msg, "the name is longer than %d characters", V3_NAME_MAX);
+	for (i = 0; i < len; i++)
+		if (!name_char(text[i]))
+			return v3_msg_set(msg, "'%s' is not a name: use letters, digits and -_.+",
+					  v3_printable(text));
+	memcpy(spec->name, text, len + 1);
+	spec->name_given = true;
+	return 0;
+}
+
+int v3_spec_set_cmdline(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	if (strlen(text) > V3_CMDLINE_MAX)
+		return v3_msg_set(msg, "the guest's command line has %zu bytes, more than %d",
+				  strlen(text), V3_CMDLINE_MAX);
+	v3_spec_set_string(&spec->cmdline, text);
+	return 0;
+}
+
+int v3_spec_append(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	const char *old = spec->cmdline ? spec->cmdline : "";
+	char *both;
+	int result;
+
+	both = v3_xmalloc(strlen(old) + strlen(text) + 2);
+	strcpy(both, old);
+	if (*old && *text)
+		strcat(both, " ");
+	strcat(both, text);
+	result = v3_spec_set_cmdline(spec, both, msg);
+	free(both);
+	return result;
+}
+
+int v3_spec_add_memory(struct v3_spec *spec, const char *size, const char *node,
+		       struct v3_msg *msg)
+{
+	struct v3_mem_config mem = { .node = V3_NODE_ANY };
+	uint64_t value;
+
+	if (spec->num_mem == V3_SPEC_MEMS)
+		return v3_msg_set(msg, "there are more than %d pieces of memory", V3_SPEC_MEMS);
+	if (v3_size_parse(size, &mem.size, msg))
+		return -1;
+	if (!mem.size || mem.size % V3_SPEC_MEMORY_UNIT)
+		return v3_msg_set(msg, "memory of %s: it has to be a multiple of 2 MiB",
+				  v3_printable(size));
+	if (__builtin_add_overflow(v3_spec_memory(spec), mem.size, &value))
+		return v3_msg_set(msg, "memory of %s: the sum is too large", v3_printable(size));
+	if (node) {
+		if (v3_number_parse(node, "NUMA node", 0, NODE_MAX, &value, msg))
+			return -1;
+		mem.node = (int32_t)value;
+	}
+	spec->mem[spec->num_mem++] = mem;
+	return 0;
+}
+
+int v3_spec_set_memory(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	spec->num_mem = 0;
+	return v3_spec_add_memory(spec, text, NULL, msg);
+}
+
+int v3_spec_set_vcpus(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	uint64_t value;
+
+	if (v3_number_parse(text, "vCPUs", 1, V3_MAX_VCPUS, &value, msg))
+		return -1;
+	spec->num_vcpus = (unsigned int)value;
+	return 0;
+}
+
+int v3_spec_set_cpus(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	int count = v3_cpu_list_parse(text, spec->cpus, V3_MAX_VCPUS, msg);
+
+	if (count < 0)
+		return -1;
+	spec->num_cpus = (unsigned int)count;
+	return 0;
+}
+
+int v3_spec_set_entry(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	if (!strcmp(text, "auto"))
+		spec->entry = V3_LINUX_ENTRY_AUTO;
+	else if (!strcmp(text, "32"))
+		spec->entry = V3_LINUX_ENTRY_32;
+	else if (!strcmp(text, "64"))
+		spec->entry = V3_LINUX_ENTRY_64;
+	else
+		return v3_msg_set(msg, "'%s' is not an entry: use auto, 32 or 64",
+				  v3_printable(text));
+	return 0;
+}
+
+int v3_spec_set_on_reboot(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	if (!strcmp(text, "restart"))
+		spec->on_reboot = V3_REBOOT_RESTART;
+	else if (!strcmp(text, "stop"))
+		spec->on_reboot = V3_REBOOT_STOP;
+	else
+		return v3_msg_set(msg, "'%s' is not an action: use restart or stop",
+				  v3_printable(text));
+	return 0;
+}
+
+uint64_t v3_spec_memory(const struct v3_spec *spec)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < spec->num_mem; i++)
+		sum += spec->mem[i].size;
+	return sum;
+}
+
+/* The last part of the path, up to its last dot, with other characters than a name has as '-'. */
+static void name_from_path(char *name, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
+	const char *dot = strrchr(base, '.');
+	size_t len = dot && dot != base ? (size_t)(dot - base) : strlen(base);
+	size_t i;
+
+	/* Room for "-" and a process id, if the name is in use. */
+	if (len > V3_NAME_MAX - 11)
+		len = V3_NAME_MAX - 11;
+	for (i = 0; i < len; i++)
+		name[i] = name_char(base[i]) ? base[i] : '-';
+	name[len] = 0;
+	if (!len)
+		strcpy(name, "guest");
+}
+
+int v3_spec_finish(struct v3_spec *spec, const char *stem, struct v3_msg *msg)
+{
+	unsigned int i;
+
+	if (!spec->kernel)
+		return v3_msg_set(msg, "no kernel is given");
+	if (!spec->name[0])
+		name_from_path(spec->name, stem);
+	if (!spec->num_mem)
+		spec->mem[spec->num_mem++] = (struct v3_mem_config){
+			.size = V3_SPEC_MEMORY_DEFAULT, .node = V3_NODE_ANY
+		};
+	if (!spec->num_vcpus)
+		spec->num_vcpus = spec->num_cpus ? spec->num_cpus : 1;
+	if (spec->num_cpus && spec->num_cpus != spec->num_vcpus)
+		return v3_msg_set(msg, "%u CPUs are named for %u vCPUs: give one for each",
+				  spec->num_cpus, spec->num_vcpus);
+	for (i = spec->num_cpus; i < spec->num_vcpus; i++)
+		spec->cpus[i] = V3_CPU_ANY;
+	return 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a guest is made of, from a description, the command line, or both.
+ */
+#ifndef V3_CLI_SPEC_H
+#define V3_CLI_SPEC_H
+
+#include <v3/boot.h>
+
+#include "cli.h"
+
+#define V3_SPEC_MEMS 16
+#define V3_SPEC_MEMORY_DEFAULT (256ull << 20)
+/* Guest RAM comes in pieces of 2 MiB, the size of a large page. */
+#define V3_SPEC_MEMORY_UNIT (2ull << 20)
+
+/* What to do when the guest resets itself. */
+enum v3_on_reboot { V3_REBOOT_RESTART, V3_REBOOT_STOP };
+
+/* Zero it, or v3_spec_init(). Strings are owned and freed by v3_spec_free(). */
+struct v3_spec {
+	/* False: the name was made up from the file's name and may be made up again. */
+	bool name_given;
+	char name[V3_NAME_MAX + 1];
+	char *kernel, *initrd;
+	char *cmdline;
+	struct v3_mem_config mem[V3_SPEC_MEMS];
+	unsigned int num_mem;
+	unsigned int num_vcpus;
+	/* One for each vCPU, or V3_CPU_ANY. */
+	int32_t cpus[V3_MAX_VCPUS];
+	unsigned int num_cpus; /* 0: none named */
+	enum v3_linux_entry entry;
+	enum v3_on_reboot on_reboot;
+};
+
+void v3_spec_init(struct v3_spec *spec);
+void v3_spec_free(struct v3_spec *spec);
+
+/* Each sets one thing from text; 0, or -1 with a message that does not name the option or key. */
+int v3_spec_set_name(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_cmdline(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_memory(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+/* Adds a piece of memory; @node NULL: any. */
+int v3_spec_add_memory(struct v3_spec *spec, const char *size, const char *node,
+		       struct v3_msg *msg);
+int v3_spec_set_vcpus(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_cpus(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_entry(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_on_reboot(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+/* Replaces an owned string. */
+void v3_spec_set_string(char **place, const char *text);
+/* Adds to the command line, with a blank between. */
+int v3_spec_append(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+
+/*
+ * Defaults for what was not given, and what only shows when all is known.
+ * @stem names the guest if nobody did: a path; its last part without extension is taken.
+ */
+int v3_spec_finish(struct v3_spec *spec, const char *stem, struct v3_msg *msg);
+
+/* Bytes of all memory. */
+uint64_t v3_spec_memory(const struct v3_spec *spec);
+
+/* malloc and the like for programs that cannot go on without. */
+void *v3_xmalloc(size_t size);
+char *v3_xstrdup(const char *text);
+
+#endif

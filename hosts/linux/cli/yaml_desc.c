@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest descriptions: libcyaml knows the keys and their types, the setters of spec.c know the values.
+ * Values come as text: libcyaml's own numbers would take "2x" for 2.
+ */
+#include "yaml_desc.h"
+
+#include <cyaml/cyaml.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image.h"
+#include "parse.h"
+#include "yaml_pos.h"
+
+struct raw_mem {
+	char *size, *node;
+};
+
+/* A description as libcyaml loads it: either memory or mem, either cpus or cpu_list. */
+struct raw_desc {
+	char *name, *kernel, *initrd, *cmdline, *memory, *vcpus, *cpus, *entry, *on_reboot;
+	struct raw_mem *mem;
+	unsigned int mem_count;
+	char **cpu_list;
+	unsigned int cpu_list_count;
+};
+
+#define TEXT_FIELD(structure, member, flags)                                                     \
+	CYAML_FIELD_STRING_PTR(#member, CYAML_FLAG_POINTER | (flags), structure, member, 0,      \
+			       CYAML_UNLIMITED)
+
+static const cyaml_schema_field_t mem_fields[] = {
+	TEXT_FIELD(struct raw_mem, size, 0),
+	TEXT_FIELD(struct raw_mem, node, CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_END
+};
+static const cyaml_schema_value_t mem_value = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_mem, mem_fields)
+};
+static const cyaml_schema_value_t cpu_value = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)
+};
+
+/* Places of the keys below that take a text or a list. */
+enum { FIELD_MEMORY, FIELD_CPUS, NUM_FIELDS = 9 };
+
+static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
+	[FIELD_MEMORY] = TEXT_FIELD(struct raw_desc, memory, CYAML_FLAG_OPTIONAL),
+	[FIELD_CPUS] = TEXT_FIELD(struct raw_desc, cpus, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, name, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, kernel, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, initrd, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, cmdline, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, vcpus, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, entry, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, on_reboot, CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_END
+};
+static const cyaml_schema_field_t memory_list = CYAML_FIELD_SEQUENCE(
+	"memory", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_desc, mem, &mem_value, 0,
+	CYAML_UNLIMITED);
+static const cyaml_schema_field_t cpus_list = CYAML_FIELD_SEQUENCE(
+	"cpus", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_desc, cpu_list, &cpu_value, 0,
+	CYAML_UNLIMITED);
+
+/* The schema for one document: libcyaml has no type "text or list". */
+struct schema {
+	cyaml_schema_field_t fields[NUM_FIELDS + 1];
+	cyaml_schema_value_t value;
+};
+
+static void schema_init(struct schema *schema, const struct v3_yaml_doc *doc)
+{
+	memcpy(schema->fields, text_fields, sizeof(text_fields));
+	if (v3_yaml_is_list(doc, "memory"))
+		schema->fields[FIELD_MEMORY] = memory_list;
+	if (v3_yaml_is_list(doc, "cpus"))
+		schema->fields[FIELD_CPUS] = cpus_list;
+	schema->value = (cyaml_schema_value_t){
+		CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_desc, schema->fields)
+	};
+}
+
+/* The first complaint of libcyaml and the innermost place of its backtrace. */
+struct complaint {
+	char text[V3_MSG_MAX];
+	unsigned long line, column;
+	char field[64];
+};
+
+__attribute__((format(printf, 3, 0)))
+static void on_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
+{
+	struct complaint *complaint = ctx;
+	char text[V3_MSG_MAX];
+	const char *place;
+
+	if (level < CYAML_LOG_ERROR)
+		return;
+	vsnprintf(text, sizeof(text), fmt, args);
+	text[strcspn(text, "\n")] = 0;
+	if (!complaint->text[0]) {
+		memcpy(complaint->text, text, sizeof(text));
+		return;
+	}
+	place = strstr(text, "(line: ");
+	if (complaint->line || !place ||
+	    sscanf(place, "(line: %lu, column: %lu)", &complaint->line, &complaint->column) != 2)
+		return;
+	sscanf(text, " in mapping field '%63[^']'", complaint->field);
+}
+
+static bool known_key(const char *key, bool root)
+{
+	const cyaml_schema_field_t *field = root ? text_fields : mem_fields;
+
+	for (; field->key; field++)
+		if (!strcmp(field->key, key))
+			return true;
+	return false;
+}
+
+static const char *after(const char *text, const char *start)
+{
+	size_t len = strlen(start);
+
+	return strncmp(text, start, len) ? NULL : text + len;
+}
+
+/* Turns a complaint of libcyaml into one of ours, with the place of the thing itself. */
+static int explain(const struct v3_yaml_doc *doc, const struct complaint *complaint,
+		   cyaml_err_t err, struct v3_msg *msg)
+{
+	struct v3_yaml_pos pos = { complaint->line, complaint->column };
+	const char *text = complaint->text;
+	const char *rest = after(text, "Load: ");
+	const char *key;
+
+	if (rest)
+		text = rest;
+	key = after(text, "Unexpected key: ");
+	if (key) {
+		v3_yaml_find_key(doc, known_key, key, &pos);
+		return v3_yaml_msg(msg, doc, pos, "unknown key '%s'", v3_printable(key));
+	}
+	key = after(text, "Mapping field already seen: ");
+	if (key) {
+		v3_yaml_find_key(doc, NULL, key, &pos);
+		return v3_yaml_msg(msg, doc, pos, "the key '%s' is there twice", v3_printable(key));
+	}
+	key = after(text, "Missing required mapping field: ");
+	if (key)
+		return v3_yaml_msg(msg, doc, pos, "the key '%s' is missing here", v3_printable(key));
+	if (after(text, "Expecting STRING") && complaint->field[0])
+		return v3_yaml_msg(msg, doc, pos, "'%s' has to be a single value, not a list or mapping",
+				   complaint->field);
+	if (after(text, "Expecting STRING"))
+		return v3_yaml_msg(msg, doc, pos, "this has to be a single value, not a list or mapping");
+	if (after(text, "Expecting MAPPING"))
+		return v3_yaml_msg(msg, doc, pos, "this has to be a mapping, such as 'size: 1GiB'");
+	return v3_yaml_msg(msg, doc, pos, "%s", *text ? v3_printable(text) : cyaml_strerror(err));
+}
+
+/* A path relative to the description's folder. */
+static int set_path(char **place, const char *desc, const char *path, struct v3_msg *msg)
+{
+	const char *slash = strrchr(desc, '/');
+	size_t dir = slash && *path != '/' ? (size_t)(slash - desc) + 1 : 0;
+
+	if (!*path)
+		return v3_msg_set(msg, "a file name must not be empty");
+	free(*place);
+	*place = v3_xmalloc(dir + strlen(path) + 1);
+	memcpy(*place, desc, dir);
+	strcpy(*place + dir, path);
+	return 0;
+}
+
+typedef int (*setter)(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+
+/* Values with a setter of their own. */
+static int take_values(const struct raw_desc *raw, struct v3_spec *spec,
+		       const struct v3_yaml_doc *doc, struct v3_msg *msg)
+{
+	const struct {
+		const char *key, *text;
+		setter set;
+	} values[] = {
+		{ "name", raw->name, v3_spec_set_name },
+		{ "cmdline", raw->cmdline, v3_spec_set_cmdline },
+		{ "memory", raw->memory, v3_spec_set_memory },
+		{ "vcpus", raw->vcpus, v3_spec_set_vcpus },
+		{ "cpus", raw->cpus, v3_spec_set_cpus },
+		{ "entry", raw->entry, v3_spec_set_entry },
+		{ "on_reboot", raw->on_reboot, v3_spec_set_on_reboot },
+	};
+	struct v3_msg why;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (values[i].text && values[i].set(spec, values[i].text, &why))
+			return v3_yaml_msg(msg, doc, v3_yaml_value(doc, values[i].key, -1, NULL),
+					   "%s: %s", values[i].key, why.text);
+	return 0;
+}
+
+static int take_files(const struct raw_desc *raw, struct v3_spec *spec,
+		      const struct v3_yaml_doc *doc, struct v3_msg *msg)
+{
+	struct v3_msg why;
+
+	if (!raw->kernel)
+		return v3_yaml_msg(msg, doc, v3_yaml_root(doc), "the key 'kernel' is missing");
+	if (set_path(&spec->kernel, doc->path, raw->kernel, &why))
+		return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "kernel", -1, NULL), "kernel: %s",
+				   why.text);
+	if (raw->initrd && set_path(&spec->initrd, doc->path, raw->initrd, &why))
+		return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "initrd", -1, NULL), "initrd: %s",
+				   why.text);
+	return 0;
+}
+
+static int take_memory(const struct raw_desc *raw, struct v3_spec *spec,
+		       const struct v3_yaml_doc *doc, struct v3_msg *msg)
+{
+	struct v3_msg why;
+	unsigned int i;
+
+	if (raw->mem && !raw->mem_count)
+		return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "memory", -1, NULL),
+				   "memory: the list is empty");
+	for (i = 0; i < raw->mem_count; i++)
+		if (v3_spec_add_memory(spec, raw->mem[i].size, raw->mem[i].node, &why))
+			return v3_yaml_msg(msg, doc,
+					   v3_yaml_value(doc, "memory", (int)i,
+							 after(why.text, "NUMA node") ? "node" : "size"),
+					   "memory: %s", why.text);
+	return 0;
+}
+
+static int take_cpus(const struct raw_desc *raw, struct v3_spec *spec,
+		     const struct v3_yaml_doc *doc, struct v3_msg *msg)
+{
+	struct v3_msg why;
+	uint64_t cpu;
+	unsigned int i, j;
+
+	for (i = 0; i < raw->cpu_list_count; i++) {
+		if (v3_number_parse(raw->cpu_list[i], "CPU", 0, V3_CPU_MAX, &cpu, &why))
+			goto bad;
+		for (j = 0; j < i; j++)
+			if ((uint64_t)spec->cpus[j] == cpu) {
+				v3_msg_set(&why, "CPU %llu is named twice", (unsigned long long)cpu);
+				goto bad;
+			}
+		if (i == V3_MAX_VCPUS) {
+			v3_msg_set(&why, "there are more than %d CPUs", V3_MAX_VCPUS);
+			goto bad;
+		}
+		spec->cpus[spec->num_cpus++] = (int32_t)cpu;
+	}
+	if (raw->cpus || raw->cpu_list_count || !v3_yaml_is_list(doc, "cpus"))
+		return 0;
+	return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "cpus", -1, NULL), "cpus: the list is empty");
+bad:
+	return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "cpus", (int)i, NULL), "cpus: %s", why.text);
+}
+
+static int load(const struct v3_yaml_doc *doc, const char *text, size_t size,
+		struct v3_spec *spec, struct v3_msg *msg)
+{
+	struct complaint complaint = { 0 };
+	cyaml_config_t config = {
+		.log_fn = on_log,
+		.log_ctx = &complaint,
+		.mem_fn = cyaml_mem,
+		.log_level = CYAML_LOG_ERROR,
+	};
+	struct raw_desc *raw = NULL;
+	struct schema schema;
+	cyaml_err_t err;
+	int result;
+
+	schema_init(&schema, doc);
+	err = cyaml_load_data((const uint8_t *)text, size, &config, &schema.value,
+			      (cyaml_data_t **)&raw, NULL);
+	if (err != CYAML_OK)
+		return explain(doc, &complaint, err, msg);
+	result = take_files(raw, spec, doc, msg);
+	if (!result)
+		result = take_values(raw, spec, doc, msg);
+	if (!result)
+		result = take_memory(raw, spec, doc, msg);
+	if (!result)
+		result = take_cpus(raw, spec, doc, msg);
+	cyaml_free(&config, &schema.value, raw, 0);
+	return result;
+}
+
+int v3_yaml_parse(const char *path, const char *text, size_t size, struct v3_spec *spec,
+		  struct v3_msg *msg)
+{
+	struct v3_yaml_doc doc;
+	int result;
+
+	v3_spec_init(spec);
+	if (v3_yaml_doc_load(&doc, path, text, size, msg))
+		return -1;
+	result = load(&doc, text, size, spec, msg);
+	v3_yaml_doc_free(&doc);
+	if (result)
+		v3_spec_free(spec);
+	return result;
+}
+
+int v3_yaml_load(const char *path, struct v3_spec *spec, struct v3_msg *msg)
+{
+	struct v3_file file;
+	int result;
+
+	v3_spec_init(spec);
+	if (v3_file_map(&file, path, msg))
+		return -1;
+	if (file.size > V3_YAML_MAX)
+		result = v3_msg_set(msg, "%s: is too large for a guest description (%zu bytes)",
+				    v3_printable(path), file.size);
+	else
+		result = v3_yaml_parse(path, file.data, file.size, spec, msg);
+	v3_file_unmap(&file);
+	return result;
+}
