@@ -12,8 +12,11 @@ v3_packages_of()
 {
 	case $1 in
 	lab) printf '%s\n' qemu-system-x86 busybox-static cpio kmod xz-utils zstd ;;
-	build) printf '%s\n' gcc make cmake ninja-build pkg-config python3-minimal \
-		libelf-dev libcyaml-dev libyaml-dev zlib1g-dev ;;
+	build)
+		printf '%s\n' gcc libc6-dev make cmake ninja-build
+		# the command says itself what it is built with
+		grep -v '^#' "$V3_ROOT/hosts/linux/cli/packages.txt"
+		;;
 	unit) printf '%s\n' g++ libcmocka-dev libzydis-dev libzycore-dev clang gcovr shellcheck ;;
 	docs) printf '%s\n' doxygen graphviz ;;
 	bench) printf '%s\n' python3-minimal binutils ;;

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# timeout: 240
+# lab: --with-linux --mem 3G
+# Debian's own kernel as a guest: a command in a shell, power-off, reboot.
+# shellcheck source=tests/lab/lib.sh
+. /lab/lib.sh
+
+module_load
+base='console=ttyS0 quiet mitigations=off nokaslr panic=-1'
+expect 0 v3 run -m 512M --initrd /lab/guest.cpio --timeout 200 -a "$base -- uname -sr; grep -c ^processor /proc/cpuinfo; echo sum \$((40 + 2)); cat /proc/interrupts" /lab/vmlinuz
+said 'Linux 6.' 'sum 42' 'the command ended with 0' 'powered off'
+
+expect 241 v3 run -m 512M --no-reboot --initrd /lab/guest.cpio --timeout 200 -a "$base -- reboot -f" /lab/vmlinuz
+said 'reset itself'

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# timeout: 120
+# lab: --with-kvm
+# KVM and v3 never fight over AMD-V: who comes second is told so, and who came first goes on.
+# shellcheck source=tests/lab/lib.sh
+. /lab/lib.sh
+
+kvm_guest()
+{
+	qemu-system-x86_64 -enable-kvm -cpu host -M q35 -m 64 -nodefaults -display none -vga none \
+		-net none -no-reboot -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
+		-kernel /lab/lwk.elf -append "run=$1" </dev/null
+}
+
+modprobe kvm-amd || fail 'modprobe kvm-amd'
+module_load
+
+kvm_guest spin >kvm.log 2>&1 &
+kvm=$!
+sleep 5
+grep -q 'lwk: entry' kvm.log || fail "KVM's guest does not run: $(cat kvm.log)"
+expect 245 v3 run -m 64M -a run=hello /lab/lwk.elf
+said KVM
+one_line
+status_of v3 doctor
+kill -0 $kvm || fail "KVM's guest died of it"
+kill -9 $kvm
+wait $kvm || true
+sleep 1
+
+expect 0 v3 run --detach --name first -m 64M -a run=spin /lab/lwk.elf
+sleep 1
+status_of kvm_guest hello
+[ "$status" != 1 ] || fail 'KVM ran a guest on a machine that v3 has'
+v3 list
+expect 0 v3 stop first
+expect 0 v3 destroy first
+expect 1 kvm_guest hello
+said 'Hello from a lightweight kernel'
+expect 0 v3 run -m 64M -a run=hello /lab/lwk.elf
