@@ -14,7 +14,7 @@ fail()
 # The module, once.
 module_load()
 {
-	[ -d /sys/module/v3 ] || insmod /lib/modules/v3.ko "$@" || fail "insmod v3.ko"
+	[ -d /sys/module/v3 ] || insmod /lib/modules/v3.ko || fail "insmod v3.ko"
 }
 
 # status_of COMMAND... - runs it, output to ./out and to the log, and sets "status".
