@@ -28,8 +28,7 @@ v3_build_doc()
 		cmake --build "$V3_BUILD/doc" --target doc
 }
 
-# v3_build_module KVER - v3.ko for the lab's kernel, into build/module. The sources are built in
-# a copy, because Kbuild puts its objects beside them.
+# v3_build_module KVER - v3.ko for that kernel, into build/module.
 v3_build_module()
 {
 	local kver=$1 kdir=/lib/modules/$1/build
@@ -39,6 +38,6 @@ v3_build_module()
 		echo "no kernel headers for $kver: the package linux-headers-$kver is needed"
 		return 1
 	}
-	make -C "$V3_ROOT/hosts/linux/module" KDIR="$kdir" O="$V3_BUILD/module" -j "$V3_JOBS" &&
+	make -C "$V3_ROOT/hosts/linux/module" KDIR="$kdir" OUT="$V3_BUILD/module" -j "$V3_JOBS" &&
 		[ -e "$V3_BUILD/module/v3.ko" ]
 }

@@ -9,7 +9,11 @@ lwk() { want=$1; shift; expect "$want" v3 run -m 64M --timeout "${limit:-30}" -a
 module_load
 lwk 240 run=triple
 said 'crashed' 'triple fault'
-lwk 112 run=ud
+lwk 240 run=ud
+said crashed
+lwk 112 run=ud addr=0x200000000
+lwk 240 run=halt
+said crashed
 limit=2 lwk 243 run=spin
 said 'longer than 2 s'
 lwk 0 run=romwrite
