@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/* What the files of the Linux module share. */
+#ifndef V3_LX_H
+#define V3_LX_H
+
+#include <linux/fs.h>
+#include <linux/irq_work.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+#include <v3/boot.h>
+#include <v3/pc.h>
+#include <v3/v3.h>
+
+#include "v3_ioctl.h"
+
+struct v3_lx_vm;
+
+/* State of the module as a whole; set up by main.c. */
+struct v3_lx {
+	/* NULL if this machine cannot run VMs; then init_status and init_message say why. Constant. */
+	struct v3_host *host;
+	enum v3_status init_status;
+	char init_message[V3_IOC_MESSAGE];
+};
+extern struct v3_lx v3_lx;
+
+/*
+ * log.c: messages. A request under way is a struct v3_lx_call on the stack of its ioctl: what libv3
+ * logs on behalf of that thread meanwhile becomes the message that the caller gets.
+ */
+struct v3_lx_call {
+	struct list_head link;
+	struct task_struct *task;
+	struct v3_lx_vm *vm;		/* threads started by this call belong to it; or NULL */
+	char log[V3_IOC_MESSAGE];	/* errors and warnings of libv3 */
+	char message[V3_IOC_MESSAGE];	/* what the module itself says */
+	int err;			/* errno that no status stands for; 0: by status */
+	struct file *file;		/* becomes *fd when the request has succeeded */
+	__s32 *fd;
+	struct v3_lx_vm *detach;	/* is detached then; or NULL */
+};
+void v3_lx_call_begin(struct v3_lx_call *call);
+void v3_lx_call_end(struct v3_lx_call *call);
+struct v3_lx_call *v3_lx_call_current(void);
+/* Sets the message and returns the status. */
+enum v3_status v3_lx_fail(struct v3_lx_call *call, enum v3_status status, const char *fmt, ...)
+	__printf(3, 4);
+/* As the hook: to the kernel's log and to the call under way. Any context. */
+void v3_lx_log(void *ctx, enum v3_log_level level, const char *line);
+void v3_lx_logf(enum v3_log_level level, const char *fmt, ...) __printf(2, 3);
+/* Runs fn(arg) with interrupts off on a CPU; its log lines count for the caller's call. */
+enum v3_status v3_lx_cpu_call(void *ctx, unsigned int cpu, void (*fn)(void *arg), void *arg);
+
+/* hooks.c: the table. */
+extern const struct v3_os_hooks v3_lx_hooks;
+
+/* memory.c */
+enum v3_status v3_lx_page_alloc(void *ctx, size_t count, size_t align, int node, uint64_t limit,
+				v3_hpa_t *hpa);
+void v3_lx_page_free(void *ctx, v3_hpa_t hpa, size_t count);
+void *v3_lx_heap_alloc(void *ctx, size_t size);
+void v3_lx_heap_free(void *ctx, void *ptr, size_t size);
+v3_hpa_t v3_lx_virt_to_phys(void *ctx, const void *virt);
+/* Complains about what was never freed. */
+void v3_lx_memory_exit(void);
+
+/* thread.c */
+enum v3_status v3_lx_thread_start(void *ctx, const char *name, int cpu, void (*fn)(void *arg),
+				  void *arg, struct v3_host_thread **thread);
+void v3_lx_thread_join(void *ctx, struct v3_host_thread *thread);
+enum v3_status v3_lx_event_create(void *ctx, struct v3_host_event **event);
+void v3_lx_event_destroy(void *ctx, struct v3_host_event *event);
+void v3_lx_event_wait(void *ctx, struct v3_host_event *event, uint64_t deadline);
+void v3_lx_event_signal(void *ctx, struct v3_host_event *event);
+/* Whether threads may start on a CPU. */
+void v3_lx_threads_allow(unsigned int cpu, bool allow);
+/* Whether the VM has a thread on that CPU (NULL: any VM). */
+bool v3_lx_threads_on(const struct v3_lx_vm *vm, unsigned int cpu);
+/* Waits until no thread is on that CPU; false after the time. */
+bool v3_lx_threads_wait_gone(unsigned int cpu, unsigned int ms);
+
+/* virt.c: who owns SVM. */
+enum v3_status v3_lx_virt_acquire(void *ctx, unsigned int cpu);
+void v3_lx_virt_release(void *ctx, unsigned int cpu);
+/* Fills owner, status and message. */
+void v3_lx_virt_describe(unsigned int cpu, struct v3_ioc_cpu *out);
+/* Called with the first VM, and after the last. */
+void v3_lx_virt_begin(void);
+void v3_lx_virt_end(void);
+/* Gives SVM back on all CPUs where no vCPU runs. */
+void v3_lx_virt_give_back(void);
+int v3_lx_virt_init(void);
+void v3_lx_virt_exit(void);
+
+/* hotplug.c: CPUs that go, suspend, reboot. */
+int v3_lx_hotplug_init(void);
+void v3_lx_hotplug_exit(void);
+
+/* console.c: one per VM and console index, alive as long as the VM object. */
+struct v3_lx_console {
+	struct mutex lock;		/* buf, head, len */
+	wait_queue_head_t wait;
+	atomic_t open;			/* 1: there is a descriptor */
+	atomic_t ready;			/* notified since the last look at the output */
+	atomic_t full;			/* the guest took no more input, and was not notified since */
+	unsigned int head, len;
+	u8 buf[2048];			/* output taken from libv3 and not yet read */
+};
+void v3_lx_console_init(struct v3_lx_console *console);
+void v3_lx_console_notify(void *ctx, struct v3_vm *core, void *vm_ctx, unsigned int index);
+enum v3_status v3_lx_console_open(struct v3_lx_call *call, struct v3_lx_vm *vm,
+				  struct v3_ioc_console *arg);
+
+/* vm.c: VM objects and their registry. */
+struct v3_lx_vm {
+	struct kref ref;		/* registry, and each descriptor */
+	struct list_head link;		/* v3_lx_vms */
+
+	/* Constant after creation. */
+	char name[V3_IOC_NAME];
+	struct pid *owner;
+	u32 num_vcpus;
+	u64 memory;
+
+	spinlock_t lock;		/* the next four */
+	struct v3_vm *core;		/* NULL: still being created */
+	unsigned int users;		/* calls into core under way */
+	bool dead;			/* no more calls into core */
+	bool detached;
+
+	struct mutex setup;		/* loading and starting; loaded */
+	bool loaded;
+	u64 load_done, load_total;	/* for V3_IOC_STATE, read without a lock */
+
+	wait_queue_head_t wait;		/* state changes, death, users == 0 */
+	struct irq_work notify;
+	struct v3_lx_console consoles[V3_NUM_CONSOLES];
+};
+extern struct list_head v3_lx_vms;
+extern struct mutex v3_lx_vms_lock;
+/* Why no VM can be created now, or NULL. Guarded by v3_lx_vms_lock. */
+extern const char *v3_lx_refuse;
+
+/* Enters a name into the registry. */
+enum v3_status v3_lx_vm_new(struct v3_lx_call *call, const char *name, struct v3_lx_vm **out);
+/* Makes it known that the VM is complete; from then on others can use it. */
+void v3_lx_vm_ready(struct v3_lx_vm *vm, struct v3_vm *core);
+/* Takes a VM that never became ready out of the registry, and drops it. */
+void v3_lx_vm_abandon(struct v3_lx_vm *vm);
+/* Finds by name; the caller drops the reference. */
+struct v3_lx_vm *v3_lx_vm_find(const char *name);
+void v3_lx_vm_put(struct v3_lx_vm *vm);
+/* The VM of libv3 for a call into it, or NULL when the VM is not ready or dead. */
+struct v3_vm *v3_lx_vm_enter(struct v3_lx_vm *vm);
+void v3_lx_vm_leave(struct v3_lx_vm *vm);
+/* From now on the VM outlives its owner's descriptor. */
+void v3_lx_vm_detach(struct v3_lx_vm *vm);
+/* Stopped or dead: nothing more will come from it. */
+bool v3_lx_vm_ended(struct v3_lx_vm *vm);
+/* Stops and frees; false if it was dead before. */
+bool v3_lx_vm_destroy(struct v3_lx_vm *vm);
+void v3_lx_state_notify(void *ctx, struct v3_vm *core, void *vm_ctx);
+void v3_lx_wake(wait_queue_head_t *queue, struct irq_work *work);
+
+/* ioctl.c: checking and dispatch of requests. */
+struct v3_lx_request {
+	unsigned int cmd;
+	/* arg is the kernel's copy of the request's structure. */
+	enum v3_status (*fn)(struct v3_lx_call *call, void *target, void *arg);
+};
+long v3_lx_ioctl(const struct v3_lx_request *table, unsigned int count, void *target,
+		 struct v3_lx_vm *vm, unsigned int cmd, unsigned long arg);
+/* Makes a descriptor that call_end installs; takes over a reference on success only. */
+enum v3_status v3_lx_call_file(struct v3_lx_call *call, const char *name,
+			       const struct file_operations *fops, void *data, __s32 *fd);
+enum v3_status v3_lx_check_name(struct v3_lx_call *call, const char *name);
+
+/* control.c, vm_file.c, load.c */
+extern const struct file_operations v3_lx_control_fops;
+extern const struct file_operations v3_lx_vm_fops;
+struct v3_lx_vm_file {
+	struct v3_lx_vm *vm;
+	bool owner;
+};
+enum v3_status v3_lx_load_linux(struct v3_lx_call *call, struct v3_lx_vm *vm, struct v3_vm *core,
+				struct v3_ioc_load_linux *arg);
+enum v3_status v3_lx_load_segments(struct v3_lx_call *call, struct v3_lx_vm *vm,
+				   struct v3_vm *core, struct v3_ioc_load_segments *arg);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/*
+ * v3.ko: libv3 in a stock Linux kernel. The module loads on machines that cannot run VMs, too:
+ * V3_IOC_CAPS tells why, and V3_IOC_CREATE fails with the same words.
+ */
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "lx.h"
+
+MODULE_DESCRIPTION("libv3 virtual machine monitor");
+MODULE_LICENSE("Dual BSD/GPL");
+MODULE_VERSION(V3_VERSION_STRING);
+
+struct v3_lx v3_lx;
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "v3",
+	.fops = &v3_lx_control_fops,
+	.mode = 0600,
+};
+
+/* 0 also where the machine cannot do it; an error only if the module is unusable. */
+static int host_init(void)
+{
+	struct v3_lx_call call;
+
+	v3_lx_call_begin(&call);
+	v3_lx.init_status = v3_init(&v3_lx_hooks, &v3_lx.host);
+	v3_lx_call_end(&call);
+	if (!v3_lx.init_status)
+		return 0;
+	v3_lx.host = NULL;
+	strscpy(v3_lx.init_message, *call.log ? call.log : v3_status_str(v3_lx.init_status),
+		sizeof(v3_lx.init_message));
+	switch (v3_lx.init_status) {
+	case V3_ERR_NOTSUP:
+	case V3_ERR_DENIED:
+	case V3_ERR_BUSY:
+		return 0;
+	case V3_ERR_NOMEM:
+		return -ENOMEM;
+	default:
+		v3_lx_logf(V3_LOG_ERROR, "cannot initialize: %s", v3_lx.init_message);
+		return -EINVAL;
+	}
+}
+
+static void host_exit(void)
+{
+	if (v3_lx.host && v3_exit(v3_lx.host))
+		v3_lx_logf(V3_LOG_ERROR, "virtual machines were left at unload");
+	v3_lx_memory_exit();
+}
+
+static int __init v3_lx_init(void)
+{
+	int err = v3_lx_virt_init();
+
+	if (err)
+		return err;
+	err = host_init();
+	if (err)
+		goto out_virt;
+	err = v3_lx_hotplug_init();
+	if (err)
+		goto out_host;
+	err = misc_register(&device);
+	if (err)
+		goto out_hotplug;
+	return 0;
+out_hotplug:
+	v3_lx_hotplug_exit();
+out_host:
+	host_exit();
+out_virt:
+	v3_lx_virt_exit();
+	return err;
+}
+
+static void __exit v3_lx_exit(void)
+{
+	misc_deregister(&device);
+	v3_lx_hotplug_exit();
+	host_exit();
+	v3_lx_virt_exit();
+}
+
+module_init(v3_lx_init);
+module_exit(v3_lx_exit);
