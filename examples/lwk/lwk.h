@@ -39,6 +39,7 @@ extern volatile uint64_t lwk_ipi_stamp;
 int lwk_prog_cost(void);
 int lwk_prog_stream(void);
 int lwk_prog_tick(void);
+int lwk_prog_rearm(void);
 int lwk_prog_triple(void);
 int lwk_prog_spin(void);
 int lwk_prog_ud(void);

@@ -20,6 +20,7 @@ static const struct {
 	{ "cpuid", lwk_prog_cost },
 	{ "stream", lwk_prog_stream },
 	{ "tick", lwk_prog_tick },
+	{ "rearm", lwk_prog_rearm },
 	{ "triple", lwk_prog_triple },
 	{ "spin", lwk_prog_spin },
 	{ "ud", lwk_prog_ud },

@@ -24,6 +24,40 @@ int lwk_prog_tick(void)
 	return BM_EXIT_OK;
 }
 
+static volatile uint64_t fired;	/* TSC of the interrupt */
+
+static void oneshot_interrupt(void)
+{
+	fired = bm_tsc();
+	bm_apic_write(BM_APIC_EOI, 0);
+}
+
+/*
+ * Arms the timer for 1 ms and moves that back to 4 ms, then spins: a VMM that only remembers the
+ * first deadline has no other exit at which to notice the second.
+ */
+int lwk_prog_rearm(void)
+{
+	uint64_t hz = bm_tsc_hz(), apic_hz = hz ? bm_apic_timer_hz(hz) : 0;
+	uint64_t start, us;
+
+	if (!apic_hz || lwk_opt.hz) {
+		bm_printf("rearm: needs a working APIC timer, and none with hz=\n");
+		return BM_EXIT_FAILED;
+	}
+	bm_irq_set(BM_VEC_TIMER, oneshot_interrupt);
+	fired = 0;
+	bm_apic_timer_start((uint32_t)(apic_hz / 1000), false);
+	start = bm_tsc();
+	bm_apic_timer_start((uint32_t)(apic_hz / 250), false);
+	while (!fired && bm_tsc() - start < hz / 2)
+		;
+	bm_apic_timer_stop();
+	us = fired ? bm_muldiv(fired - start, 1000000, hz) : 0;
+	bm_printf("rearm: timer of 4000 us fired after %llu us\n", (unsigned long long)us);
+	return us >= 3900 && us < 100000 ? BM_EXIT_OK : BM_EXIT_FAILED;
+}
+
 int lwk_prog_triple(void)
 {
 	bm_printf("triple: no IDT from here on, and an invalid opcode\n");

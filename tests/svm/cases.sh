@@ -60,6 +60,12 @@ case_tick()
 	expect 0 '^tick: counted 20$'
 }
 
+case_rearm()
+{
+	guest '' 'run=rearm'
+	expect 0 '^rearm: timer of 4000 us fired after [0-9]+ us$'
+}
+
 # Guest RAM in large leaves, complete at launch.
 case_large_memory()
 {
@@ -98,7 +104,7 @@ case_triple_fault()
 case_jump_to_nothing()
 {
 	guest 'timeout=20' 'run=ud'
-	expect 125 '^minimal_host: guest ended: crash, code [0-9]+: .'
+	expect 125 '^minimal_host: guest ended: crash, code [0-9]+: .*0xd0000000, where no memory is'
 }
 
 case_fault_dump()
@@ -109,8 +115,9 @@ case_fault_dump()
 
 case_halt()
 {
-	guest 'timeout=20' 'run=halt'
-	expect 125 '^halt: HLT with interrupts off' '^minimal_host: guest ended: crash, code'
+	guest 'timeout=2' 'run=halt'
+	expect 124 '^minimal_host: info: .*HLT with interrupts off' \
+		'^minimal_host: guest ended: stopped'
 }
 
 case_spin()
