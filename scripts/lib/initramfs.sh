@@ -4,10 +4,10 @@
 # Builds the initramfs of the lab as a directory tree and packs it. Sourced after common.sh and
 # kernel.sh.
 
-# v3_tree_base DIR INIT - busybox with all its names, and INIT as the first process.
+# v3_tree_base DIR INIT - busybox, and INIT as the first process, which makes links of its names.
 v3_tree_base()
 {
-	local dir=$1 name busybox
+	local dir=$1 busybox
 
 	mkdir -p "$dir"/{bin,dev,proc,sys,tmp,root,run,etc,lib,lib64,usr,lab}
 	busybox=$(command -v busybox)
@@ -15,9 +15,7 @@ v3_tree_base()
 		v3_die 121 "$busybox is not static: the package busybox-static is needed"
 	cp -L "$busybox" "$dir/bin/busybox"
 	ln -s bin "$dir/sbin"
-	for name in $("$busybox" --list); do
-		[ "$name" = busybox ] || ln -s busybox "$dir/bin/$name"
-	done
+	ln -s busybox "$dir/bin/sh"
 	install -m 755 "$2" "$dir/init"
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$dir/etc/passwd"
 	echo 'root:x:0:' >"$dir/etc/group"

@@ -76,11 +76,9 @@ v3_packages()
 
 	for group; do
 		mapfile -t -O ${#list[@]} list < <(v3_packages_of "$group")
+		[ "$group" != lab ] || v3_qemu_newest
 	done
 	v3_packages_install "${list[@]}"
-	case " $* " in
-	*" lab "*) v3_qemu_newest ;;
-	esac
 }
 
 # v3_packages_headers KVER - the headers that the module for the lab's kernel is built with.
@@ -90,7 +88,16 @@ v3_packages_headers()
 		v3_packages_install "linux-headers-$1"
 }
 
-v3_qemu_version() { qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'; }
+# Prints 0 where there is none yet.
+v3_qemu_version()
+{
+	if v3_have qemu-system-x86_64; then
+		qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'
+	else
+		echo 0
+	fi
+}
+
 v3_qemu_major() { v3_qemu_version | cut -d. -f1; }
 
 # The backports suite in the words of the machine's own source for the release: same place, same
@@ -183,16 +190,17 @@ v3_qemu_newest()
 	codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
 	[ "$codename" = bookworm ] || return 0
 	[ -z "${V3_NO_BACKPORTS:-}" ] || return 0
+	v3_have apt-get || return 0
 	[ -z "$(find "$stamp" -mtime -1 2>/dev/null)" ] || return 0
 	mkdir -p "$V3_CACHE"
 	: >"$stamp"
 	if [ "$(id -u)" != 0 ] && ! { v3_have sudo && sudo -n true 2>/dev/null; }; then
-		v3_say "not root: staying with QEMU $(v3_qemu_version)"
+		v3_say "not root: no QEMU 10 from $codename-backports, staying with Debian's 7.2"
 	elif v3_backports_enable "$codename" &&
 		v3_apt install --no-install-recommends -t "$codename-backports" qemu-system-x86; then
 		v3_say "QEMU $(v3_qemu_version) installed from $codename-backports"
 	else
 		v3_say "QEMU 10 cannot be had from $codename-backports here: falling back to" \
-			"QEMU $(v3_qemu_version), without concurrency tests"
+			"QEMU 7.2, without concurrency tests"
 	fi
 }
