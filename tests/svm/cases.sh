@@ -62,6 +62,7 @@ case_tick()
 
 case_rearm()
 {
+	extra=(-icount 'shift=0,sleep=off')
 	guest '' 'run=rearm'
 	expect 0 '^rearm: timer of 4000 us fired after [0-9]+ us$'
 }
