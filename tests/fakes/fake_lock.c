@@ -36,8 +36,10 @@ static void note_taken(struct v3_lock *lock)
 
 void v3_lock_init(struct v3_lock *lock)
 {
-	if (find_held(lock) < num_held)
+	if (find_held(lock) < num_held) {
 		v3_fake_fail("lock %p is initialized while it is held", (void *)lock);
+		return;
+	}
 	lock->next = 0;
 	lock->owner = 0;
 }
