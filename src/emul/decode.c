@@ -391,7 +391,7 @@ static enum v3_decode_status decode_vex(struct v3_cursor *c, struct v3_insn *out
 	}
 	if (out->mode != V3_INSN_MODE_64)
 		out->rex &= V3_REX_W;
-	out->opsize = out->rex & V3_REX_W ? 8 : 4;
+	out->opsize = (out->rex & V3_REX_W) && out->mode == V3_INSN_MODE_64 ? 8 : 4;
 
 	if (first == 0x62) {
 		out->flags |= V3_INSN_EVEX;

@@ -70,7 +70,7 @@ const uint16_t v3_attr_0f[256] = {
 	/* 80 */ JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ,
 	/* 90 */ MB, MB, MB, MB, MB, MB, MB, MB, MB, MB, MB, MB, MB, MB, MB, MB,
 	/* A0 */ D_, D_, __, M_, MI, M_, XX, XX, D_, D_, __, ML, MI, M_, G_ | SP, M_,
-	/* B0 */ LB, ML, MM, ML, MM, MM, MB, M_, M_, M_, GI, ML, M_, M_, MB, M_,
+	/* B0 */ LB, ML, MM, ML, MM, MM, M_, M_, M_, M_, GI, ML, M_, M_, M_, M_,
 	/* C0 */ LB, ML, MI, M_, MI, MI, MI, G_ | SP, __, __, __, __, __, __, __, __,
 	/* D0 */ M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_,
 	/* E0 */ M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_, M_,

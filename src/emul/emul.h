@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "x86/cr.h"
+#include "x86/seg.h"
+
 #include "decode.h"
 
 enum v3_emul_result {
@@ -31,23 +34,9 @@ struct v3_emul_fault {
 	uint64_t cr2;		/**< for vector 14 */
 };
 
-/** Attribute bits of a segment in the VMCB's 12-bit form (APM2 15.5.1, appendix B). */
-#define V3_SEG_ATTR_TYPE	0x00fu
-#define V3_SEG_ATTR_ACCESSED	0x001u
-#define V3_SEG_ATTR_RW		0x002u	/**< code: readable; data: writable */
-#define V3_SEG_ATTR_DOWN	0x004u	/**< data: expand down; code: conforming */
-#define V3_SEG_ATTR_CODE	0x008u
-#define V3_SEG_ATTR_S		0x010u	/**< code or data, not a system segment */
-#define V3_SEG_ATTR_DPL_SHIFT	5
-#define V3_SEG_ATTR_P		0x080u
-#define V3_SEG_ATTR_AVL		0x100u
-#define V3_SEG_ATTR_L		0x200u
-#define V3_SEG_ATTR_DB		0x400u
-#define V3_SEG_ATTR_G		0x800u
-
 struct v3_emul_seg {
 	uint16_t selector;
-	uint16_t attrib;	/**< V3_SEG_ATTR_* */
+	uint16_t attrib;	/**< VMCB format, V3_SEG_* of x86/seg.h; P clear: unusable */
 	uint32_t limit;		/**< in bytes: already scaled by G, as in the VMCB */
 	uint64_t base;
 };
@@ -69,16 +58,16 @@ struct v3_emul_regs {
 
 /** Bits of the `access` argument of the memory ops. */
 #define V3_EMUL_ACCESS_WRITE	0x1u	/**< check as for a write: a read that a write follows */
-#define V3_EMUL_ACCESS_STACK	0x2u	/**< implicit stack access (PUSH, POP, CALL) */
+#define V3_EMUL_ACCESS_STACK	0x2u	/**< PUSH, POP, CALL: not the explicit operand */
 
 /**
  * The world outside of the registers.
  *
  * Every op but vec_get returns V3_EMUL_OK, V3_EMUL_FAULT after filling *fault, or
  * V3_EMUL_STOP, which ends the step as if the instruction (or this iteration of a string
- * instruction) had not begun. `linear` is canonical when in 64-bit mode and wraps at 4 GiB
- * otherwise; linear + size may cross a page, and the op must then check all of it before it
- * changes any of it. Sizes: 1, 2, 4, 8, 16, 32. All integers are little endian in `buf`.
+ * instruction) had not begun. `linear` is canonical in 64-bit mode and below 4 GiB otherwise,
+ * and linear + size does not wrap. It may cross a page, and the op must then check all of it
+ * before it changes any of it. Sizes: 1, 2, 4, 8, 16, 32. Integers are little endian in `buf`.
  * Paging (user/supervisor by CPL, write protection, SMAP) is the op's business.
  */
 struct v3_emul_ops {
@@ -137,16 +126,14 @@ struct v3_emul_ctx {
  */
 enum v3_emul_result v3_emul_step(struct v3_emul_ctx *ctx, const struct v3_insn *insn);
 
-#define V3_EMUL_EFER_LMA (1ull << 10)
-
 /** The decoder mode that CS and EFER select. */
 static inline enum v3_insn_mode v3_emul_mode(const struct v3_emul_regs *regs)
 {
 	uint16_t cs = regs->seg[V3_SEG_CS].attrib;
 
-	if ((regs->efer & V3_EMUL_EFER_LMA) && (cs & V3_SEG_ATTR_L))
+	if ((regs->efer & V3_EFER_LMA) && (cs & V3_SEG_L))
 		return V3_INSN_MODE_64;
-	return cs & V3_SEG_ATTR_DB ? V3_INSN_MODE_32 : V3_INSN_MODE_16;
+	return cs & V3_SEG_DB ? V3_INSN_MODE_32 : V3_INSN_MODE_16;
 }
 
 /*
