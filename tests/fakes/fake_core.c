@@ -544,6 +544,13 @@ void v3_vm_end(struct v3_vm *vm, enum v3_end_kind kind, uint32_t code, const cha
 	va_end(args);
 }
 
+enum v3_vm_state v3_vm_state(const struct v3_vm *vm, struct v3_vm_end *end)
+{
+	if (end)
+		*end = vm->end;
+	return vm->state;
+}
+
 /* Memory */
 
 void fake_vm_add_mem(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size, enum v3_mem_kind kind)

@@ -68,6 +68,7 @@ struct v3_vm {
 	bool irq_level[V3_NUM_GSI];
 	unsigned int irq_edges[V3_NUM_GSI];
 
+	enum v3_vm_state state;
 	struct v3_vm_end end;
 	unsigned int ends, logs;
 	char last_log[512];
