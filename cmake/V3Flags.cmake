@@ -9,7 +9,7 @@
 add_library(v3_warnings INTERFACE)
 set(v3_warning_flags
 	-Wall -Wextra -Wshadow -Wundef -Wvla -Wformat=2 -Wpointer-arith -Wwrite-strings
-	-Wimplicit-fallthrough -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
 	-Wredundant-decls)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
 	list(APPEND v3_warning_flags -Wlogical-op -Wduplicated-cond -Wduplicated-branches

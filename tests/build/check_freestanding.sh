@@ -27,7 +27,7 @@ fi
 # Mutable globals would be shared by all instances of the library. APM and SDM tables are const.
 mutable=$("$nm" "$tmp/v3.o" | awk '$2 ~ /^[BbDdCSsGg]$/ { print $NF }')
 if [ -n "$mutable" ]; then
-	echo "error: mutable globals in the library:" $mutable >&2
+	echo "error: mutable globals in the library: $(echo "$mutable" | tr "\n" " ")" >&2
 	exit 1
 fi
 text=$(size "$tmp/v3.o" | awk 'NR == 2 { print $1 }')
