@@ -44,8 +44,8 @@ struct v3_nested {
 	v3_hpa_t root;
 	/* Table pages in use, the root included. */
 	uint64_t table_pages;
-	/* Bytes mapped by leaves of level 1, 2, 3 (index 0 unused). */
-	uint64_t leaf_bytes[4];
+	/* Bytes mapped by leaves of level 1, 2, 3; there are none of level 4. */
+	uint64_t leaf_bytes[5];
 };
 
 /* What maps an address. */
