@@ -127,26 +127,16 @@ bool v3_intc_send(struct v3_intc *intc, const struct v3_intr_msg *msg)
 	return send(intc, msg, NULL);
 }
 
-/* Combinations with a shorthand that SDM table 11-3 calls invalid */
-static bool shorthand_valid(uint32_t shorthand, unsigned int mode)
+/* All, or all but the sender */
+static void send_all(struct v3_lapic *la, bool with_self, struct v3_intr_msg *msg)
 {
-	if (shorthand == V3_APIC_ICR_ALL_BUT_SELF)
-		return true;
-	return mode == V3_APIC_DM_FIXED;
-}
-
-static void send_shorthand(struct v3_lapic *la, uint32_t shorthand, struct v3_intr_msg *msg)
-{
-	if (!shorthand_valid(shorthand, msg->mode))
+	/* SDM table 11-3: with itself, only fixed interrupts are valid. */
+	if (with_self && msg->mode != V3_APIC_DM_FIXED)
 		return;
-	if (shorthand == V3_APIC_ICR_SELF) {
-		v3_lapic_accept(la, msg->vector, false);
-		return;
-	}
 	msg->wide = true;
 	msg->logical = false;
 	msg->dest = BROADCAST_WIDE;
-	send(la->intc, msg, shorthand == V3_APIC_ICR_ALL_BUT_SELF ? la : NULL);
+	send(la->intc, msg, with_self ? NULL : la);
 }
 
 void v3_lapic_send_ipi(struct v3_lapic *la, uint32_t icr_low, uint32_t dest)
@@ -177,8 +167,8 @@ void v3_lapic_send_ipi(struct v3_lapic *la, uint32_t icr_low, uint32_t dest)
 		return;
 	if (msg.mode == V3_APIC_DM_EXTINT)
 		return;		/* reserved in the ICR */
-	if (shorthand)
-		send_shorthand(la, shorthand, &msg);
-	else
+	if (shorthand == V3_APIC_ICR_NO_SHORTHAND)
 		v3_intc_send(la->intc, &msg);
+	else if (shorthand != V3_APIC_ICR_SELF)	/* SDM table 11-3: to itself only fixed ones */
+		send_all(la, shorthand == V3_APIC_ICR_ALL, &msg);
 }

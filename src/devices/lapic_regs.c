@@ -49,15 +49,13 @@ static unsigned int lvt_index(uint32_t reg)
 	return (reg - V3_APIC_LVT_TIMER) >> 4;
 }
 
-/* LINT0 is INTR in ExtINT mode, and while the local APIC is off. */
+/* LINT0 is INTR in ExtINT mode; see v3_lapic_init() for a local APIC that is off. */
 static void update_extint(struct v3_lapic *la)
 {
 	uint32_t lvt = la->lvt[V3_LVT_LINT0] & (V3_APIC_LVT_MASKED | V3_APIC_LVT_MODE_MASK);
-	bool extint = lvt == V3_APIC_DM_EXTINT << V3_APIC_LVT_MODE_SHIFT;
 
-	if (la->mode == V3_LAPIC_DISABLED)
-		extint = la->id == 0;
-	__atomic_store_n(&la->extint, extint, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&la->extint, lvt == V3_APIC_DM_EXTINT << V3_APIC_LVT_MODE_SHIFT,
+			 __ATOMIC_SEQ_CST);
 }
 
 static void set_lvt(struct v3_lapic *la, unsigned int i, uint32_t value)
