@@ -51,7 +51,7 @@ static void tree_free(struct v3_nested *nested, v3_hpa_t hpa, unsigned int level
 	for (i = 0; i < V3_PT_ENTRIES; i++) {
 		if (!entry_present(nested, table[i]))
 			continue;
-		if (nested->format->is_leaf(table[i], level))
+		if (level == 1 || nested->format->is_leaf(table[i], level))
 			nested->leaf_bytes[level] -= level_size(level);
 		else
 			tree_free(nested, table[i] & V3_PTE_ADDR_MASK, level - 1);
