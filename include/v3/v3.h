@@ -41,8 +41,8 @@ struct v3_host_caps {
 	uint32_t num_asids;
 	/** Nested paging, and nested leaves of 1 GiB. */
 	bool nested_paging, nested_1g;
-	/** Hardware gives the next RIP; decode assists; flush by ASID; clean bits. */
-	bool next_rip, decode_assist, flush_by_asid, clean_bits;
+	/** Hardware gives the next RIP; decode assists; flush by ASID; clean bits; pause filter. */
+	bool next_rip, decode_assist, flush_by_asid, clean_bits, pause_filter;
 	/** Guest XCR0 bits that can be offered (0: no XSAVE), and bytes of the XSAVE area. */
 	uint64_t xcr0;
 	uint32_t xsave_size;

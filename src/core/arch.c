@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The only file that names the back ends. */
+#include "core/arch_ops.h"
+
+#include "x86/cpuid.h"
+#include "x86/insn.h"
+
+extern const struct v3_arch_ops v3_svm_ops;
+
+const struct v3_arch_ops *v3_arch_detect(void)
+{
+	struct v3_cpuid_regs regs;
+
+	v3_x86_cpuid(0x80000000, 0, &regs);
+	if (regs.eax < 0x80000001)
+		return NULL;
+	v3_x86_cpuid(0x80000001, 0, &regs);
+	return regs.ecx & V3_CPUID_80000001_ECX_SVM ? &v3_svm_ops : NULL;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Life cycle: start, pause, resume, stop, end. One control call at a time per VM. */
+#include "core/vm.h"
+
+#include "lib/format.h"
+#include "x86/insn.h"
+
+static void control_enter(struct v3_vm *vm)
+{
+	while (__atomic_exchange_n(&vm->control, 1, __ATOMIC_ACQUIRE))
+		v3_os_yield(vm->host);
+}
+
+static void control_leave(struct v3_vm *vm)
+{
+	__atomic_store_n(&vm->control, 0, __ATOMIC_RELEASE);
+}
+
+/* Changes the state unless the VM has stopped meanwhile. */
+static bool state_change(struct v3_vm *vm, enum v3_vm_state state)
+{
+	uint64_t flags = v3_lock_irqsave(&vm->lock);
+	bool ok = vm->state != V3_VM_STOPPED;
+
+	if (ok)
+		__atomic_store_n(&vm->state, state, __ATOMIC_RELEASE);
+	v3_lock_irqrestore(&vm->lock, flags);
+	return ok;
+}
+
+static void notify(struct v3_vm *vm)
+{
+	vm->host->os.state_notify(vm->host->os.ctx, vm, vm->ctx);
+}
+
+static bool all_parked(const struct v3_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->num_vcpus; i++)
+		if (vm->vcpus[i]->thread &&
+		    !__atomic_load_n(&vm->vcpus[i]->parked, __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
+/* Every vCPU signals the event when it parks or its thread ends. */
+static void wait_parked(struct v3_vm *vm)
+{
+	while (!all_parked(vm))
+		v3_os_event_wait(vm->host, vm->control_event, UINT64_MAX);
+}
+
+static void unpark(struct v3_vm *vm)
+{
+	unsigned int i;
+
+	vm->tsc_base += v3_x86_rdtsc() - vm->paused_tsc;
+	vm->paused_tsc = 0;
+	for (i = 0; i < vm->num_vcpus; i++) {
+		struct v3_vcpu *vcpu = vm->vcpus[i];
+
+		__atomic_fetch_and(&vcpu->requests, ~V3_REQ_PAUSE, __ATOMIC_SEQ_CST);
+		v3_os_event_signal(vm->host, vcpu->event);
+	}
+}
+
+static void join_all(struct v3_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->num_vcpus; i++) {
+		struct v3_vcpu *vcpu = vm->vcpus[i];
+
+		if (vcpu && vcpu->thread) {
+			v3_os_thread_join(vm->host, vcpu->thread);
+			vcpu->thread = NULL;
+		}
+	}
+}
+
+static void request_all(struct v3_vm *vm, uint32_t request)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->num_vcpus; i++)
+		if (vm->vcpus[i])
+			v3_vcpu_request(vm->vcpus[i], request);
+}
+
+/* --- Start --- */
+
+static enum v3_status threads_start(struct v3_vm *vm)
+{
+	char name[24];
+	enum v3_status status = V3_OK;
+	unsigned int i;
+
+	for (i = 0; status == V3_OK && i < vm->num_vcpus; i++) {
+		struct v3_vcpu *vcpu = vm->vcpus[i];
+
+		vcpu->parked = false;
+		v3_snprintf(name, sizeof(name), "v3/%s/%u", vm->name, i);
+		status = v3_os_thread_start(vm->host, name, vcpu->want_cpu, v3_vcpu_thread, vcpu,
+					    &vcpu->thread);
+		if (status != V3_OK)
+			v3_vm_log(vm, V3_LOG_ERROR, "vCPU %u: no thread on CPU %d: %s", i,
+				  vcpu->want_cpu, v3_status_str(status));
+	}
+	return status;
+}
+
+/* Threads report their start parked; the first error counts. */
+static enum v3_status threads_check(struct v3_vm *vm)
+{
+	unsigned int i;
+
+	wait_parked(vm);
+	for (i = 0; i < vm->num_vcpus; i++)
+		if (vm->vcpus[i]->thread && vm->vcpus[i]->start_status != V3_OK)
+			return vm->vcpus[i]->start_status;
+	return V3_OK;
+}
+
+/* Back to CREATED: nothing has run. */
+static void threads_undo(struct v3_vm *vm)
+{
+	unsigned int i;
+
+	request_all(vm, V3_REQ_STOP);
+	join_all(vm);
+	for (i = 0; i < vm->num_vcpus; i++)
+		__atomic_fetch_and(&vm->vcpus[i]->requests, ~(V3_REQ_STOP | V3_REQ_PAUSE),
+				   __ATOMIC_SEQ_CST);
+}
+
+static enum v3_status start_locked(struct v3_vm *vm)
+{
+	enum v3_status status, other;
+
+	if (v3_vm_state(vm, NULL) != V3_VM_CREATED)
+		return V3_ERR_STATE;
+	request_all(vm, V3_REQ_PAUSE);
+	status = threads_start(vm);
+	other = threads_check(vm);
+	if (status == V3_OK)
+		status = other;
+	if (status != V3_OK) {
+		threads_undo(vm);
+		return status;
+	}
+	if (!state_change(vm, V3_VM_RUNNING))
+		return V3_ERR_STATE;
+	unpark(vm);
+	return V3_OK;
+}
+
+enum v3_status v3_vm_start(struct v3_vm *vm)
+{
+	enum v3_status status;
+
+	control_enter(vm);
+	status = start_locked(vm);
+	control_leave(vm);
+	if (status == V3_OK)
+		notify(vm);
+	return status;
+}
+
+/* --- Pause and resume --- */
+
+static enum v3_status pause_locked(struct v3_vm *vm)
+{
+	if (v3_vm_state(vm, NULL) != V3_VM_RUNNING)
+		return V3_ERR_STATE;
+	request_all(vm, V3_REQ_PAUSE);
+	wait_parked(vm);
+	vm->paused_tsc = v3_x86_rdtsc();
+	return state_change(vm, V3_VM_PAUSED) ? V3_OK : V3_ERR_STATE;
+}
+
+enum v3_status v3_vm_pause(struct v3_vm *vm)
+{
+	enum v3_status status;
+
+	control_enter(vm);
+	status = pause_locked(vm);
+	control_leave(vm);
+	if (status == V3_OK)
+		notify(vm);
+	return status;
+}
+
+enum v3_status v3_vm_resume(struct v3_vm *vm)
+{
+	enum v3_status status = V3_ERR_STATE;
+
+	control_enter(vm);
+	if (v3_vm_state(vm, NULL) == V3_VM_PAUSED && state_change(vm, V3_VM_RUNNING)) {
+		unpark(vm);
+		status = V3_OK;
+	}
+	control_leave(vm);
+	if (status == V3_OK)
+		notify(vm);
+	return status;
+}
+
+/* --- End --- */
+
+void v3_vm_end(struct v3_vm *vm, enum v3_end_kind kind, uint32_t code, const char *fmt, ...)
+{
+	uint64_t flags = v3_lock_irqsave(&vm->lock);
+	bool first = vm->state != V3_VM_STOPPED;
+	va_list args;
+
+	if (first) {
+		vm->end.kind = kind;
+		vm->end.code = code;
+		va_start(args, fmt);
+		v3_vsnprintf(vm->end.reason, sizeof(vm->end.reason), fmt, args);
+		va_end(args);
+		__atomic_store_n(&vm->state, V3_VM_STOPPED, __ATOMIC_RELEASE);
+	}
+	v3_lock_irqrestore(&vm->lock, flags);
+	if (!first)
+		return;
+	request_all(vm, V3_REQ_STOP);
+	if (kind == V3_END_CRASH || kind == V3_END_ERROR)
+		v3_host_log(vm->host, V3_LOG_WARN, "v3: %s: %s", vm->name, vm->end.reason);
+	notify(vm);
+}
+
+enum v3_status v3_vm_stop(struct v3_vm *vm)
+{
+	v3_vm_end(vm, V3_END_KILLED, 0, "stopped by the host");
+	control_enter(vm);
+	join_all(vm);
+	control_leave(vm);
+	return V3_OK;
+}
+
+enum v3_vm_state v3_vm_state(const struct v3_vm *vm, struct v3_vm_end *end)
+{
+	enum v3_vm_state state = __atomic_load_n(&vm->state, __ATOMIC_ACQUIRE);
+
+	/* The end is written before the state and never again. */
+	if (end && state == V3_VM_STOPPED)
+		*end = vm->end;
+	else if (end)
+		*end = (struct v3_vm_end){ .kind = V3_END_NONE };
+	return state;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Execution of the instruction at RIP in software: the emulator's world is guest memory and devices. */
+#include "core/vm.h"
+
+#include "emul/emul.h"
+#include "lib/mem.h"
+#include "x86/cr.h"
+#include "x86/excp.h"
+#include "x86/pte.h"
+
+/* Most iterations of a REP instruction before the vCPU looks at its requests again. */
+#define REP_BUDGET 256
+
+struct world {
+	struct v3_vcpu *vcpu;
+	struct v3_insn_env env;
+};
+
+/* A linear range in at most two pages. */
+struct span {
+	v3_gpa_t gpa[2];
+	uint32_t len[2];
+};
+
+static enum v3_emul_result span_piece(struct world *world, uint64_t linear, unsigned int access,
+				      v3_gpa_t *gpa, struct v3_emul_fault *fault)
+{
+	struct v3_walk_result result;
+	enum v3_walk_status status;
+
+	status = v3_guest_walk(&world->env.walk, v3_memory_walk_ptr, world->vcpu->vm, linear,
+			       access, &result);
+	*gpa = result.gpa;
+	if (status == V3_WALK_OK)
+		return V3_EMUL_OK;
+	if (status == V3_WALK_FAULT) {
+		*fault = (struct v3_emul_fault){ .vector = V3_EXCP_PF, .has_error = true,
+						 .error_code = result.error, .cr2 = linear };
+		return V3_EMUL_FAULT;
+	}
+	v3_vm_end(world->vcpu->vm, V3_END_CRASH, 0,
+		  "vCPU %u: page table outside of memory (guest-physical 0x%llx)",
+		  world->vcpu->index, (unsigned long long)result.gpa);
+	return V3_EMUL_STOP;
+}
+
+static enum v3_emul_result span_walk(struct world *world, uint64_t linear, uint32_t size,
+				     unsigned int access, struct span *span,
+				     struct v3_emul_fault *fault)
+{
+	uint32_t left = (uint32_t)(V3_PAGE_SIZE - (linear & V3_PAGE_MASK));
+	uint64_t next = linear + left;
+	enum v3_emul_result result;
+
+	span->len[0] = size < left ? size : left;
+	span->len[1] = size - span->len[0];
+	result = span_piece(world, linear, access, &span->gpa[0], fault);
+	if (result != V3_EMUL_OK || !span->len[1])
+		return result;
+	if (world->env.mode != V3_INSN_MODE_64)
+		next = (uint32_t)next;
+	return span_piece(world, next, access, &span->gpa[1], fault);
+}
+
+static unsigned int walk_access(uint32_t access)
+{
+	return access & V3_EMUL_ACCESS_WRITE ? V3_WALK_WRITE : 0;
+}
+
+/* Device accesses in the largest naturally aligned pieces of up to 8 bytes. */
+static unsigned int device_piece(v3_gpa_t gpa, uint32_t len)
+{
+	unsigned int size = 8;
+
+	while (size > len || gpa & (size - 1))
+		size /= 2;
+	return size;
+}
+
+static void phys_read(struct v3_vcpu *vcpu, v3_gpa_t gpa, uint8_t *buf, uint32_t len)
+{
+	const void *ram = v3_memory_ptr(vcpu->vm, gpa, len);
+
+	if (ram) {
+		memcpy(buf, ram, len);
+		return;
+	}
+	while (len) {
+		unsigned int size = device_piece(gpa, len);
+		uint64_t value = v3_mmio_read(vcpu, gpa, size);
+
+		memcpy(buf, &value, size);
+		gpa += size;
+		buf += size;
+		len -= size;
+	}
+}
+
+static void phys_write(struct v3_vcpu *vcpu, v3_gpa_t gpa, const uint8_t *buf, uint32_t len)
+{
+	void *ram = v3_memory_ptr(vcpu->vm, gpa, len);
+
+	if (ram) {
+		/* Writes to the read-only part vanish, as on a PC. */
+		if (!v3_memory_is_rom(gpa))
+			memcpy(ram, buf, len);
+		return;
+	}
+	while (len) {
+		unsigned int size = device_piece(gpa, len);
+		uint64_t value = 0;
+
+		memcpy(&value, buf, size);
+		v3_mmio_write(vcpu, gpa, size, value);
+		gpa += size;
+		buf += size;
+		len -= size;
+	}
+}
+
+static enum v3_emul_result op_read(void *opaque, uint64_t linear, void *buf, uint32_t size,
+				   uint32_t access, struct v3_emul_fault *fault)
+{
+	struct world *world = opaque;
+	struct span span;
+	enum v3_emul_result result = span_walk(world, linear, size, walk_access(access), &span,
+					       fault);
+
+	if (result != V3_EMUL_OK)
+		return result;
+	phys_read(world->vcpu, span.gpa[0], buf, span.len[0]);
+	if (span.len[1])
+		phys_read(world->vcpu, span.gpa[1], (uint8_t *)buf + span.len[0], span.len[1]);
+	return V3_EMUL_OK;
+}
+
+static enum v3_emul_result op_write(void *opaque, uint64_t linear, const void *buf, uint32_t size,
+				    uint32_t access, struct v3_emul_fault *fault)
+{
+	struct world *world = opaque;
+	struct span span;
+	enum v3_emul_result result = span_walk(world, linear, size,
+					       walk_access(access) | V3_WALK_WRITE, &span, fault);
+
+	if (result != V3_EMUL_OK)
+		return result;
+	phys_write(world->vcpu, span.gpa[0], buf, span.len[0]);
+	if (span.len[1])
+		phys_write(world->vcpu, span.gpa[1], (const uint8_t *)buf + span.len[0],
+			   span.len[1]);
+	return V3_EMUL_OK;
+}
+
+static enum v3_emul_result op_probe_write(void *opaque, uint64_t linear, uint32_t size,
+					  struct v3_emul_fault *fault)
+{
+	struct span span;
+
+	return span_walk(opaque, linear, size, V3_WALK_WRITE, &span, fault);
+}
+
+#define SWAP(type) \
+	__atomic_compare_exchange_n((type *)ram, (type *)expected, *(const type *)desired, false, \
+				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+
+/* Atomic on RAM of the natural sizes; ptr is aligned to size. */
+static bool ram_swap(void *ram, void *expected, const void *desired, uint32_t size)
+{
+	switch (size) {
+	case 1:
+		return SWAP(uint8_t);
+	case 2:
+		return SWAP(uint16_t);
+	case 4:
+		return SWAP(uint32_t);
+	default:
+		return SWAP(uint64_t);
+	}
+}
+
+static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expected,
+				      const void *desired, uint32_t size, bool *swapped,
+				      struct v3_emul_fault *fault)
+{
+	struct world *world = opaque;
+	struct v3_vcpu *vcpu = world->vcpu;
+	uint8_t now[16];
+	struct span span;
+	void *ram;
+	enum v3_emul_result result = span_walk(world, linear, size, V3_WALK_WRITE, &span, fault);
+
+	if (result != V3_EMUL_OK)
+		return result;
+	ram = span.len[1] ? NULL : v3_memory_ptr(vcpu->vm, span.gpa[0], size);
+	if (ram && size <= 8 && !(span.gpa[0] & (size - 1)) && !v3_memory_is_rom(span.gpa[0])) {
+		*swapped = ram_swap(ram, expected, desired, size);
+		return V3_EMUL_OK;
+	}
+	/* Devices, read-only memory and split accesses: a read and a write, as a PC's bus does it. */
+	phys_read(vcpu, span.gpa[0], now, span.len[0]);
+	if (span.len[1])
+		phys_read(vcpu, span.gpa[1], now + span.len[0], span.len[1]);
+	*swapped = memcmp(now, expected, size) == 0;
+	if (!*swapped) {
+		memcpy(expected, now, size);
+		return V3_EMUL_OK;
+	}
+	phys_write(vcpu, span.gpa[0], desired, span.len[0]);
+	if (span.len[1])
+		phys_write(vcpu, span.gpa[1], (const uint8_t *)desired + span.len[0],
+			   span.len[1]);
+	return V3_EMUL_OK;
+}
+
+static enum v3_emul_result op_port_in(void *opaque, uint16_t port, uint32_t *value, uint32_t size,
+				      struct v3_emul_fault *fault)
+{
+	struct world *world = opaque;
+
+	(void)fault;
+	*value = v3_io_in(world->vcpu, port, size);
+	return V3_EMUL_OK;
+}
+
+static enum v3_emul_result op_port_out(void *opaque, uint16_t port, uint32_t value, uint32_t size,
+				       struct v3_emul_fault *fault)
+{
+	struct world *world = opaque;
+
+	(void)fault;
+	v3_io_out(world->vcpu, port, size, value);
+	return V3_EMUL_OK;
+}
+
+/* Vector instructions on devices: not offered yet, so the emulator reports them as unhandled. */
+static const struct v3_emul_ops world_ops = {
+	.read = op_read, .write = op_write, .cmpxchg = op_cmpxchg,
+	.probe_write = op_probe_write, .port_in = op_port_in, .port_out = op_port_out,
+};
+
+static void regs_fill(struct v3_vcpu *vcpu, const struct world *world, struct v3_emul_regs *regs)
+{
+	struct v3_segment seg;
+	unsigned int i;
+
+	regs->gpr = vcpu->gpr;
+	regs->rip = vcpu->rip;
+	regs->rflags = vcpu->rflags;
+	regs->cr0 = world->env.walk.cr0;
+	regs->cr4 = world->env.walk.cr4;
+	regs->efer = world->env.walk.efer;
+	regs->cpl = world->env.cpl;
+	for (i = 0; i < 6; i++) {
+		vcpu->vm->arch->get_segment(vcpu, (enum v3_seg)i, &seg);
+		regs->seg[i] = (struct v3_emul_seg){ seg.selector, seg.attrib, seg.limit,
+						     seg.base };
+	}
+}
+
+/* Ends the VM with the bytes that cannot be emulated. */
+static void unhandled(struct v3_vcpu *vcpu, const struct v3_insn *insn, const uint8_t *bytes)
+{
+	char hex[3 * 15 + 1];
+	static const char digits[] = "0123456789abcdef";
+	unsigned int i;
+
+	for (i = 0; i < insn->length; i++) {
+		hex[3 * i] = digits[bytes[i] >> 4];
+		hex[3 * i + 1] = digits[bytes[i] & 15];
+		hex[3 * i + 2] = ' ';
+	}
+	hex[3 * i - 1] = 0;
+	v3_vm_end(vcpu->vm, V3_END_CRASH, 0,
+		  "vCPU %u: no emulation for instruction %s at RIP 0x%llx", vcpu->index, hex,
+		  (unsigned long long)vcpu->rip);
+}
+
+static void emul_fault(struct v3_vcpu *vcpu, const struct v3_emul_fault *fault)
+{
+	if (fault->vector == V3_EXCP_PF)
+		v3_vcpu_page_fault(vcpu, fault->cr2, fault->error_code);
+	else
+		v3_vcpu_exception(vcpu, fault->vector, fault->has_error, fault->error_code);
+}
+
+void v3_emulate(struct v3_vcpu *vcpu)
+{
+	struct world world = { .vcpu = vcpu };
+	struct v3_emul_regs regs;
+	struct v3_emul_ctx ctx = { .regs = &regs, .ops = &world_ops, .opaque = &world,
+				   .rep_budget = REP_BUDGET };
+	struct v3_insn insn;
+	uint8_t bytes[15];
+	enum v3_emul_result result;
+
+	vcpu->vm->arch->insn_env(vcpu, &world.env);
+	if (!v3_insn_get(vcpu, &world.env, &insn, bytes))
+		return;
+	regs_fill(vcpu, &world, &regs);
+	result = v3_emul_step(&ctx, &insn);
+	if (result == V3_EMUL_UNHANDLED) {
+		unhandled(vcpu, &insn, bytes);
+		return;
+	}
+	/* Finished iterations of a string instruction stay done, whatever came after them. */
+	vcpu->rflags = regs.rflags;
+	vcpu->rip = regs.rip;
+	if (result == V3_EMUL_OK)
+		v3_vcpu_insn_done(vcpu);
+	else if (result == V3_EMUL_FAULT)
+		emul_fault(vcpu, &ctx.fault);
+}

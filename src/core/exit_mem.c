@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ports, MMIO and other nested faults. */
+#include "core/vm.h"
+
+#include "emul/emul.h"
+#include "x86/pte.h"
+
+/* AL, AX or EAX of IN; a 32-bit result clears the upper half (APM1 3.1.2). */
+static void rax_merge(struct v3_vcpu *vcpu, uint32_t value, unsigned int size)
+{
+	if (size == 4)
+		vcpu->gpr[0] = value;
+	else if (size == 2)
+		vcpu->gpr[0] = (vcpu->gpr[0] & ~0xffffull) | (value & 0xffff);
+	else
+		vcpu->gpr[0] = (vcpu->gpr[0] & ~0xffull) | (value & 0xff);
+}
+
+void v3_exit_io(struct v3_vcpu *vcpu, const struct v3_exit *exit)
+{
+	if (exit->io.string) {
+		v3_emulate(vcpu);
+		return;
+	}
+	if (exit->io.in)
+		rax_merge(vcpu, v3_io_in(vcpu, exit->io.port, exit->io.size), exit->io.size);
+	else
+		v3_io_out(vcpu, exit->io.port, exit->io.size, (uint32_t)vcpu->gpr[0]);
+	vcpu->rip = exit->io.next_rip;
+	v3_vcpu_insn_done(vcpu);
+}
+
+/*
+ * A plain load or store of a device: the hardware has translated the address and checked
+ * everything, so the guest-physical address of the fault and the register file are enough.
+ */
+static bool mmio_simple(struct v3_vcpu *vcpu, const struct v3_insn *insn, v3_gpa_t gpa)
+{
+	struct v3_emul_simple op;
+
+	if (!v3_emul_simple_mmio(insn, &op) || (gpa & V3_PAGE_MASK) + op.size > V3_PAGE_SIZE)
+		return false;
+	if (op.write)
+		v3_mmio_write(vcpu, gpa, op.size, v3_emul_simple_value(vcpu->gpr, &op));
+	else
+		v3_emul_simple_commit(vcpu->gpr, &op, v3_mmio_read(vcpu, gpa, op.size));
+	v3_vcpu_skip(vcpu, insn->length);
+	return true;
+}
+
+static void mmio(struct v3_vcpu *vcpu, v3_gpa_t gpa)
+{
+	struct v3_insn_env env;
+	struct v3_insn insn;
+	uint8_t bytes[15];
+
+	vcpu->vm->arch->insn_env(vcpu, &env);
+	if (v3_insn_get(vcpu, &env, &insn, bytes) && !mmio_simple(vcpu, &insn, gpa))
+		v3_emulate(vcpu);
+}
+
+static void no_memory(struct v3_vcpu *vcpu, const struct v3_exit *exit)
+{
+	v3_vm_end(vcpu->vm, V3_END_CRASH, 0,
+		  exit->npf.walk ? "vCPU %u: page table at guest-physical 0x%llx, where no memory is, RIP 0x%llx"
+				 : "vCPU %u: executes at guest-physical 0x%llx, where no memory is, RIP 0x%llx",
+		  vcpu->index, (unsigned long long)exit->npf.gpa, (unsigned long long)vcpu->rip);
+}
+
+void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit)
+{
+	v3_gpa_t gpa = exit->npf.gpa;
+	bool backed = v3_memory_ptr(vcpu->vm, gpa, 1) != NULL;
+
+	if (backed && !(exit->npf.write && v3_memory_is_rom(gpa))) {
+		/* Tables are complete, so this is a stale translation: the next access walks anew. */
+		vcpu->stats.ram_faults++;
+		vcpu->vm->arch->flush_tlb(vcpu);
+		return;
+	}
+	if (!backed && (exit->npf.walk || exit->npf.fetch))
+		no_memory(vcpu, exit);
+	else if (exit->npf.walk)
+		/* The CPU marks page-table entries accessed; in read-only memory it cannot. */
+		no_memory(vcpu, exit);
+	else
+		mmio(vcpu, gpa);
+}

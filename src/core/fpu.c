@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest FPU, SSE and AVX state. It is in the CPU's registers between fpu_begin and fpu_end, so an exit
+ * does not touch it. XCR0 too is the guest's there: interrupt handlers of a host may
+ * not use the FPU inside such a section (APM2 11.5, SDM 1 13).
+ */
+#include "core/vm.h"
+
+#include "lib/mem.h"
+#include "x86/cr.h"
+#include "x86/insn.h"
+
+/* Layout of the legacy area: FCW at 0, MXCSR at 24 (APM2 11.4.4); then the XSAVE header at 512. */
+#define FPU_FCW 0
+#define FPU_MXCSR 24
+#define FPU_FCW_RESET 0x37fu
+#define FPU_MXCSR_RESET 0x1f80u
+#define FXSAVE_SIZE 512u
+
+static uint32_t area_size(const struct v3_host *host)
+{
+	return host->caps.xcr0 ? host->caps.xsave_size : FXSAVE_SIZE;
+}
+
+enum v3_status v3_fpu_create(struct v3_vcpu *vcpu)
+{
+	uint32_t pages = (uint32_t)((area_size(vcpu->host) + V3_PAGE_SIZE - 1) / V3_PAGE_SIZE);
+	enum v3_status status;
+
+	status = v3_os_page_alloc(vcpu->host, pages, 1, V3_NODE_ANY, 0, &vcpu->fpu_hpa);
+	if (status != V3_OK)
+		return status;
+	vcpu->fpu_pages = pages;
+	vcpu->fpu = v3_os_virt(vcpu->host, vcpu->fpu_hpa);
+	vcpu->vm->vcpu_bytes += pages * V3_PAGE_SIZE;
+	v3_fpu_reset(vcpu);
+	return V3_OK;
+}
+
+void v3_fpu_destroy(struct v3_vcpu *vcpu)
+{
+	if (!vcpu->fpu_pages)
+		return;
+	memset(vcpu->fpu, 0, vcpu->fpu_pages * V3_PAGE_SIZE);
+	v3_os_page_free(vcpu->host, vcpu->fpu_hpa, vcpu->fpu_pages);
+	vcpu->fpu_pages = 0;
+}
+
+void v3_fpu_reset(struct v3_vcpu *vcpu)
+{
+	uint8_t *area = vcpu->fpu;
+	uint16_t fcw = FPU_FCW_RESET;
+	uint32_t mxcsr = FPU_MXCSR_RESET;
+
+	/* A zero XSTATE_BV puts every component into its initial state. */
+	memset(area, 0, vcpu->fpu_pages * V3_PAGE_SIZE);
+	memcpy(area + FPU_FCW, &fcw, sizeof(fcw));
+	memcpy(area + FPU_MXCSR, &mxcsr, sizeof(mxcsr));
+	vcpu->xcr0 = V3_XCR0_X87;
+}
+
+bool v3_xcr0_valid(uint64_t xcr0, uint64_t supported)
+{
+	uint64_t avx512 = xcr0 & V3_XCR0_AVX512;
+
+	if (!(xcr0 & V3_XCR0_X87) || xcr0 & ~supported)
+		return false;
+	if (xcr0 & V3_XCR0_AVX && !(xcr0 & V3_XCR0_SSE))
+		return false;
+	return !avx512 || (avx512 == V3_XCR0_AVX512 && xcr0 & V3_XCR0_AVX);
+}
+
+void v3_fpu_load(struct v3_vcpu *vcpu)
+{
+	uint64_t mask = vcpu->host->caps.xcr0;
+
+	if (!mask) {
+		v3_x86_fxrstor64(vcpu->fpu);
+		return;
+	}
+	vcpu->host_xcr0 = v3_x86_xgetbv(0);
+	v3_x86_xrstor64(vcpu->fpu, mask);
+	if (vcpu->xcr0 != vcpu->host_xcr0)
+		v3_x86_xsetbv(0, vcpu->xcr0);
+}
+
+void v3_fpu_put(struct v3_vcpu *vcpu)
+{
+	uint64_t mask = vcpu->host->caps.xcr0;
+
+	if (!mask) {
+		v3_x86_fxsave64(vcpu->fpu);
+		return;
+	}
+	if (vcpu->xcr0 != vcpu->host_xcr0)
+		v3_x86_xsetbv(0, vcpu->host_xcr0);
+	v3_x86_xsave64(vcpu->fpu, mask);
+}

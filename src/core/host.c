@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Host instances, and ownership of the virtualization extension on each CPU. */
+#include "core/host.h"
+
+#include "lib/format.h"
+#include "x86/cpuid.h"
+#include "x86/insn.h"
+
+#define LINE_MAX 256
+
+void v3_host_log(struct v3_host *host, enum v3_log_level level, const char *fmt, ...)
+{
+	char line[LINE_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	v3_vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	v3_os_log(host, level, line);
+}
+
+static void hooks_refused(const struct v3_os_hooks *hooks, enum v3_status status,
+			  const char *missing)
+{
+	char line[LINE_MAX];
+
+	if (!hooks || !hooks->log)
+		return;
+	if (status == V3_ERR_HOOK)
+		v3_snprintf(line, sizeof(line), "v3: the host hook %s is missing: fill it in struct v3_os_hooks",
+			    missing);
+	else
+		v3_snprintf(line, sizeof(line),
+			    "v3: hook table of version %u, %u bytes; this library has version %u, %u bytes: rebuild the host against it",
+			    hooks->abi_version, hooks->struct_size, V3_HOOKS_ABI_VERSION,
+			    (unsigned int)sizeof(*hooks));
+	hooks->log(hooks->ctx, V3_LOG_ERROR, line);
+}
+
+static bool cpu_has_rdtscp(void)
+{
+	struct v3_cpuid_regs regs;
+
+	v3_x86_cpuid(V3_CPUID_LEAF_EXT1, 0, &regs);
+	return regs.edx & V3_CPUID_80000001_EDX_RDTSCP;
+}
+
+static enum v3_status host_set_up(struct v3_host *host)
+{
+	host->num_cpus = host->os.cpu_count(host->os.ctx);
+	host->tsc_khz = host->os.tsc_khz(host->os.ctx);
+	if (!host->num_cpus || !host->tsc_khz || host->tsc_khz > 100000000) {
+		v3_host_log(host, V3_LOG_ERROR, "v3: host reports %u CPUs and a TSC of %llu kHz",
+			    host->num_cpus, (unsigned long long)host->tsc_khz);
+		return V3_ERR_INVALID;
+	}
+	host->ns_per_tick_32 = (1000000ull << 32) / host->tsc_khz;
+	host->ticks_per_ns_32 = (host->tsc_khz << 32) / 1000000;
+	v3_lock_init(&host->lock);
+	host->cpus = v3_os_alloc(host, host->num_cpus * sizeof(*host->cpus));
+	if (!host->cpus)
+		return V3_ERR_NOMEM;
+	host->arch = v3_arch_detect();
+	if (!host->arch) {
+		v3_host_log(host, V3_LOG_ERROR,
+			    "v3: this CPU has no AMD SVM, the only extension this build knows");
+		return V3_ERR_NOTSUP;
+	}
+	host->has_tsc_aux = cpu_has_rdtscp();
+	return host->arch->probe(host, &host->caps);
+}
+
+static void host_free(struct v3_host *host)
+{
+	if (host->arch)
+		host->arch->remove(host);
+	if (host->cpus)
+		v3_os_free(host, host->cpus, host->num_cpus * sizeof(*host->cpus));
+	v3_os_free(host, host, sizeof(*host));
+}
+
+enum v3_status v3_init(const struct v3_os_hooks *hooks, struct v3_host **out)
+{
+	struct v3_os_hooks os;
+	struct v3_host *host;
+	const char *missing;
+	enum v3_status status = v3_hooks_check(hooks, &os, &missing);
+
+	if (status != V3_OK) {
+		hooks_refused(hooks, status, missing);
+		return status;
+	}
+	host = os.heap_alloc(os.ctx, sizeof(*host));
+	if (!host)
+		return V3_ERR_NOMEM;
+	host->os = os;
+	status = host_set_up(host);
+	if (status != V3_OK) {
+		host_free(host);
+		return status;
+	}
+	*out = host;
+	return V3_OK;
+}
+
+enum v3_status v3_exit(struct v3_host *host)
+{
+	unsigned int cpu;
+
+	if (__atomic_load_n(&host->num_vms, __ATOMIC_ACQUIRE)) {
+		v3_host_log(host, V3_LOG_ERROR, "v3: %u virtual machines still exist",
+			    host->num_vms);
+		return V3_ERR_BUSY;
+	}
+	for (cpu = 0; cpu < host->num_cpus; cpu++)
+		v3_cpu_disable(host, cpu);
+	host_free(host);
+	return V3_OK;
+}
+
+void v3_host_caps(const struct v3_host *host, struct v3_host_caps *caps)
+{
+	*caps = host->caps;
+}
+
+/* Argument of the functions that run on the CPU concerned. */
+struct cpu_work {
+	struct v3_host *host;
+	unsigned int cpu;
+	enum v3_status status;
+};
+
+static void cpu_enable_here(void *arg)
+{
+	struct cpu_work *work = arg;
+	struct v3_host *host = work->host;
+
+	work->status = v3_os_virt_acquire(host, work->cpu);
+	if (work->status != V3_OK)
+		return;
+	work->status = host->arch->cpu_enable(host, work->cpu);
+	if (work->status != V3_OK)
+		v3_os_virt_release(host, work->cpu);
+}
+
+static void cpu_disable_here(void *arg)
+{
+	struct cpu_work *work = arg;
+
+	work->host->arch->cpu_disable(work->host, work->cpu);
+	v3_os_virt_release(work->host, work->cpu);
+}
+
+static bool cpu_is_enabled(struct v3_host *host, unsigned int cpu)
+{
+	uint64_t flags = v3_lock_irqsave(&host->lock);
+	bool enabled = host->cpus[cpu].enabled;
+
+	v3_lock_irqrestore(&host->lock, flags);
+	return enabled;
+}
+
+static void cpu_set_enabled(struct v3_host *host, unsigned int cpu, bool enabled)
+{
+	uint64_t flags = v3_lock_irqsave(&host->lock);
+
+	host->cpus[cpu].enabled = enabled;
+	v3_lock_irqrestore(&host->lock, flags);
+}
+
+enum v3_status v3_cpu_enable(struct v3_host *host, unsigned int cpu)
+{
+	struct cpu_work work = { .host = host, .cpu = cpu, .status = V3_OK };
+	enum v3_status status;
+
+	if (cpu >= host->num_cpus)
+		return V3_ERR_NOENT;
+	if (cpu_is_enabled(host, cpu))
+		return V3_OK;
+	status = host->arch->cpu_prepare(host, cpu);
+	if (status == V3_OK)
+		status = v3_os_cpu_call(host, cpu, cpu_enable_here, &work);
+	if (status == V3_OK)
+		status = work.status;
+	if (status == V3_OK)
+		cpu_set_enabled(host, cpu, true);
+	else
+		v3_host_log(host, V3_LOG_ERROR, "v3: CPU %u: %s cannot be taken: %s", cpu,
+			    host->caps.backend, v3_status_str(status));
+	return status;
+}
+
+enum v3_status v3_cpu_disable(struct v3_host *host, unsigned int cpu)
+{
+	struct cpu_work work = { .host = host, .cpu = cpu };
+	enum v3_status status = V3_OK;
+	uint64_t flags;
+	bool enabled;
+
+	if (cpu >= host->num_cpus)
+		return V3_ERR_NOENT;
+	flags = v3_lock_irqsave(&host->lock);
+	enabled = host->cpus[cpu].enabled;
+	if (host->cpus[cpu].users)
+		status = V3_ERR_BUSY;
+	else
+		host->cpus[cpu].enabled = false;
+	v3_lock_irqrestore(&host->lock, flags);
+	if (status != V3_OK || !enabled)
+		return status;
+	/* A CPU that went offline has lost its state with it. */
+	status = v3_os_cpu_call(host, cpu, cpu_disable_here, &work);
+	return status == V3_ERR_NOENT ? V3_OK : status;
+}
+
+enum v3_status v3_host_cpu_get(struct v3_host *host, unsigned int cpu)
+{
+	enum v3_status status;
+	uint64_t flags;
+
+	if (cpu >= host->num_cpus)
+		return V3_ERR_NOENT;
+	/* Counted first, so that nobody disables the CPU in between. */
+	flags = v3_lock_irqsave(&host->lock);
+	host->cpus[cpu].users++;
+	v3_lock_irqrestore(&host->lock, flags);
+	status = v3_cpu_enable(host, cpu);
+	if (status != V3_OK)
+		v3_host_cpu_put(host, cpu);
+	return status;
+}
+
+void v3_host_cpu_put(struct v3_host *host, unsigned int cpu)
+{
+	uint64_t flags = v3_lock_irqsave(&host->lock);
+
+	host->cpus[cpu].users--;
+	v3_lock_irqrestore(&host->lock, flags);
+}

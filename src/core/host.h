@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The host instance, and the only way to call its hooks. */
+#ifndef V3_CORE_HOST_H
+#define V3_CORE_HOST_H
+
+#include <v3/v3.h>
+
+#include "core/arch_ops.h"
+#include "lib/lock.h"
+
+/* Per host CPU. Guarded by v3_host.lock. */
+struct v3_host_cpu {
+	bool enabled;		/* we hold SVM or VMX there */
+	unsigned int users;	/* vCPU threads bound to it */
+};
+
+struct v3_host {
+	/* All of these are constant after v3_init(). */
+	struct v3_os_hooks os;
+	const struct v3_arch_ops *arch;
+	void *arch_data;		/* owned by the back end */
+	struct v3_host_caps caps;
+	unsigned int num_cpus;
+	uint64_t tsc_khz;
+	uint64_t ns_per_tick_32;	/* nanoseconds per TSC tick, 32.32 fixed point */
+	uint64_t ticks_per_ns_32;	/* the inverse */
+	bool has_tsc_aux;		/* RDTSCP: TSC_AUX is switched with the guest */
+
+	struct v3_lock lock;
+	struct v3_host_cpu *cpus;	/* [num_cpus] */
+	unsigned int num_vms;
+};
+
+/* a * b >> 32 without losing the high part. */
+static inline uint64_t v3_mul_shift32(uint64_t a, uint64_t b)
+{
+	return (uint64_t)(((unsigned __int128)a * b) >> 32);
+}
+
+static inline void v3_os_log(struct v3_host *host, enum v3_log_level level, const char *line)
+{
+	host->os.log(host->os.ctx, level, line);
+}
+
+static inline enum v3_status v3_os_page_alloc(struct v3_host *host, size_t count, size_t align,
+					      int node, uint64_t limit, v3_hpa_t *hpa)
+{
+	return host->os.page_alloc(host->os.ctx, count, align, node, limit, hpa);
+}
+
+static inline void v3_os_page_free(struct v3_host *host, v3_hpa_t hpa, size_t count)
+{
+	host->os.page_free(host->os.ctx, hpa, count);
+}
+
+static inline void *v3_os_virt(struct v3_host *host, v3_hpa_t hpa)
+{
+	return host->os.phys_to_virt(host->os.ctx, hpa);
+}
+
+static inline v3_hpa_t v3_os_phys(struct v3_host *host, const void *virt)
+{
+	return host->os.virt_to_phys(host->os.ctx, virt);
+}
+
+static inline void *v3_os_alloc(struct v3_host *host, size_t size)
+{
+	return host->os.heap_alloc(host->os.ctx, size);
+}
+
+static inline void v3_os_free(struct v3_host *host, void *ptr, size_t size)
+{
+	host->os.heap_free(host->os.ctx, ptr, size);
+}
+
+static inline unsigned int v3_os_cpu(struct v3_host *host)
+{
+	return host->os.cpu_current(host->os.ctx);
+}
+
+static inline enum v3_status v3_os_cpu_call(struct v3_host *host, unsigned int cpu,
+					    void (*fn)(void *arg), void *arg)
+{
+	return host->os.cpu_call(host->os.ctx, cpu, fn, arg);
+}
+
+static inline void v3_os_cpu_kick(struct v3_host *host, unsigned int cpu)
+{
+	host->os.cpu_kick(host->os.ctx, cpu);
+}
+
+static inline enum v3_status v3_os_thread_start(struct v3_host *host, const char *name, int cpu,
+						void (*fn)(void *arg), void *arg,
+						struct v3_host_thread **thread)
+{
+	return host->os.thread_start(host->os.ctx, name, cpu, fn, arg, thread);
+}
+
+static inline void v3_os_thread_join(struct v3_host *host, struct v3_host_thread *thread)
+{
+	host->os.thread_join(host->os.ctx, thread);
+}
+
+static inline enum v3_status v3_os_event_create(struct v3_host *host, struct v3_host_event **event)
+{
+	return host->os.event_create(host->os.ctx, event);
+}
+
+static inline void v3_os_event_destroy(struct v3_host *host, struct v3_host_event *event)
+{
+	host->os.event_destroy(host->os.ctx, event);
+}
+
+static inline void v3_os_event_wait(struct v3_host *host, struct v3_host_event *event,
+				    uint64_t deadline)
+{
+	host->os.event_wait(host->os.ctx, event, deadline);
+}
+
+static inline void v3_os_event_signal(struct v3_host *host, struct v3_host_event *event)
+{
+	host->os.event_signal(host->os.ctx, event);
+}
+
+static inline void v3_os_yield(struct v3_host *host)
+{
+	host->os.yield(host->os.ctx);
+}
+
+static inline uint64_t v3_os_clock_ns(struct v3_host *host)
+{
+	return host->os.clock_ns(host->os.ctx);
+}
+
+static inline bool v3_os_should_yield(struct v3_host *host)
+{
+	return host->os.should_yield(host->os.ctx);
+}
+
+static inline void v3_os_fpu_begin(struct v3_host *host)
+{
+	host->os.fpu_begin(host->os.ctx);
+}
+
+static inline void v3_os_fpu_end(struct v3_host *host)
+{
+	host->os.fpu_end(host->os.ctx);
+}
+
+static inline enum v3_status v3_os_timer_create(struct v3_host *host, unsigned int cpu,
+						struct v3_host_timer **timer)
+{
+	return host->os.timer_create(host->os.ctx, cpu, timer);
+}
+
+static inline void v3_os_timer_destroy(struct v3_host *host, struct v3_host_timer *timer)
+{
+	host->os.timer_destroy(host->os.ctx, timer);
+}
+
+static inline void v3_os_timer_arm(struct v3_host *host, struct v3_host_timer *timer,
+				   uint64_t deadline)
+{
+	host->os.timer_arm(host->os.ctx, timer, deadline);
+}
+
+static inline void v3_os_timer_cancel(struct v3_host *host, struct v3_host_timer *timer)
+{
+	host->os.timer_cancel(host->os.ctx, timer);
+}
+
+static inline enum v3_status v3_os_virt_acquire(struct v3_host *host, unsigned int cpu)
+{
+	return host->os.virt_acquire(host->os.ctx, cpu);
+}
+
+static inline void v3_os_virt_release(struct v3_host *host, unsigned int cpu)
+{
+	host->os.virt_release(host->os.ctx, cpu);
+}
+
+/* Copies and completes the table; names the first missing mandatory hook in *missing. */
+enum v3_status v3_hooks_check(const struct v3_os_hooks *hooks, struct v3_os_hooks *out,
+			      const char **missing);
+
+/* Logs a line with the prefix "v3: ". Any context. */
+void v3_host_log(struct v3_host *host, enum v3_log_level level, const char *fmt, ...)
+	V3_PRINTF(3, 4);
+
+/* Binds a vCPU thread to a CPU, enabling the extension there first; and unbinds. Process. */
+enum v3_status v3_host_cpu_get(struct v3_host *host, unsigned int cpu);
+void v3_host_cpu_put(struct v3_host *host, unsigned int cpu);
+
+#endif

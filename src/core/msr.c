@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * MSRs that exit: hooks of devices first, then the core's own. What a guest needs often (FS, GS,
+ * system calls) never comes here. Anything else raises #GP and is logged.
+ */
+#include "core/vm.h"
+
+#include "lib/bits.h"
+#include "x86/cr.h"
+#include "x86/cpuid.h"
+#include "x86/insn.h"
+#include "x86/msr.h"
+
+#define NUM_VAR_MTRR 8
+
+static const struct v3_msr_hook *hook_find(const struct v3_vm *vm, uint32_t msr)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->num_msr; i++)
+		if (msr - vm->msr[i].first <= vm->msr[i].last - vm->msr[i].first)
+			return &vm->msr[i];
+	return NULL;
+}
+
+/* --- MTRRs: kept for the guest to read back; nested paging sets the memory types --- */
+
+static uint64_t *mtrr_slot(struct v3_vcpu *vcpu, uint32_t msr)
+{
+	if (msr == V3_MSR_MTRR_DEF_TYPE)
+		return &vcpu->mtrr_def;
+	if (msr >= V3_MSR_MTRR_PHYSBASE(0) && msr < V3_MSR_MTRR_PHYSBASE(NUM_VAR_MTRR))
+		return &vcpu->mtrr_var[msr - V3_MSR_MTRR_PHYSBASE(0)];
+	if (msr == V3_MSR_MTRR_FIX64K_00000)
+		return &vcpu->mtrr_fixed[0];
+	if (msr == V3_MSR_MTRR_FIX16K_80000 || msr == V3_MSR_MTRR_FIX16K_A0000)
+		return &vcpu->mtrr_fixed[1 + msr - V3_MSR_MTRR_FIX16K_80000];
+	if (msr >= V3_MSR_MTRR_FIX4K_C0000 && msr <= V3_MSR_MTRR_FIX4K_F8000)
+		return &vcpu->mtrr_fixed[3 + msr - V3_MSR_MTRR_FIX4K_C0000];
+	return NULL;
+}
+
+static bool memtype_valid(uint64_t type, bool pat)
+{
+	return type == V3_MEMTYPE_UC || type == V3_MEMTYPE_WC || type == V3_MEMTYPE_WT ||
+	       type == V3_MEMTYPE_WP || type == V3_MEMTYPE_WB ||
+	       (pat && type == V3_MEMTYPE_UC_MINUS);
+}
+
+static bool memtypes_valid(uint64_t value, bool pat)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		if (!memtype_valid(value >> (8 * i) & 0xff, pat))
+			return false;
+	return true;
+}
+
+/* Reserved bits raise #GP (APM2 7.7.2, SDM 3A 11.11). */
+static bool mtrr_valid(const struct v3_vm *vm, uint32_t msr, uint64_t value)
+{
+	uint64_t high = ~((1ull << v3_cpuid_phys_bits(vm)) - 1);
+
+	if (msr == V3_MSR_MTRR_DEF_TYPE)
+		return !(value & ~(V3_MTRR_DEF_TYPE_MASK | V3_MTRR_DEF_TYPE_FE |
+				   V3_MTRR_DEF_TYPE_E)) &&
+		       memtype_valid(value & V3_MTRR_DEF_TYPE_MASK, false);
+	if (msr >= V3_MSR_MTRR_FIX64K_00000 && msr <= V3_MSR_MTRR_FIX4K_F8000)
+		return memtypes_valid(value, false);
+	if (msr & 1)
+		return !(value & (high | 0x7ff));
+	return !(value & (high | 0xf00)) && memtype_valid(value & 0xff, false);
+}
+
+/* --- Reads --- */
+
+/* Registers that a PC has and that carry nothing here: read as zero, writes of anything vanish. */
+static bool reads_zero(uint32_t msr)
+{
+	switch (msr) {
+	case V3_MSR_PLATFORM_ID:
+	case V3_MSR_EBL_CR_POWERON:
+	case V3_MSR_BIOS_UPDT_TRIG:
+	case V3_MSR_MCG_CAP:
+	case V3_MSR_MCG_STATUS:
+	case V3_MSR_DEBUGCTL:
+	case V3_MSR_LAST_BRANCH_FROM:
+	case V3_MSR_LAST_BRANCH_TO:
+	case V3_MSR_LAST_INT_FROM:
+	case V3_MSR_LAST_INT_TO:
+	case V3_MSR_AMD_SYSCFG:
+	case V3_MSR_AMD_HWCR:
+	case V3_MSR_AMD_NB_CFG:
+	case V3_MSR_AMD_INT_PENDING:
+	case V3_MSR_AMD_MMIO_CFG_BASE:
+	case V3_MSR_AMD_PATCH_LOADER:
+	case V3_MSR_AMD_TOP_MEM:
+	case V3_MSR_AMD_TOP_MEM2:
+	case V3_MSR_AMD_CSTATE_BASE:
+	case V3_MSR_AMD_LS_CFG:
+	case V3_MSR_AMD_IC_CFG:
+	case V3_MSR_AMD_DC_CFG:
+	case V3_MSR_AMD_BU_CFG:
+	case V3_MSR_AMD_BU_CFG2:
+	case V3_MSR_AMD_FP_CFG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool msr_read(struct v3_vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+	const uint64_t *mtrr = mtrr_slot(vcpu, msr);
+
+	*value = 0;
+	if (mtrr) {
+		*value = *mtrr;
+		return true;
+	}
+	switch (msr) {
+	case V3_MSR_TSC:
+		*value = v3_guest_tsc(vcpu);
+		return true;
+	case V3_MSR_EFER:
+		*value = vcpu->vm->arch->get_efer(vcpu);
+		return true;
+	case V3_MSR_PAT:
+		*value = vcpu->vm->arch->get_pat(vcpu);
+		return true;
+	case V3_MSR_MTRRCAP:
+		*value = NUM_VAR_MTRR | V3_MTRRCAP_FIX | V3_MTRRCAP_WC;
+		return true;
+	case V3_MSR_TSC_AUX:
+		*value = vcpu->tsc_aux;
+		return v3_cpuid_has(vcpu->vm, V3_CPUID_LEAF_EXT1, 3, V3_CPUID_80000001_EDX_RDTSCP);
+	case V3_MSR_PATCH_LEVEL:
+		*value = 0x01000065;	/* of no CPU: only says that there is microcode */
+		return true;
+	case V3_MSR_VM_CR:
+		*value = V3_VM_CR_SVMDIS | V3_VM_CR_LOCK;
+		return true;
+	case V3_MSR_AMD_DE_CFG:
+		*value = V3_DE_CFG_LFENCE_SERIALIZE;
+		return true;
+	default:
+		return reads_zero(msr);
+	}
+}
+
+/* --- Writes --- */
+
+static bool efer_write(struct v3_vcpu *vcpu, uint64_t value)
+{
+	const struct v3_arch_ops *arch = vcpu->vm->arch;
+	uint64_t old = arch->get_efer(vcpu);
+
+	/* LMA is the CPU's: a write of it is ignored. */
+	value = (value & ~V3_EFER_LMA) | (old & V3_EFER_LMA);
+	if (value & ~(v3_cpuid_efer_mask(vcpu->vm) | V3_EFER_LMA))
+		return false;
+	if ((old ^ value) & V3_EFER_LME && arch->get_cr(vcpu, 0) & V3_CR0_PG)
+		return false;
+	arch->set_efer(vcpu, value);
+	return true;
+}
+
+static void tsc_write(struct v3_vcpu *vcpu, uint64_t value)
+{
+	vcpu->tsc_adjust += value - v3_guest_tsc(vcpu);
+	v3_vcpu_sync_tsc(vcpu);
+}
+
+static bool msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+	uint64_t *mtrr = mtrr_slot(vcpu, msr);
+
+	if (mtrr) {
+		if (!mtrr_valid(vcpu->vm, msr, value))
+			return false;
+		*mtrr = value;
+		return true;
+	}
+	switch (msr) {
+	case V3_MSR_TSC:
+		tsc_write(vcpu, value);
+		return true;
+	case V3_MSR_EFER:
+		return efer_write(vcpu, value);
+	case V3_MSR_PAT:
+		if (!memtypes_valid(value, true))
+			return false;
+		vcpu->vm->arch->set_pat(vcpu, value);
+		return true;
+	case V3_MSR_TSC_AUX:
+		if (value >> 32 ||
+		    !v3_cpuid_has(vcpu->vm, V3_CPUID_LEAF_EXT1, 3, V3_CPUID_80000001_EDX_RDTSCP))
+			return false;
+		vcpu->tsc_aux = value;
+		v3_x86_wrmsr(V3_MSR_TSC_AUX, value);
+		return true;
+	case V3_MSR_PATCH_LEVEL:
+	case V3_MSR_AMD_DE_CFG:
+		return true;
+	default:
+		return reads_zero(msr);
+	}
+}
+
+/* --- Exits --- */
+
+static void refused(struct v3_vcpu *vcpu, const char *what, uint32_t msr)
+{
+	v3_vm_log(vcpu->vm, V3_LOG_DEBUG, "vCPU %u: %s of MSR 0x%x: #GP, RIP 0x%llx", vcpu->index,
+		  what, msr, (unsigned long long)vcpu->rip);
+	v3_vcpu_gp(vcpu);
+}
+
+void v3_exit_rdmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
+{
+	uint32_t msr = (uint32_t)vcpu->gpr[1];
+	const struct v3_msr_hook *hook = hook_find(vcpu->vm, msr);
+	enum v3_hook_result result = V3_HOOK_PASS;
+	uint64_t value = 0;
+
+	if (hook)
+		result = hook->ops->read ? hook->ops->read(vcpu, hook->ctx, msr, &value)
+					 : V3_HOOK_FAULT;
+	if (result == V3_HOOK_PASS)
+		result = msr_read(vcpu, msr, &value) ? V3_HOOK_DONE : V3_HOOK_FAULT;
+	if (result == V3_HOOK_FAULT) {
+		refused(vcpu, "read", msr);
+		return;
+	}
+	vcpu->gpr[0] = (uint32_t)value;
+	vcpu->gpr[2] = value >> 32;
+	v3_vcpu_skip(vcpu, exit->insn_len);
+}
+
+void v3_exit_wrmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
+{
+	uint32_t msr = (uint32_t)vcpu->gpr[1];
+	uint64_t value = vcpu->gpr[2] << 32 | (uint32_t)vcpu->gpr[0];
+	const struct v3_msr_hook *hook = hook_find(vcpu->vm, msr);
+	enum v3_hook_result result = V3_HOOK_PASS;
+
+	if (hook)
+		result = hook->ops->write ? hook->ops->write(vcpu, hook->ctx, msr, value)
+					  : V3_HOOK_FAULT;
+	if (result == V3_HOOK_PASS)
+		result = msr_write(vcpu, msr, value) ? V3_HOOK_DONE : V3_HOOK_FAULT;
+	if (result == V3_HOOK_FAULT)
+		refused(vcpu, "write", msr);
+	else
+		v3_vcpu_skip(vcpu, exit->insn_len);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The VM's clock and its timers. All time is host TSC ticks since vm->tsc_base, shown as
+ * nanoseconds; the TSCs of all host CPUs are taken to be equal, as on every CPU with an invariant TSC.
+ */
+#include "core/vm.h"
+
+#include "x86/insn.h"
+
+#define NEVER (~0ull)
+
+static uint64_t vm_ticks(const struct v3_vm *vm)
+{
+	uint64_t now = vm->paused_tsc ? vm->paused_tsc : v3_x86_rdtsc();
+
+	return now - vm->tsc_base;
+}
+
+uint64_t v3_now(const struct v3_vm *vm)
+{
+	return v3_mul_shift32(vm_ticks(vm), vm->host->ns_per_tick_32);
+}
+
+uint64_t v3_guest_tsc(const struct v3_vcpu *vcpu)
+{
+	return vm_ticks(vcpu->vm) + vcpu->tsc_adjust;
+}
+
+uint64_t v3_vm_tsc_khz(const struct v3_vm *vm)
+{
+	return vm->host->tsc_khz;
+}
+
+uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns)
+{
+	/* One more tick, so that v3_now() has reached ns when the TSC reaches the result. */
+	return vm->tsc_base + v3_mul_shift32(ns, vm->host->ticks_per_ns_32) + 1;
+}
+
+void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu)
+{
+	vcpu->vm->arch->set_tsc_offset(vcpu, vcpu->tsc_adjust - vcpu->vm->tsc_base);
+}
+
+void v3_timer_init(struct v3_timer *timer, struct v3_vcpu *vcpu,
+		   void (*fn)(struct v3_timer *timer, void *ctx), void *ctx)
+{
+	*timer = (struct v3_timer){ .vcpu = vcpu, .fn = fn, .ctx = ctx };
+}
+
+/* Caller holds timer_lock. */
+static void timer_unlink(struct v3_timer *timer)
+{
+	if (!timer->pprev)
+		return;
+	*timer->pprev = timer->next;
+	if (timer->next)
+		timer->next->pprev = timer->pprev;
+	timer->pprev = NULL;
+}
+
+static void timer_link(struct v3_vcpu *vcpu, struct v3_timer *timer)
+{
+	struct v3_timer **at = &vcpu->timers;
+
+	while (*at && (*at)->deadline <= timer->deadline)
+		at = &(*at)->next;
+	timer->next = *at;
+	timer->pprev = at;
+	if (timer->next)
+		timer->next->pprev = &timer->next;
+	*at = timer;
+}
+
+/* Publishes when the first timer is due. Caller holds timer_lock. */
+static void deadline_update(struct v3_vcpu *vcpu)
+{
+	uint64_t tsc = vcpu->timers ? v3_vm_ns_to_tsc(vcpu->vm, vcpu->timers->deadline) : NEVER;
+
+	__atomic_store_n(&vcpu->timer_tsc, tsc, __ATOMIC_RELAXED);
+}
+
+void v3_timer_arm(struct v3_timer *timer, uint64_t deadline)
+{
+	struct v3_vcpu *vcpu = timer->vcpu;
+	uint64_t flags = v3_lock_irqsave(&vcpu->timer_lock);
+	bool first;
+
+	timer_unlink(timer);
+	timer->deadline = deadline;
+	timer_link(vcpu, timer);
+	first = vcpu->timers == timer;
+	deadline_update(vcpu);
+	v3_lock_irqrestore(&vcpu->timer_lock, flags);
+	if (first)
+		v3_vcpu_request(vcpu, V3_REQ_TIMER);
+}
+
+void v3_timer_cancel(struct v3_timer *timer)
+{
+	struct v3_vcpu *vcpu = timer->vcpu;
+	uint64_t flags = v3_lock_irqsave(&vcpu->timer_lock);
+
+	timer_unlink(timer);
+	deadline_update(vcpu);
+	v3_lock_irqrestore(&vcpu->timer_lock, flags);
+}
+
+/* Takes the first timer off the list if it is due. */
+static struct v3_timer *timer_due(struct v3_vcpu *vcpu, uint64_t now)
+{
+	uint64_t flags = v3_lock_irqsave(&vcpu->timer_lock);
+	struct v3_timer *timer = vcpu->timers;
+
+	if (timer && timer->deadline <= now) {
+		timer_unlink(timer);
+		deadline_update(vcpu);
+	} else {
+		timer = NULL;
+	}
+	v3_lock_irqrestore(&vcpu->timer_lock, flags);
+	return timer;
+}
+
+uint64_t v3_timers_deadline(struct v3_vcpu *vcpu)
+{
+	uint64_t tsc = __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED);
+	uint64_t now = v3_x86_rdtsc(), clock = v3_os_clock_ns(vcpu->host);
+
+	if (tsc == NEVER)
+		return UINT64_MAX;
+	if (tsc <= now)
+		return clock;
+	return clock + v3_mul_shift32(tsc - now, vcpu->host->ns_per_tick_32) + 1;
+}
+
+/*
+ * The host's timer only has to fire by the first deadline. One that is armed for an earlier time is left
+ * alone: guests move deadlines back far more often than these pass.
+ */
+static void host_timer_arm(struct v3_vcpu *vcpu)
+{
+	uint64_t tsc = __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED);
+
+	if (!vcpu->host_timer || tsc == NEVER)
+		return;
+	if (vcpu->host_timer_tsc <= tsc && vcpu->host_timer_tsc > v3_x86_rdtsc())
+		return;
+	vcpu->host_timer_tsc = tsc;
+	v3_os_timer_arm(vcpu->host, vcpu->host_timer, v3_timers_deadline(vcpu));
+}
+
+void v3_timers_run(struct v3_vcpu *vcpu)
+{
+	uint64_t now = v3_now(vcpu->vm);
+	struct v3_timer *timer;
+
+	while ((timer = timer_due(vcpu, now)))
+		timer->fn(timer, timer->ctx);
+	host_timer_arm(vcpu);
+}
+
+void v3_timers_restart(struct v3_vcpu *vcpu)
+{
+	uint64_t flags = v3_lock_irqsave(&vcpu->timer_lock);
+
+	deadline_update(vcpu);
+	v3_lock_irqrestore(&vcpu->timer_lock, flags);
+	vcpu->host_timer_tsc = NEVER;
+	v3_vcpu_request(vcpu, V3_REQ_TIMER);
+}
+
+void v3_timers_host_start(struct v3_vcpu *vcpu, unsigned int cpu)
+{
+	vcpu->host_timer_tsc = NEVER;
+	if (v3_os_timer_create(vcpu->host, cpu, &vcpu->host_timer) != V3_OK) {
+		vcpu->host_timer = NULL;
+		v3_vm_log(vcpu->vm, V3_LOG_WARN,
+			  "vCPU %u: no host timer on CPU %u: guest timers will be late",
+			  vcpu->index, cpu);
+	}
+}
+
+void v3_timers_host_stop(struct v3_vcpu *vcpu)
+{
+	if (!vcpu->host_timer)
+		return;
+	v3_os_timer_cancel(vcpu->host, vcpu->host_timer);
+	v3_os_timer_destroy(vcpu->host, vcpu->host_timer);
+	vcpu->host_timer = NULL;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* vCPUs: creation, their thread, requests to them, and the run loop. */
+#include "core/vm.h"
+
+#include "lib/format.h"
+#include "x86/insn.h"
+#include "x86/msr.h"
+
+/* --- Creation --- */
+
+static enum v3_status vcpu_parts_create(struct v3_vcpu *vcpu)
+{
+	enum v3_status status = v3_os_event_create(vcpu->host, &vcpu->event);
+
+	if (status == V3_OK)
+		status = v3_fpu_create(vcpu);
+	if (status != V3_OK)
+		return status;
+	status = vcpu->vm->arch->vcpu_create(vcpu);
+	if (status != V3_OK)
+		return status;
+	vcpu->arch_created = true;
+	v3_vcpu_reset(vcpu, false);
+	return V3_OK;
+}
+
+enum v3_status v3_vcpu_create(struct v3_vm *vm, unsigned int index, int cpu)
+{
+	struct v3_vcpu *vcpu = v3_os_alloc(vm->host, sizeof(*vcpu));
+	enum v3_status status;
+
+	if (!vcpu)
+		return V3_ERR_NOMEM;
+	vm->vcpu_bytes += sizeof(*vcpu);
+	vcpu->vm = vm;
+	vcpu->host = vm->host;
+	vcpu->index = index;
+	vcpu->want_cpu = cpu;
+	vcpu->cpu = V3_CPU_ANY;
+	vcpu->timer_tsc = ~0ull;
+	v3_lock_init(&vcpu->timer_lock);
+	status = vcpu_parts_create(vcpu);
+	if (status != V3_OK)
+		v3_vcpu_destroy(vcpu);
+	else
+		vm->vcpus[index] = vcpu;
+	return status;
+}
+
+void v3_vcpu_destroy(struct v3_vcpu *vcpu)
+{
+	if (vcpu->arch_created)
+		vcpu->vm->arch->vcpu_destroy(vcpu);
+	v3_fpu_destroy(vcpu);
+	if (vcpu->event)
+		v3_os_event_destroy(vcpu->host, vcpu->event);
+	v3_os_free(vcpu->host, vcpu, sizeof(*vcpu));
+}
+
+/* --- Requests --- */
+
+void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests)
+{
+	uint32_t mode;
+
+	/* Pairs with may_enter() and wait_for_event(): either we see its mode, or it sees our request. */
+	__atomic_fetch_or(&vcpu->requests, requests, __ATOMIC_SEQ_CST);
+	mode = __atomic_load_n(&vcpu->mode, __ATOMIC_SEQ_CST);
+	if (mode == V3_VCPU_GUEST)
+		v3_os_cpu_kick(vcpu->host, (unsigned int)__atomic_load_n(&vcpu->cpu,
+									 __ATOMIC_RELAXED));
+	else if (mode == V3_VCPU_WAITING)
+		v3_os_event_signal(vcpu->host, vcpu->event);
+}
+
+bool v3_vcpu_may_enter(struct v3_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->mode, V3_VCPU_GUEST, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) &&
+	    !v3_os_should_yield(vcpu->host))
+		return true;
+	v3_vcpu_left_guest(vcpu);
+	return false;
+}
+
+void v3_vcpu_check_intr(struct v3_vcpu *vcpu)
+{
+	v3_vcpu_request(vcpu, V3_REQ_INTR);
+}
+
+void v3_vcpu_nmi(struct v3_vcpu *vcpu)
+{
+	v3_vcpu_request(vcpu, V3_REQ_NMI);
+}
+
+void v3_vcpu_init(struct v3_vcpu *vcpu)
+{
+	v3_vcpu_request(vcpu, V3_REQ_INIT);
+}
+
+void v3_vcpu_sipi(struct v3_vcpu *vcpu, uint8_t vector)
+{
+	__atomic_store_n(&vcpu->sipi_vector, vector, __ATOMIC_RELAXED);
+	v3_vcpu_request(vcpu, V3_REQ_SIPI);
+}
+
+/* Requests that the loop answers itself; PAUSE and STOP stay set for the thread. */
+static void requests_take(struct v3_vcpu *vcpu)
+{
+	const uint32_t mine = V3_REQ_INTR | V3_REQ_TIMER | V3_REQ_NMI | V3_REQ_INIT | V3_REQ_SIPI;
+	uint32_t taken = __atomic_fetch_and(&vcpu->requests, ~mine, __ATOMIC_SEQ_CST) & mine;
+
+	if (taken & (V3_REQ_INIT | V3_REQ_SIPI))
+		v3_vcpu_handle_startup(vcpu, taken);
+	if (taken & V3_REQ_NMI)
+		vcpu->nmi_pending = true;
+	if (taken & V3_REQ_TIMER)
+		v3_timers_run(vcpu);
+	if (taken & V3_REQ_INTR)
+		vcpu->cr8 = (uint8_t)vcpu->vm->intc->tpr_get(vcpu, vcpu->vm->intc_ctx);
+	vcpu->cr8_seen = vcpu->cr8;
+	if (taken & (V3_REQ_INTR | V3_REQ_NMI))
+		vcpu->inject_work = true;
+}
+
+static bool must_leave(struct v3_vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & (V3_REQ_PAUSE | V3_REQ_STOP);
+}
+
+/* --- The run loop --- */
+
+static bool timer_is_due(const struct v3_vcpu *vcpu)
+{
+	return v3_x86_rdtsc() >= __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED);
+}
+
+/* The guest changed its task priority through CR8 without an exit. */
+static void tpr_sync(struct v3_vcpu *vcpu)
+{
+	vcpu->cr8_seen = vcpu->cr8;
+	vcpu->vm->intc->tpr_set(vcpu, vcpu->vm->intc_ctx, vcpu->cr8);
+	vcpu->inject_work = true;
+}
+
+/* Runs the guest until something needs the thread: a request, HLT, or the host wants the CPU. */
+static void run_guest(struct v3_vcpu *vcpu)
+{
+	struct v3_vm *vm = vcpu->vm;
+
+	for (;;) {
+		if (timer_is_due(vcpu))
+			v3_timers_run(vcpu);
+		if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED)) {
+			requests_take(vcpu);
+			if (must_leave(vcpu) || vcpu->run != V3_RUN_RUNNABLE)
+				return;
+		}
+		if (vcpu->inject_work)
+			v3_inject_prepare(vcpu);
+		vm->arch->run(vcpu, &vcpu->exit);
+		vcpu->stats.exits[vcpu->exit.kind]++;
+		if (vcpu->exit.kind == V3_EXIT_NONE) {
+			if (v3_os_should_yield(vcpu->host))
+				return;
+			continue;
+		}
+		if (vcpu->cr8 != vcpu->cr8_seen)
+			tpr_sync(vcpu);
+		if (vcpu->interrupted.valid)
+			v3_inject_requeue(vcpu);
+		v3_exit_handle(vcpu);
+		if (vcpu->run != V3_RUN_RUNNABLE)
+			return;
+	}
+}
+
+/* RDTSCP and RDPID read the MSR without an exit; it is no part of what the back ends switch. */
+static void tsc_aux_load(struct v3_vcpu *vcpu)
+{
+	if (!vcpu->host->has_tsc_aux)
+		return;
+	vcpu->host_tsc_aux = v3_x86_rdmsr(V3_MSR_TSC_AUX);
+	v3_x86_wrmsr(V3_MSR_TSC_AUX, vcpu->tsc_aux);
+}
+
+static void tsc_aux_put(struct v3_vcpu *vcpu)
+{
+	if (vcpu->host->has_tsc_aux)
+		v3_x86_wrmsr(V3_MSR_TSC_AUX, vcpu->host_tsc_aux);
+}
+
+static void run_section(struct v3_vcpu *vcpu)
+{
+	uint64_t start = v3_os_clock_ns(vcpu->host);
+
+	v3_os_fpu_begin(vcpu->host);
+	v3_fpu_load(vcpu);
+	tsc_aux_load(vcpu);
+	vcpu->vm->arch->load(vcpu);
+	run_guest(vcpu);
+	vcpu->vm->arch->put(vcpu);
+	tsc_aux_put(vcpu);
+	v3_fpu_put(vcpu);
+	v3_os_fpu_end(vcpu->host);
+	vcpu->stats.run_ns += v3_os_clock_ns(vcpu->host) - start;
+	v3_os_yield(vcpu->host);
+}
+
+/* --- Waiting --- */
+
+/* Sleeps until a request comes or the deadline passes. */
+static void wait_for_event(struct v3_vcpu *vcpu, uint64_t deadline)
+{
+	__atomic_store_n(&vcpu->mode, V3_VCPU_WAITING, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST))
+		v3_os_event_wait(vcpu->host, vcpu->event, deadline);
+	__atomic_store_n(&vcpu->mode, V3_VCPU_OUTSIDE, __ATOMIC_RELAXED);
+}
+
+/* HLT, or waiting for a start-up IPI. */
+static void wait_halted(struct v3_vcpu *vcpu)
+{
+	uint64_t start = v3_os_clock_ns(vcpu->host);
+
+	vcpu->stats.halts++;
+	for (;;) {
+		if (timer_is_due(vcpu))
+			v3_timers_run(vcpu);
+		requests_take(vcpu);
+		if (must_leave(vcpu))
+			break;
+		if (vcpu->run == V3_RUN_HALTED && v3_inject_pending(vcpu)) {
+			vcpu->run = V3_RUN_RUNNABLE;
+			vcpu->inject_work = true;
+		}
+		if (vcpu->run == V3_RUN_RUNNABLE)
+			break;
+		wait_for_event(vcpu, v3_timers_deadline(vcpu));
+	}
+	vcpu->stats.halt_ns += v3_os_clock_ns(vcpu->host) - start;
+}
+
+/* Answers V3_REQ_PAUSE: stays here until it is taken back or the VM stops. */
+static void park(struct v3_vcpu *vcpu)
+{
+	uint32_t requests;
+
+	__atomic_store_n(&vcpu->parked, true, __ATOMIC_RELEASE);
+	v3_os_event_signal(vcpu->host, vcpu->vm->control_event);
+	for (;;) {
+		/* From here on requests signal the event; taking V3_REQ_PAUSE back does so too. */
+		__atomic_store_n(&vcpu->mode, V3_VCPU_WAITING, __ATOMIC_SEQ_CST);
+		requests = __atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST);
+		if (requests & V3_REQ_STOP || !(requests & V3_REQ_PAUSE))
+			break;
+		v3_os_event_wait(vcpu->host, vcpu->event, UINT64_MAX);
+	}
+	__atomic_store_n(&vcpu->mode, V3_VCPU_OUTSIDE, __ATOMIC_RELAXED);
+	__atomic_store_n(&vcpu->parked, false, __ATOMIC_RELEASE);
+	v3_vcpu_sync_tsc(vcpu);
+	/* The clock jumped: deadlines have another TSC now. */
+	v3_timers_restart(vcpu);
+}
+
+/* --- The thread --- */
+
+static void thread_loop(struct v3_vcpu *vcpu)
+{
+	for (;;) {
+		uint32_t requests = __atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE);
+
+		if (requests & V3_REQ_STOP)
+			return;
+		if (requests & V3_REQ_PAUSE)
+			park(vcpu);
+		else if (vcpu->run != V3_RUN_RUNNABLE)
+			wait_halted(vcpu);
+		else
+			run_section(vcpu);
+	}
+}
+
+void v3_vcpu_thread(void *arg)
+{
+	struct v3_vcpu *vcpu = arg;
+	unsigned int cpu = v3_os_cpu(vcpu->host);
+
+	vcpu->start_status = v3_host_cpu_get(vcpu->host, cpu);
+	if (vcpu->start_status == V3_OK) {
+		__atomic_store_n(&vcpu->cpu, (int)cpu, __ATOMIC_RELAXED);
+		v3_timers_host_start(vcpu, cpu);
+		thread_loop(vcpu);
+		v3_timers_host_stop(vcpu);
+		__atomic_store_n(&vcpu->cpu, V3_CPU_ANY, __ATOMIC_RELAXED);
+		v3_host_cpu_put(vcpu->host, cpu);
+	}
+	/* A control call that waits for all to park must not wait for us. */
+	__atomic_store_n(&vcpu->parked, true, __ATOMIC_RELEASE);
+	v3_os_event_signal(vcpu->host, vcpu->vm->control_event);
+}
+
+/* --- Small public functions --- */
+
+struct v3_vm *v3_vcpu_vm(const struct v3_vcpu *vcpu)
+{
+	return vcpu->vm;
+}
+
+unsigned int v3_vcpu_index(const struct v3_vcpu *vcpu)
+{
+	return vcpu->index;
+}
+
+int v3_vcpu_cpu(const struct v3_vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED);
+}

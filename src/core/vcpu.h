@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual CPU. Its thread owns all of it; the exceptions are marked: [any] is atomic and may be
+ * touched by anyone, [tlock] is guarded by timer_lock, [const] does not change after creation.
+ */
+#ifndef V3_CORE_VCPU_H
+#define V3_CORE_VCPU_H
+
+#include <v3/device.h>
+
+#include "core/arch_ops.h"
+#include "core/host.h"
+#include "lib/lock.h"
+
+struct v3_vm;
+struct v3_mmio_hook;
+struct v3_insn;
+
+/* Requests to a vCPU: bits of v3_vcpu.requests. */
+#define V3_REQ_INTR	(1u << 0)	/* ask the interrupt controllers again */
+#define V3_REQ_TIMER	(1u << 1)	/* the list of timers changed */
+#define V3_REQ_NMI	(1u << 2)
+#define V3_REQ_INIT	(1u << 3)
+#define V3_REQ_SIPI	(1u << 4)
+#define V3_REQ_PAUSE	(1u << 5)	/* park until resumed */
+#define V3_REQ_STOP	(1u << 6)	/* leave the thread */
+
+/* Where a vCPU is: v3_vcpu.mode. */
+enum v3_vcpu_mode {
+	V3_VCPU_OUTSIDE = 0,	/* on its thread, looks at requests before it enters the guest */
+	V3_VCPU_GUEST = 1,	/* in the guest, or about to be: needs a kick */
+	V3_VCPU_WAITING = 2,	/* in event_wait, or about to be: needs a signal */
+};
+
+/* Multiprocessor state. */
+enum v3_vcpu_run {
+	V3_RUN_RUNNABLE = 0,
+	V3_RUN_HALTED = 1,	/* HLT: waits for an interrupt */
+	V3_RUN_WAIT_SIPI = 2,
+};
+
+struct v3_vcpu {
+	/* Registers of the guest, current whenever it does not run. First: src/svm/entry.S uses the offset. */
+	uint64_t gpr[16];
+	uint64_t rip, rflags;
+
+	/* [any] V3_REQ_* */
+	uint32_t requests;
+	/* [any] enum v3_vcpu_mode */
+	uint32_t mode;
+	/* Host TSC at which the first timer is due; all ones: none. */
+	uint64_t timer_tsc;
+	/* Interrupt shadow of STI or MOV SS. */
+	bool shadow;
+	bool nmi_blocked, nmi_pending;
+	/* v3_inject_prepare() has something to do. */
+	bool inject_work;
+	/* Task priority as the hardware holds it, and as the interrupt controller last heard of it. */
+	uint8_t cr8, cr8_seen;
+	uint8_t run;			/* enum v3_vcpu_run */
+	uint8_t sipi_vector;		/* [any] valid with V3_REQ_SIPI */
+	uint32_t windows;		/* V3_WINDOW_* asked of the back end */
+	/* Nested faults and other exits that took an event back; redelivered by v3_inject_prepare(). */
+	struct v3_event interrupted;
+	struct v3_event exception;	/* to inject, from emulation */
+	struct v3_event intr;		/* acknowledged interrupt or NMI not delivered yet */
+	/* The MMIO hook that was hit last. */
+	const struct v3_mmio_hook *last_mmio;
+
+	struct v3_vm *vm;		/* [const] */
+	struct v3_host *host;		/* [const] */
+	void *arch;			/* [const] back end's part */
+	unsigned int index;		/* [const] */
+	int want_cpu;			/* [const] host CPU asked for, or V3_CPU_ANY */
+	int cpu;			/* [any] host CPU of the running thread, or V3_CPU_ANY */
+
+	uint64_t dr[4];
+	uint64_t xcr0;
+	uint64_t tsc_adjust;		/* guest TSC relative to the VM's */
+	uint64_t tsc_aux, host_tsc_aux;
+	uint64_t mtrr_def;
+	uint64_t mtrr_fixed[11];
+	uint64_t mtrr_var[16];
+
+	/* FPU: pages of area; only valid outside of fpu_begin/fpu_end sections. */
+	void *fpu;			/* [const] XSAVE or FXSAVE image */
+	v3_hpa_t fpu_hpa;		/* [const] */
+	uint32_t fpu_pages;		/* [const] */
+	uint64_t host_xcr0;		/* while the guest's is loaded */
+
+	struct v3_lock timer_lock;
+	struct v3_timer *timers;	/* [tlock] sorted by deadline */
+	struct v3_host_timer *host_timer; /* NULL outside of the thread */
+	uint64_t host_timer_tsc;	/* what it is armed for; all ones: not armed */
+
+	struct v3_host_thread *thread;	/* guarded by v3_vm.control */
+	struct v3_host_event *event;	/* [const] */
+	bool parked;			/* [any] answered V3_REQ_PAUSE, or the thread is over */
+	bool arch_created;		/* [const] */
+	enum v3_status start_status;	/* of the thread; read when parked */
+
+	struct v3_vcpu_stats stats;	/* written by the thread, read by anyone */
+	struct v3_exit exit;
+};
+
+/* Allocation of vCPU i of a VM. */
+enum v3_status v3_vcpu_create(struct v3_vm *vm, unsigned int index, int cpu);
+void v3_vcpu_destroy(struct v3_vcpu *vcpu);
+/* Body of the vCPU's thread. */
+void v3_vcpu_thread(void *arg);
+/* Sets requests and makes the vCPU notice them soon. Any context. */
+void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests);
+/*
+ * For a back end, with interrupts blocked: marks the vCPU as in the guest and says whether it may enter. If
+ * not, the mark is taken back.
+ */
+bool v3_vcpu_may_enter(struct v3_vcpu *vcpu);
+/* For a back end, right after the guest ran. */
+static inline void v3_vcpu_left_guest(struct v3_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->mode, V3_VCPU_OUTSIDE, __ATOMIC_RELAXED);
+}
+
+/* Reset state (APM2 14.1.3): INIT keeps some of it. Thread or stopped. */
+void v3_vcpu_reset(struct v3_vcpu *vcpu, bool init);
+/* Handles V3_REQ_INIT and V3_REQ_SIPI. Thread. */
+void v3_vcpu_handle_startup(struct v3_vcpu *vcpu, uint32_t requests);
+
+/* fpu.c: load and save guest FPU state inside fpu_begin/fpu_end. */
+enum v3_status v3_fpu_create(struct v3_vcpu *vcpu);
+void v3_fpu_destroy(struct v3_vcpu *vcpu);
+void v3_fpu_reset(struct v3_vcpu *vcpu);
+void v3_fpu_load(struct v3_vcpu *vcpu);
+void v3_fpu_put(struct v3_vcpu *vcpu);
+bool v3_xcr0_valid(uint64_t xcr0, uint64_t supported);
+
+/* inject.c */
+/* Queues an exception of the guest's own doing; may become #DF or end the VM as a triple fault. */
+void v3_vcpu_exception(struct v3_vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error);
+void v3_vcpu_page_fault(struct v3_vcpu *vcpu, uint64_t cr2, uint32_t error);
+static inline void v3_vcpu_gp(struct v3_vcpu *vcpu)
+{
+	v3_vcpu_exception(vcpu, 13, true, 0);
+}
+static inline void v3_vcpu_ud(struct v3_vcpu *vcpu)
+{
+	v3_vcpu_exception(vcpu, 6, false, 0);
+}
+/* Before an entry: hands the back end the event to deliver and the windows to watch. */
+void v3_inject_prepare(struct v3_vcpu *vcpu);
+/* The last exit took an event back (vcpu->interrupted): it is delivered again. */
+void v3_inject_requeue(struct v3_vcpu *vcpu);
+/* Whether an interrupt or NMI would wake the vCPU from HLT now. */
+bool v3_inject_pending(struct v3_vcpu *vcpu);
+
+/* exit.c: acts on vcpu->exit. */
+void v3_exit_handle(struct v3_vcpu *vcpu);
+
+/* time.c */
+/* Runs due timers, then arms the host's timer for the next. Thread, no guest. */
+void v3_timers_run(struct v3_vcpu *vcpu);
+/* clock_ns() at which the first timer is due; UINT64_MAX: none. */
+uint64_t v3_timers_deadline(struct v3_vcpu *vcpu);
+/* After tsc_base moved. */
+void v3_timers_restart(struct v3_vcpu *vcpu);
+void v3_timers_host_start(struct v3_vcpu *vcpu, unsigned int cpu);
+void v3_timers_host_stop(struct v3_vcpu *vcpu);
+/* Host TSC at which the VM's clock shows ns. */
+uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns);
+void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu);
+
+/* insn.c */
+/* The instruction at RIP is done: on to the next one. len 0: find it out (false: a fault is queued). */
+bool v3_vcpu_skip(struct v3_vcpu *vcpu, unsigned int len);
+/* Up to 15 bytes at RIP. Returns how many could be fetched; 0: a fault is queued or the VM ended. */
+unsigned int v3_insn_fetch(struct v3_vcpu *vcpu, const struct v3_insn_env *env, uint8_t bytes[15]);
+
+/*
+ * Fetches and decodes the instruction at RIP; its bytes stay in bytes. False: a fault is queued, the VM
+ * ended, or the guest has to execute it again.
+ */
+bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
+		 uint8_t bytes[15]);
+/* End of an instruction that was executed in software: interrupt shadow, trap flag. RIP is already new. */
+void v3_vcpu_insn_done(struct v3_vcpu *vcpu);
+
+/* emulate.c: executes the instruction at RIP in software. */
+void v3_emulate(struct v3_vcpu *vcpu);
+
+/* exit_*.c */
+void v3_exit_io(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+void v3_exit_cr(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+void v3_exit_dr(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+void v3_exit_xsetbv(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+void v3_exit_cpuid(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+void v3_exit_rdmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+void v3_exit_wrmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+void v3_exit_hypercall(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+
+#endif

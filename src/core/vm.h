@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual machine. Tags: [const] does not change after creation; [setup] changes only while the VM
+ * is V3_VM_CREATED, by one thread, and is read without a lock afterwards; [lock]; [control]; [any].
+ */
+#ifndef V3_CORE_VM_H
+#define V3_CORE_VM_H
+
+#include <v3/device.h>
+
+#include "core/host.h"
+#include "core/intr.h"
+#include "core/vcpu.h"
+#include "lib/lock.h"
+#include "paging/nested.h"
+
+/* One block of guest RAM: contiguous in guest and host. */
+struct v3_mem_block {
+	v3_gpa_t gpa;
+	v3_hpa_t hpa;
+	uint64_t size;
+	uint8_t *virt;
+	int32_t node;
+};
+
+#define V3_MAX_BLOCKS 64
+#define V3_LOW_RAM_MAX 0xC0000000ull	/* RAM below 4 GiB ends here at the latest */
+#define V3_HIGH_RAM_BASE 0x100000000ull
+#define V3_HOLE_START 0xA0000ull	/* VGA memory: nothing there */
+#define V3_HOLE_END 0xC0000ull
+#define V3_ROM_END 0x100000ull		/* hole end to here: read-only */
+
+struct v3_io_hook {
+	uint16_t first, last;
+	const struct v3_io_ops *ops;
+	void *ctx;
+};
+#define V3_MAX_IO_HOOKS 63
+#define V3_IO_PAGE_PORTS 256
+
+struct v3_mmio_hook {
+	v3_gpa_t gpa;
+	uint64_t size;
+	const struct v3_mmio_ops *ops;
+	void *ctx;
+};
+#define V3_MAX_MMIO_HOOKS 64
+
+struct v3_msr_hook {
+	uint32_t first, last;
+	const struct v3_msr_ops *ops;
+	void *ctx;
+};
+#define V3_MAX_MSR_HOOKS 32
+
+struct v3_cpuid_hook {
+	uint32_t first, last;
+	v3_cpuid_fn fn;
+	void *ctx;
+};
+#define V3_MAX_CPUID_HOOKS 16
+
+/* One precomputed CPUID answer. */
+struct v3_cpuid_entry {
+	uint32_t leaf, subleaf;
+	bool has_subleaf;	/* depends on ECX */
+	bool dynamic;		/* changes while the guest runs, or is hooked */
+	struct v3_cpuid regs;
+};
+#define V3_MAX_CPUID 96
+
+struct v3_hypercall_hook {
+	uint32_t first, last;
+	v3_hypercall_fn fn;
+	void *ctx;
+};
+#define V3_MAX_HYPERCALL_HOOKS 16
+
+struct v3_device {
+	const struct v3_device_ops *ops;
+	void *ctx;
+};
+#define V3_MAX_DEVICES 32
+
+struct v3_console {
+	uint8_t *out;			/* [const] ring of V3_CONSOLE_OUT bytes */
+	uint32_t out_head, out_tail;	/* [clock] written / read positions, free-running */
+	uint8_t *in;
+	uint32_t in_head, in_tail;
+	uint64_t dropped;
+	void (*input)(void *ctx);	/* [setup] */
+	void *input_ctx;
+	struct v3_lock lock;
+};
+#define V3_CONSOLE_OUT 16384u
+#define V3_CONSOLE_IN 1024u
+
+/* Lines a guest may cause per second before they are dropped. */
+#define V3_LOG_BURST 20u
+
+struct v3_vm {
+	struct v3_host *host;			/* [const] */
+	const struct v3_arch_ops *arch;		/* [const] same as host->arch */
+	char name[V3_NAME_MAX + 1];		/* [const] */
+	void *ctx;				/* [const] */
+	void *arch_data;			/* [const] the back end's part */
+	bool arch_created;			/* [const] */
+
+	/* [setup] hooks */
+	unsigned int num_io, num_mmio, num_msr, num_cpuid_hooks, num_hypercalls, num_devices;
+	uint8_t *io_pages[65536 / V3_IO_PAGE_PORTS]; /* index+1 into io[], per port; NULL: none */
+	struct v3_io_hook io[V3_MAX_IO_HOOKS];
+	struct v3_mmio_hook mmio[V3_MAX_MMIO_HOOKS];	/* sorted by gpa */
+	struct v3_msr_hook msr[V3_MAX_MSR_HOOKS];
+	struct v3_cpuid_hook cpuid_hooks[V3_MAX_CPUID_HOOKS];
+	struct v3_hypercall_hook hypercalls[V3_MAX_HYPERCALL_HOOKS];
+	struct v3_device devices[V3_MAX_DEVICES];
+	const struct v3_intc_ops *intc;		/* never NULL: a null controller at first */
+	void *intc_ctx;
+	unsigned int num_cpuid;
+	struct v3_cpuid_entry cpuid[V3_MAX_CPUID];
+	unsigned int phys_bits;			/* of guest-physical addresses */
+
+	/* [const] memory */
+	unsigned int num_blocks;
+	struct v3_mem_block blocks[V3_MAX_BLOCKS];	/* sorted by gpa */
+	uint64_t ram_bytes;
+	struct v3_nested nested;
+
+	/* Time. tsc_base: host TSC at which the guest's was 0; moves on resume, [control], no vCPU runs */
+	uint64_t tsc_base;
+	uint64_t paused_tsc;			/* host TSC when paused; 0: not paused */
+
+	/* Life cycle. */
+	struct v3_lock lock;			/* state, end, log_* */
+	enum v3_vm_state state;			/* [lock] to write, [any] to read */
+	struct v3_vm_end end;			/* [lock] */
+	uint64_t log_window;			/* [lock] start of the present second, ns */
+	unsigned int log_count, log_dropped;	/* [lock] */
+	uint32_t control;			/* 1 while a control call runs: v3_control_enter() */
+	struct v3_host_event *control_event;	/* [const] vCPUs signal it when they park */
+
+	unsigned int num_vcpus;			/* [const] */
+	struct v3_vcpu *vcpus[V3_MAX_VCPUS];	/* [const] */
+	struct v3_console consoles[V3_NUM_CONSOLES];
+
+	uint64_t heap_bytes;			/* [setup] heap and table memory of this VM */
+	uint64_t vcpu_bytes;			/* the vCPUs' part */
+};
+
+/* memory.c */
+enum v3_status v3_memory_create(struct v3_vm *vm, const struct v3_vm_config *config);
+void v3_memory_destroy(struct v3_vm *vm);
+/* Pointer to guest RAM (ROM area only if rom) or NULL; never the VGA hole. */
+void *v3_memory_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len);
+bool v3_memory_is_rom(v3_gpa_t gpa);
+/* As v3_walk_ptr_fn; ctx is the VM. */
+void *v3_memory_walk_ptr(void *ctx, v3_gpa_t gpa, size_t len);
+
+/* Memory accounted to the VM. */
+void *v3_vm_alloc(struct v3_vm *vm, size_t size);
+void v3_vm_free(struct v3_vm *vm, void *ptr, size_t size);
+
+/* hooks_map.c */
+void v3_maps_destroy(struct v3_vm *vm);
+const struct v3_mmio_hook *v3_mmio_find(struct v3_vm *vm, v3_gpa_t gpa);
+uint32_t v3_io_in(struct v3_vcpu *vcpu, uint16_t port, unsigned int size);
+void v3_io_out(struct v3_vcpu *vcpu, uint16_t port, unsigned int size, uint32_t value);
+/* One device access of 1, 2, 4 or 8 bytes. */
+uint64_t v3_mmio_read(struct v3_vcpu *vcpu, v3_gpa_t gpa, unsigned int size);
+void v3_mmio_write(struct v3_vcpu *vcpu, v3_gpa_t gpa, unsigned int size, uint64_t value);
+
+/* cpuid.c */
+void v3_cpuid_build(struct v3_vm *vm);
+/* What the guest may set in CR4; and its physical-address width. */
+uint64_t v3_cpuid_cr4_mask(const struct v3_vm *vm);
+uint64_t v3_cpuid_efer_mask(const struct v3_vm *vm);
+unsigned int v3_cpuid_phys_bits(const struct v3_vm *vm);
+bool v3_cpuid_has(const struct v3_vm *vm, uint32_t leaf, unsigned int reg, uint32_t bit);
+
+/* console.c */
+enum v3_status v3_consoles_create(struct v3_vm *vm);
+void v3_consoles_destroy(struct v3_vm *vm);
+
+/* True for registration calls: the VM was never started. */
+static inline bool v3_vm_in_setup(const struct v3_vm *vm)
+{
+	return __atomic_load_n(&vm->state, __ATOMIC_ACQUIRE) == V3_VM_CREATED;
+}
+
+#endif
