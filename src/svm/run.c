@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Running the guest: everything here is on the exit path. APM2 15.5, 15.17. */
+#include "svm/svm.h"
+
+#include "x86/cr.h"
+#include "x86/insn.h"
+
+/* --- Debug registers: VMRUN switches DR6 and DR7 only (APM2 15.5.1) --- */
+
+static void dr_write_all(const uint64_t dr[4])
+{
+	v3_x86_write_dr0(dr[0]);
+	v3_x86_write_dr1(dr[1]);
+	v3_x86_write_dr2(dr[2]);
+	v3_x86_write_dr3(dr[3]);
+}
+
+/* Around one entry, and only while the guest has a breakpoint enabled. */
+static void dr_enter(struct v3_vcpu *vcpu, struct svm_vcpu *svm)
+{
+	svm->host_dr[0] = v3_x86_read_dr0();
+	svm->host_dr[1] = v3_x86_read_dr1();
+	svm->host_dr[2] = v3_x86_read_dr2();
+	svm->host_dr[3] = v3_x86_read_dr3();
+	dr_write_all(vcpu->dr);
+}
+
+void svm_load(struct v3_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = svm_vcpu(vcpu);
+
+	svm->cpu = svm_host(vcpu->host)->cpus[v3_os_cpu(vcpu->host)];
+	/* An exit leaves DR7 disabled: the host's breakpoints come back in svm_put(). */
+	svm->host_dr7 = v3_x86_read_dr7();
+	v3_x86_vmsave(svm->cpu->host_vmcb);
+	/* Another CPU's cache of this VMCB may be older. */
+	svm->vmcb->clean = 0;
+}
+
+void svm_put(struct v3_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = svm_vcpu(vcpu);
+
+	if (svm->host_dr7 & V3_DR7_ENABLE_MASK)
+		v3_x86_write_dr7(svm->host_dr7);
+	svm->cpu = NULL;
+}
+
+/* Registers that live in the VMCB while the guest runs. */
+static void regs_to_vmcb(const struct v3_vcpu *vcpu, struct svm_vmcb *vmcb)
+{
+	vmcb->rax = vcpu->gpr[0];
+	vmcb->rsp = vcpu->gpr[4];
+	vmcb->rip = vcpu->rip;
+	vmcb->rflags = vcpu->rflags;
+	vmcb->int_shadow = vcpu->shadow;
+	if ((vmcb->int_ctl & SVM_V_TPR_MASK) != vcpu->cr8) {
+		vmcb->int_ctl = (vmcb->int_ctl & ~SVM_V_TPR_MASK) | vcpu->cr8;
+		vmcb->clean &= ~SVM_CLEAN_TPR;
+	}
+}
+
+static void regs_from_vmcb(struct v3_vcpu *vcpu, const struct svm_vmcb *vmcb)
+{
+	vcpu->gpr[0] = vmcb->rax;
+	vcpu->gpr[4] = vmcb->rsp;
+	vcpu->rip = vmcb->rip;
+	vcpu->rflags = vmcb->rflags;
+	vcpu->shadow = vmcb->int_shadow & 1;
+	vcpu->cr8 = vmcb->int_ctl & SVM_V_TPR_MASK;
+}
+
+static void enter(struct v3_vcpu *vcpu, struct svm_vcpu *svm)
+{
+	bool breakpoints = svm->vmcb->dr7 & V3_DR7_ENABLE_MASK;
+
+	if (breakpoints)
+		dr_enter(vcpu, svm);
+	svm_enter(vcpu->gpr, svm->vmcb_hpa, svm->cpu->host_vmcb);
+	if (breakpoints)
+		dr_write_all(svm->host_dr);
+}
+
+void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
+{
+	struct svm_vcpu *svm = svm_vcpu(vcpu);
+	struct svm_vmcb *vmcb = svm->vmcb;
+
+	/*
+	 * With GIF = 0 and IF = 1, interrupts stay pending from the last look at requests until the guest
+	 * runs, and exit from it at once (APM2 15.17, 15.21.1).
+	 */
+	v3_x86_clgi();
+	if (!v3_vcpu_may_enter(vcpu)) {
+		v3_x86_stgi();
+		exit->kind = V3_EXIT_NONE;
+		return;
+	}
+	if (svm->flush || svm->asid_generation != svm->cpu->asid_generation ||
+	    svm->asid_cpu != svm->cpu)
+		svm_asid_prepare(vcpu, svm);
+	regs_to_vmcb(vcpu, vmcb);
+	enter(vcpu, svm);
+	v3_vcpu_left_guest(vcpu);
+	v3_x86_stgi();
+	regs_from_vmcb(vcpu, vmcb);
+	vmcb->clean = svm->clean_mask;
+	vmcb->event_inj = 0;
+	vmcb->tlb_control = SVM_TLB_NONE;
+	if (vmcb->exit_int_info & SVM_EVENT_VALID)
+		svm_interrupted_decode(vmcb, &vcpu->interrupted);
+	svm_exit_decode(vmcb, &vcpu->host->caps, exit);
+}
