@@ -7,7 +7,7 @@
 # v3_build PRESET [TARGET...]
 v3_build()
 {
-	local preset=$1 target args=() generator=(-G Ninja)
+	local preset=$1 target args=() generator=(-G Ninja) settings=()
 
 	shift
 	for target; do
@@ -15,8 +15,11 @@ v3_build()
 	done
 	# A tree that somebody configured with another generator keeps it.
 	[ ! -e "$V3_BUILD/$preset/CMakeCache.txt" ] || generator=()
+	# What runs in machines is built without unit tests and the packages that they need.
+	[ "$preset" != release ] || settings=(-DV3_BUILD_TESTS=OFF)
 	cd "$V3_ROOT" &&
-		cmake ${generator[@]+"${generator[@]}"} --preset "$preset" -B "$V3_BUILD/$preset" &&
+		cmake ${generator[@]+"${generator[@]}"} --preset "$preset" -B "$V3_BUILD/$preset" \
+			${settings[@]+"${settings[@]}"} &&
 		cmake --build "$V3_BUILD/$preset" -j "$V3_JOBS" ${args[@]+"${args[@]}"}
 }
 

@@ -35,7 +35,8 @@ v3_kernel_unpack()
 	28b52ffd) tool=zstd ;;
 	*) v3_die 121 "$image: packed in a way that this script does not know" ;;
 	esac
-	tail -c +$((at + 1)) "$image" | head -c $size | $tool -dc >"$elf.new"
+	$tool -dc <(tail -c +$((at + 1)) "$image" | head -c $size) >"$elf.new" ||
+		v3_die 121 "$image: $tool cannot unpack it"
 	mv "$elf.new" "$elf"
 }
 

@@ -156,14 +156,15 @@ v3_backports_line()
 			}'
 }
 
+# grep reads to the end here: with -q it would end apt-cache by a signal, which pipefail reports.
+v3_backports_known() { apt-cache policy | grep "n=$1-backports" >/dev/null; }
+
 # Makes the backports suite known to apt. Fails where that cannot be done.
 v3_backports_enable()
 {
 	local codename=$1 text file
 
-	if apt-cache policy | grep -q "n=$codename-backports"; then
-		return 0
-	fi
+	! v3_backports_known "$codename" || return 0
 	text=$(v3_backports_source "$codename")
 	file=/etc/apt/sources.list.d/libv3-backports.sources
 	if [ -z "$text" ]; then
@@ -173,8 +174,9 @@ v3_backports_enable()
 	[ -n "$text" ] || return 1
 	v3_say "adding $codename-backports, as $file"
 	printf '%s\n' "$text" | v3_as_root tee "$file" >/dev/null || return 1
-	v3_apt update || true
-	apt-cache policy | grep -q "n=$codename-backports" && return 0
+	V3_APT_UPDATED=''
+	v3_apt_update || true
+	! v3_backports_known "$codename" || return 0
 	v3_as_root rm -f "$file"
 	return 1
 }
@@ -196,8 +198,12 @@ v3_qemu_newest()
 	: >"$stamp"
 	if [ "$(id -u)" != 0 ] && ! { v3_have sudo && sudo -n true 2>/dev/null; }; then
 		v3_say "not root: no QEMU 10 from $codename-backports, staying with Debian's 7.2"
+	# Only what QEMU itself needs comes from there: a library from backports (-t would take all of
+	# them) makes its development package, which is wanted later, impossible to install.
 	elif v3_backports_enable "$codename" &&
-		v3_apt install --no-install-recommends -t "$codename-backports" qemu-system-x86; then
+		v3_apt install --no-install-recommends \
+			"qemu-system-x86/$codename-backports" "qemu-system-common/$codename-backports" \
+			"qemu-system-data/$codename-backports" "seabios/$codename-backports"; then
 		v3_say "QEMU $(v3_qemu_version) installed from $codename-backports"
 	else
 		v3_say "QEMU 10 cannot be had from $codename-backports here: falling back to" \
