@@ -2,8 +2,8 @@
 /*
  * The DSDT: what an operating system cannot find by itself. In ASL:
  *
- *	Name (\_S5, Package () { 5, 5, 0, 0 })
- *	Scope (\_SB) { Device (PCI0) {...} Device (COM1) {...} Device (RTC) {...} }
+ *	Name (_S5, Package () { 5, 5, 0, 0 })
+ *	Scope (_SB) { Device (PCI0) {...} Device (COM1) {...} Device (RTC) {...} }
  *
  * There is no _PRT as no PCI function has an interrupt line.
  */
@@ -73,7 +73,7 @@ size_t v3_acpi_build_dsdt(uint8_t *buf, size_t size)
 
 	v3_aml_init(&aml, buf, size);
 	add_s5(&aml);
-	v3_aml_scope(&aml, "\\_SB_");
+	v3_aml_scope(&aml, "_SB_");
 	add_host_bridge(&aml);
 	add_isa_device(&aml, "COM1", "PNP0501", V3_COM1_PORT, 8, V3_COM1_GSI);
 	add_isa_device(&aml, "RTC_", "PNP0B00", V3_RTC_PORT, 2, V3_RTC_GSI);

@@ -97,7 +97,8 @@ static void pm_sleep(struct acpi_pm *pm)
 		v3_vm_end(pm->vm, V3_END_POWEROFF, 0, "guest powered off");
 	else
 		v3_vm_log(pm->vm, V3_LOG_WARN,
-			  "guest asked for sleep type %u, which the tables do not offer: ignored", type);
+			  "guest asked for sleep type %u, which the tables do not offer: ignored",
+			  type);
 }
 
 /* Low bytes come first: the sleep type is complete when its enable bit is seen. */

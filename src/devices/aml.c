@@ -94,15 +94,11 @@ static void open_block(struct v3_aml *aml, enum v3_aml_block kind)
 	aml->depth++;
 }
 
-void v3_aml_scope(struct v3_aml *aml, const char *path)
+void v3_aml_scope(struct v3_aml *aml, const char *name)
 {
 	put(aml, OP_SCOPE, 1);
 	open_block(aml, V3_AML_SCOPE);
-	if (*path == '\\') {
-		put(aml, '\\', 1);
-		path++;
-	}
-	put_segment(aml, path);
+	put_segment(aml, name);
 }
 
 void v3_aml_device(struct v3_aml *aml, const char *name)
@@ -170,7 +166,10 @@ void v3_aml_end(struct v3_aml *aml)
 		content = aml->len - start;
 		if (content > 0xffff)
 			aml->failed = true;
-		insert(aml, start, OP_WORD | (uint64_t)content << 8, 3);
+		if (content > 0xff)
+			insert(aml, start, OP_WORD | (uint64_t)content << 8, 3);
+		else
+			insert(aml, start, OP_BYTE | content << 8, 2);
 		break;
 	default:
 		break;

@@ -36,8 +36,8 @@ void v3_aml_init(struct v3_aml *aml, uint8_t *buf, size_t size);
 /** Bytes written; 0 if anything went wrong. */
 size_t v3_aml_finish(const struct v3_aml *aml);
 
-/** Scope (path) or Device (name): four characters, for a scope optionally after a backslash. */
-void v3_aml_scope(struct v3_aml *aml, const char *path);
+/** Scope (name) or Device (name). Names have four characters, filled up with underscores. */
+void v3_aml_scope(struct v3_aml *aml, const char *name);
 void v3_aml_device(struct v3_aml *aml, const char *name);
 /** Name(name, ...): the object that is appended next is its value. */
 void v3_aml_name(struct v3_aml *aml, const char *name);

@@ -66,8 +66,10 @@ enum v3_status v3_pc_attach(struct v3_vm *vm, const struct v3_pc_config *config)
 	enum v3_status status;
 	size_t i;
 
-	if (config->struct_size != sizeof(*config) || config->reserved)
+	if (config->struct_size != sizeof(*config))
 		return V3_ERR_VERSION;
+	if (config->reserved)
+		return V3_ERR_INVALID;
 	if (v3_vm_state(vm, NULL) != V3_VM_CREATED)
 		return V3_ERR_STATE;
 	for (i = 0; i < sizeof(pc_steps) / sizeof(pc_steps[0]); i++) {

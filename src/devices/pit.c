@@ -53,7 +53,8 @@ static void pit_arm(struct pit *pit, int64_t now)
 
 	pit->next_edge = v3_pit_channel_next_edge(ch, now);
 	/* Only periodic modes have an edge beyond a skipped one. */
-	if (pit->next_edge - now < MIN_PERIOD_TICKS && (ch->mode == 2 || ch->mode == 3))
+	if ((ch->mode == 2 || ch->mode == 3) && ch->reload < MIN_PERIOD_TICKS &&
+	    pit->next_edge - now < MIN_PERIOD_TICKS)
 		pit->next_edge = now + MIN_PERIOD_TICKS;
 	if (pit->next_edge == V3_PIT_NEVER)
 		v3_timer_cancel(&pit->timer);

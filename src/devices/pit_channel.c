@@ -119,7 +119,8 @@ int64_t v3_pit_channel_next_edge(struct v3_pit_channel *ch, int64_t now)
 
 void v3_pit_channel_reset(struct v3_pit_channel *ch, bool gate)
 {
-	*ch = (struct v3_pit_channel){ .control = 0x30, .access = 3, .gate = gate, .reload = 65536 };
+	*ch = (struct v3_pit_channel){ .control = 0x30, .access = 3, .gate = gate,
+				       .reload = 65536 };
 }
 
 void v3_pit_channel_control(struct v3_pit_channel *ch, uint8_t word)

@@ -354,7 +354,8 @@ static uint8_t rtc_read(struct rtc *rtc, uint64_t now)
 	switch (rtc->index) {
 	case REG_A:
 		value = rtc->reg[REG_A];
-		if (!rtc->halted && V3_NS_PER_SEC - rtc_since_base(rtc, now) % V3_NS_PER_SEC <= UIP_NS)
+		if (!rtc->halted &&
+		    V3_NS_PER_SEC - rtc_since_base(rtc, now) % V3_NS_PER_SEC <= UIP_NS)
 			value |= A_UIP;
 		return value;
 	case REG_C:
