@@ -117,6 +117,56 @@ static void test_timer_interrupt(void **state)
 	fake_vm_destroy(vm);
 }
 
+static uint64_t random_next(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* A guest that writes anything anywhere, at any time: the sanitizers and the fake watch. */
+static void test_hostile_guest(void **state)
+{
+	static const struct { uint16_t first, count; } ports[] = {
+		{ 0x20, 2 }, { 0xa0, 2 }, { 0x4d0, 2 }, { 0x40, 4 }, { 0x60, 5 }, { 0x70, 2 },
+		{ 0x80, 1 }, { 0x92, 1 }, { 0xf4, 4 }, { 0x3f8, 8 }, { 0x600, 16 }, { 0xcf8, 8 },
+	};
+	struct v3_vm *vm = new_vm();
+	struct v3_pc_config pc = config();
+	uint64_t seed = 0x9e3779b97f4a7c15, r;
+	unsigned int i, runs;
+
+	assert_int_equal(v3_pc_attach(vm, &pc), V3_OK);
+	for (i = 0; i < 300000; i++) {
+		r = random_next(&seed);
+		unsigned int n = r % (sizeof(ports) / sizeof(ports[0]));
+		uint16_t port = (uint16_t)(ports[n].first + (r >> 8) % ports[n].count);
+		unsigned int size = 1u << ((r >> 16) % 3), cpu = r >> 20 & 1;
+
+		switch (r >> 24 & 7) {
+		case 0:
+			runs = vm->timer_runs;
+			fake_time_advance(vm, (r >> 32) % (1u << (r >> 27 & 31)));
+			/* 2.2 s at most: no device may ask for more than a timer each 50 us. */
+			assert_in_range(vm->timer_runs - runs, 0, 4 * 2200 * 20);
+			break;
+		case 1:
+			fake_in(vm, cpu, port, size);
+			break;
+		case 2:
+			if (vm->console_in_len < 200)
+				fake_console_input(vm, &r, 1);
+			break;
+		default:
+			fake_out(vm, cpu, port, size, (uint32_t)(r >> 32));
+		}
+		vm->console_out_len = 0;
+	}
+	assert_true(vm->ends > 0);
+	fake_vm_destroy(vm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +175,7 @@ int main(void)
 		cmocka_unit_test(test_every_failure),
 		cmocka_unit_test(test_bad_config),
 		cmocka_unit_test(test_timer_interrupt),
+		cmocka_unit_test(test_hostile_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
