@@ -11,11 +11,15 @@ v3_kernel_current()
 		sed -n 's/^ *Depends: linux-image-\([0-9].*\)$/\1/p' | head -n 1
 }
 
-# The newest kernel in the cache, or nothing.
-v3_kernel_cached()
+# The newest kernel in the cache, or else the newest that is installed, or nothing.
+v3_kernel_at_hand()
 {
-	find "$V3_CACHE/kernel" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' 2>/dev/null |
-		sort -V | tail -n 1
+	{
+		find /boot -maxdepth 1 -name 'vmlinuz-*-amd64' -printf '%f\n' 2>/dev/null |
+			sed 's/^vmlinuz-//' | sort -V
+		find "$V3_CACHE/kernel" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' \
+			2>/dev/null | sort -V
+	} | tail -n 1
 }
 
 # v3_number FILE OFFSET SIZE - a little-endian number out of a binary file.
@@ -40,34 +44,50 @@ v3_kernel_unpack()
 	mv "$elf.new" "$elf"
 }
 
-# v3_kernel_fetch KVER - brings boot/ and lib/modules/ of the package into the cache.
+# v3_kernel_source KVER DIR - boot/ and lib/modules/ of that kernel into DIR: from the machine, if
+# it is installed or its package was downloaded, or else from the package source.
+v3_kernel_source()
+{
+	local kver=$1 dir=$2 deb
+
+	if [ -r "/boot/vmlinuz-$kver" ] && [ -r "/lib/modules/$kver/modules.dep" ]; then
+		mkdir -p "$dir/boot" "$dir/lib/modules" &&
+			cp "/boot/vmlinuz-$kver" "$dir/boot/" &&
+			cp -R "/lib/modules/$kver" "$dir/lib/modules/" &&
+			rm -f "$dir/lib/modules/$kver/build" "$dir/lib/modules/$kver/source"
+		return
+	fi
+	deb=$(find /var/cache/apt/archives -name "linux-image-${kver}_*.deb" 2>/dev/null |
+		sort -V | tail -n 1)
+	if [ -z "$deb" ]; then
+		v3_say "fetching Debian's kernel $kver into $V3_CACHE/kernel"
+		(cd "$dir" && apt-get -q -o APT::Sandbox::User=root \
+			download "linux-image-$kver" >&2) || return 1
+		deb=$(find "$dir" -name '*.deb')
+	fi
+	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" ./boot ./lib/modules
+}
+
+# v3_kernel_fetch KVER - makes sure that this kernel is in the cache.
 v3_kernel_fetch()
 {
-	local kver=$1 dir=$V3_CACHE/kernel/$1 tmp
+	local kver=$1 dir=$V3_CACHE/kernel/$1 tmp status=0
 
 	[ ! -e "$dir/boot/vmlinux-$kver" ] || return 0
 	mkdir -p "$V3_CACHE/kernel"
 	exec 9>"$V3_CACHE/kernel/.lock"
 	flock 9
-	if [ ! -d "$dir" ]; then
-		v3_say "fetching Debian's kernel $kver into $V3_CACHE/kernel"
+	if [ ! -e "$dir/boot/vmlinux-$kver" ]; then
+		rm -rf "$V3_CACHE"/kernel/.new.*
 		tmp=$(mktemp -d "$V3_CACHE/kernel/.new.XXXXXX")
-		if ! { cd "$tmp" && apt-get -q download "linux-image-$kver" \
-				-o APT::Sandbox::User=root >&2 &&
-			mkdir root && dpkg-deb --fsys-tarfile ./*.deb |
-				tar -x -C root ./boot ./lib/modules; }; then
-			rm -rf "$tmp"
-			exec 9>&-
-			return 1
-		fi
-		chmod 755 "$tmp/root"
-		mv "$tmp/root" "$dir"
+		v3_kernel_source "$kver" "$tmp" && depmod -b "$tmp" "$kver" &&
+			v3_kernel_unpack "$tmp/boot/vmlinuz-$kver" "$tmp/boot/vmlinux-$kver" &&
+			rm -rf "$dir" "$tmp"/*.deb && chmod 755 "$tmp" && mv "$tmp" "$dir" ||
+			status=1
 		rm -rf "$tmp"
-		depmod -b "$dir" "$kver"
 	fi
-	[ -e "$dir/boot/vmlinux-$kver" ] ||
-		v3_kernel_unpack "$dir/boot/vmlinuz-$kver" "$dir/boot/vmlinux-$kver"
 	exec 9>&-
+	return $status
 }
 
 # v3_kernel - prints the version of a kernel that is in the cache then. V3_KERNEL_VERSION chooses
@@ -86,12 +106,12 @@ v3_kernel()
 		# Old package lists name a kernel that has gone from the archive.
 		[ -n "${V3_KERNEL_VERSION:-}" ] || kver=
 	done
-	kver=$(v3_kernel_cached)
-	if [ -z "$kver" ] || [ -n "${V3_KERNEL_VERSION:-}" ]; then
+	kver=$(v3_kernel_at_hand)
+	if [ -z "$kver" ] || [ -n "${V3_KERNEL_VERSION:-}" ] || ! (v3_kernel_fetch "$kver"); then
 		v3_die 121 "cannot fetch Debian's kernel (linux-image-${V3_KERNEL_VERSION:-amd64}):" \
 			"it is needed once, from the machine's package source"
 	fi
-	v3_say "cannot fetch Debian's current kernel: using $kver from the cache"
+	v3_say "cannot fetch Debian's current kernel: using $kver, which is at hand"
 	printf '%s' "$kver"
 }
 
