@@ -2,7 +2,6 @@
 /* Requests of /dev/v3. */
 #include <linux/compat.h>
 #include <linux/module.h>
-#include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -138,16 +137,13 @@ static enum v3_status check_mem(struct v3_lx_call *call, const struct v3_ioc_cre
 			return v3_lx_fail(call, V3_ERR_NOENT,
 					  "VM '%s': this host has no memory on NUMA node %d",
 					  arg->name, mem->node);
-		if (check_add_overflow(*total, mem->size, total) ||
-		    *total >> PAGE_SHIFT > totalram_pages())
-			return v3_lx_fail(call, V3_ERR_NOMEM,
-					  "VM '%s': more memory asked for than this host's %lu MiB",
-					  arg->name, totalram_pages() >> (20 - PAGE_SHIFT));
+		if (check_add_overflow(*total, mem->size, total))
+			*total = U64_MAX;
 	}
 	if (memchr_inv(mem, 0, (V3_IOC_MEMS - i) * sizeof(*mem)))
 		return v3_lx_fail(call, V3_ERR_INVALID,
 				  "VM '%s': more memory given than num_mem says", arg->name);
-	return V3_OK;
+	return v3_lx_memory_check(call, arg->name, *total);
 }
 
 /* libv3's VM with the PC platform; nothing is left behind on failure. */

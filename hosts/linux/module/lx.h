@@ -67,6 +67,8 @@ void v3_lx_page_free(void *ctx, v3_hpa_t hpa, size_t count);
 void *v3_lx_heap_alloc(void *ctx, size_t size);
 void v3_lx_heap_free(void *ctx, void *ptr, size_t size);
 v3_hpa_t v3_lx_virt_to_phys(void *ctx, const void *virt);
+/* Whether the host can spare that much now; page_alloc asks again, and says less. */
+enum v3_status v3_lx_memory_check(struct v3_lx_call *call, const char *name, u64 bytes);
 /* Complains about what was never freed. */
 void v3_lx_memory_exit(void);
 

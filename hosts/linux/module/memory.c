@@ -40,7 +40,7 @@ static const struct kernel_param_ops counter_ops = { .get = get_counter };
 module_param_cb(pages_in_use, &counter_ops, &pages_in_use, 0444);
 MODULE_PARM_DESC(pages_in_use, "Pages that VMs hold (read only)");
 module_param_cb(heap_in_use, &counter_ops, &heap_in_use, 0444);
-MODULE_PARM_DESC(heap_in_use, "Bytes of small objects that VMs hold (read only)");
+MODULE_PARM_DESC(heap_in_use, "Bytes of small objects that VMs and the module hold (read only)");
 
 /*
  * All page runs given out, by first page frame: number of pages << 1 | came from
@@ -253,11 +253,17 @@ static bool enough_available(size_t count)
 	long available = si_mem_available();
 	unsigned long reserve = (unsigned long)reserve_mb << (20 - PAGE_SHIFT);
 
-	if (available >= 0 && count <= available && reserve <= available - count)
-		return true;
-	v3_lx_logf(V3_LOG_ERROR, "%zu MiB of memory asked for: the host has %ld MiB available, of which %u MiB are kept back (module parameter reserve_mb)",
-		   count >> (20 - PAGE_SHIFT), max(available, 0l) >> (20 - PAGE_SHIFT), reserve_mb);
-	return false;
+	return available >= 0 && count <= available && reserve <= available - count;
+}
+
+enum v3_status v3_lx_memory_check(struct v3_lx_call *call, const char *name, u64 bytes)
+{
+	if (bytes >> PAGE_SHIFT <= totalram_pages() && enough_available(bytes >> PAGE_SHIFT))
+		return V3_OK;
+	return v3_lx_fail(call, V3_ERR_NOMEM,
+			  "VM '%s': %llu MiB of memory asked for, but the host has %ld MiB available and keeps %u MiB of it (module parameter reserve_mb)",
+			  name, bytes >> 20, max(si_mem_available(), 0l) >> (20 - PAGE_SHIFT),
+			  reserve_mb);
 }
 
 static bool alloc_run(size_t count, size_t align, int node, unsigned long limit,
