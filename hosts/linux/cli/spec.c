@@ -184,13 +184,26 @@ uint64_t v3_spec_memory(const struct v3_spec *spec)
 	return sum;
 }
 
-/* The last part of the path, up to its last dot, with other characters than a name has as '-'. */
+/* Length without an extension: a dot and letters. The end of a kernel's version is none. */
+static size_t stem_length(const char *base)
+{
+	const char *dot = strrchr(base, '.');
+	const char *p;
+
+	if (!dot || dot == base || !dot[1])
+		return strlen(base);
+	for (p = dot + 1; *p; p++)
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')))
+			return strlen(base);
+	return (size_t)(dot - base);
+}
+
+/* The last part of the path, without extension, with other characters than a name has as '-'. */
 static void name_from_path(char *name, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash ? slash + 1 : path;
-	const char *dot = strrchr(base, '.');
-	size_t len = dot && dot != base ? (size_t)(dot - base) : strlen(base);
+	size_t len = stem_length(base);
 	size_t i;
 
 	/* Room for "-" and a process id, if the name is in use. */

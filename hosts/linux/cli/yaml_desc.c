@@ -150,8 +150,10 @@ static int explain(const struct v3_yaml_doc *doc, const struct complaint *compla
 		return v3_yaml_msg(msg, doc, pos, "the key '%s' is there twice", v3_printable(key));
 	}
 	key = after(text, "Missing required mapping field: ");
-	if (key)
+	if (key) {
+		v3_yaml_find_lack(doc, "memory", key, &pos);
 		return v3_yaml_msg(msg, doc, pos, "the key '%s' is missing here", v3_printable(key));
+	}
 	if (after(text, "Expecting STRING") && complaint->field[0])
 		return v3_yaml_msg(msg, doc, pos, "'%s' has to be a single value, not a list or mapping",
 				   complaint->field);
@@ -227,7 +229,7 @@ static int take_memory(const struct raw_desc *raw, struct v3_spec *spec,
 	struct v3_msg why;
 	unsigned int i;
 
-	if (raw->mem && !raw->mem_count)
+	if (!raw->mem_count && v3_yaml_is_list(doc, "memory"))
 		return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "memory", -1, NULL),
 				   "memory: the list is empty");
 	for (i = 0; i < raw->mem_count; i++)

@@ -177,6 +177,24 @@ struct v3_yaml_pos v3_yaml_value(const struct v3_yaml_doc *doc, const char *key,
 	return pos_of((inner ? inner : node)->start_mark);
 }
 
+void v3_yaml_find_lack(const struct v3_yaml_doc *doc, const char *key, const char *sub,
+		       struct v3_yaml_pos *pos)
+{
+	const yaml_node_t *list = child(doc, root_of(doc), key);
+	const yaml_node_item_t *item;
+	const yaml_node_t *entry;
+
+	if (!list || list->type != YAML_SEQUENCE_NODE)
+		return;
+	for (item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++) {
+		entry = yaml_document_get_node(tree_of(doc), *item);
+		if (entry->type == YAML_MAPPING_NODE && !child(doc, entry, sub)) {
+			*pos = pos_of(entry->start_mark);
+			return;
+		}
+	}
+}
+
 void v3_yaml_find_key(const struct v3_yaml_doc *doc, bool (*known)(const char *key, bool root),
 		      const char *key, struct v3_yaml_pos *pos)
 {

@@ -37,6 +37,10 @@ struct v3_yaml_pos v3_yaml_root(const struct v3_yaml_doc *doc);
 struct v3_yaml_pos v3_yaml_value(const struct v3_yaml_doc *doc, const char *key, int index,
 				 const char *sub);
 
+/* The first entry of the list at @key that is a mapping without @sub. Leaves @pos if there is none. */
+void v3_yaml_find_lack(const struct v3_yaml_doc *doc, const char *key, const char *sub,
+		       struct v3_yaml_pos *pos);
+
 /*
  * The place of a key called @key: with @known one that is not known in its mapping (asked with
  * true for the root mapping), without the second of its name in one mapping. Leaves @pos if there is none.

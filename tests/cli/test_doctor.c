@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * v3 doctor on machines of all kinds: CPUs by made-up facts, hosts by files in a folder.
+ */
+#include "cli_test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "doctor.h"
+
+static char report[16384];
+
+static void take_line(struct v3_doctor *doctor, enum v3_health health, const char *topic,
+		      const char *text)
+{
+	static const char *const words[] = { "ok", "warn", "FAIL" };
+
+	snprintf(report + strlen(report), sizeof(report) - strlen(report), "%s %s: %s\n",
+		 words[health], topic, text);
+}
+
+static struct v3_doctor fresh(void)
+{
+	report[0] = 0;
+	return (struct v3_doctor){ .line = take_line, .root = "/nosuch", .dev = -1 };
+}
+
+static const struct v3_cpu_facts epyc = {
+	.vendor = "AuthenticAMD", .brand = "  A processor", .svm = true, .num_asids = 16,
+	.svm_features = 1, .pages_1g = true, .xsave = true, .invariant_tsc = true,
+};
+
+static void test_cpu_good(void **state)
+{
+	struct v3_doctor doctor = fresh();
+	struct v3_cpu_facts facts = epyc;
+
+	doctor.have_caps = true;
+	v3_doctor_cpu(&doctor, &facts);
+	assert_int_equal(doctor.failures + doctor.warnings, 0);
+	assert_has(report, "ok processor: AuthenticAMD, A processor\n");
+	assert_has(report, "ok AMD-V: SVM with 16 ASIDs\n");
+	assert_has(report, "with pages of 1 GiB");
+	assert_has(report, "ok extras: none; not: nRIP save, clean bits");
+	doctor = fresh();
+	doctor.have_caps = true;
+	facts.svm_features = 0xFFFFFFFF;
+	v3_doctor_cpu(&doctor, &facts);
+	assert_has(report, "ok extras: nRIP save, clean bits, flush by ASID");
+}
+
+static void test_cpu_bad(void **state)
+{
+	struct v3_doctor doctor = fresh();
+	struct v3_cpu_facts facts = epyc;
+
+	facts.svm_features = 0;
+	v3_doctor_cpu(&doctor, &facts);
+	assert_int_equal(doctor.failures, 1);
+	assert_has(report, "FAIL nested paging:");
+	assert_has(report, "warn firmware: not known");
+
+	doctor = fresh();
+	facts = epyc;
+	facts.svm = false;
+	v3_doctor_cpu(&doctor, &facts);
+	assert_int_equal(doctor.failures, 1);
+	assert_has(report, "FAIL AMD-V: the CPU offers no SVM: v3 needs");
+
+	doctor = fresh();
+	strcpy(facts.hypervisor, "KVMKVMKVM");
+	v3_doctor_cpu(&doctor, &facts);
+	assert_has(report, "ok virtual: this machine is itself virtual");
+	assert_has(report, "(nested virtualization)");
+
+	doctor = fresh();
+	facts.vmx = true;
+	v3_doctor_cpu(&doctor, &facts);
+	assert_int_equal(doctor.failures, 1);
+	assert_has(report, "Intel VT-x");
+}
+
+/* A file below the test's folder; makes the folders on the way. Returns the folder. */
+static char root[300];
+
+static void put(const char *path, const void *data, size_t size)
+{
+	char command[700];
+	FILE *file;
+
+	snprintf(root, sizeof(root), "%s", test_path("root"));
+	snprintf(command, sizeof(command), "mkdir -p $(dirname %s%s)", root, path);
+	assert_int_equal(system(command), 0);
+	snprintf(command, sizeof(command), "%s%s", root, path);
+	file = fopen(command, "w");
+	assert_non_null(file);
+	assert_true(fwrite(data, 1, size, file) == size);
+	fclose(file);
+}
+
+static void put_text(const char *path, const char *text)
+{
+	put(path, text, strlen(text));
+}
+
+static int wipe(void **state)
+{
+	char command[400];
+
+	memset(&fake_plan, 0, sizeof(fake_plan));
+	snprintf(command, sizeof(command), "rm -rf %s", test_path("root"));
+	return system(command);
+}
+
+static void test_firmware(void **state)
+{
+	/* pread() at the number of VM_CR: a sparse file stands for the device. */
+	static const struct {
+		uint64_t value;
+		const char *text;
+	} cases[] = {
+		{ 0, "ok firmware: SVM is not disabled" },
+		{ 0x8, "ok firmware: SVM is not disabled" },
+		{ 0x10, "FAIL firmware: SVM is disabled: enable" },
+		{ 0x18, "FAIL firmware: SVM is disabled and locked: enable" },
+	};
+	struct v3_doctor doctor;
+	char path[400];
+	unsigned int i;
+	FILE *file;
+
+	put_text("/dev/cpu/0/msr", "");
+	snprintf(path, sizeof(path), "%s/dev/cpu/0/msr", root);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		file = fopen(path, "w");
+		assert_non_null(file);
+		assert_int_equal(fseeko(file, 0xC0010114, SEEK_SET), 0);
+		assert_true(fwrite(&cases[i].value, 8, 1, file) == 1);
+		fclose(file);
+		doctor = fresh();
+		doctor.root = root;
+		v3_doctor_cpu(&doctor, &epyc);
+		assert_has(report, cases[i].text);
+		assert_int_equal(doctor.failures, cases[i].value >> 4);
+	}
+}
+
+static void test_kvm(void **state)
+{
+	struct v3_doctor doctor = fresh();
+
+	v3_doctor_kvm(&doctor);
+	assert_has(report, "ok KVM: not loaded");
+	put_text("/sys/module/kvm_amd/refcnt", "0\n");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_kvm(&doctor);
+	assert_has(report, "warn KVM: kvm_amd is loaded, but not in use");
+	put_text("/sys/module/kvm_amd/refcnt", "3\n");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_kvm(&doctor);
+	assert_has(report, "warn KVM: kvm_amd is loaded and in use");
+	assert_int_equal(doctor.failures, 0);
+}
+
+static void test_memory(void **state)
+{
+	struct v3_doctor doctor = fresh();
+
+	v3_doctor_memory(&doctor);
+	assert_has(report, "warn memory: not known");
+	put_text("/proc/meminfo", "MemTotal:        2048000 kB\nMemFree: 1 kB\nMemAvailable: 1048576 kB\n");
+	put_text("/proc/buddyinfo", "Node 0, zone      DMA      0      0      1 \n"
+				    "Node 0, zone    DMA32      3      4    100 \n");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_memory(&doctor);
+	assert_has(report, "ok memory: 1 GiB of 1.9 GiB available\n");
+	assert_has(report, "ok large blocks: 404 MiB free");
+	put_text("/proc/meminfo", "MemTotal:        2048000 kB\nMemAvailable: 1024 kB\n");
+	put_text("/proc/buddyinfo", "Node 0, zone      DMA      0      0      1 \n");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_memory(&doctor);
+	assert_has(report, "warn memory: 1 MiB of");
+	assert_has(report, "warn large blocks: only 4 MiB");
+}
+
+static void test_module(void **state)
+{
+	struct v3_doctor doctor = fresh();
+
+	fake_plan.open_errno = ENOENT;
+	v3_doctor_module(&doctor);
+	assert_has(report, "FAIL module: not loaded: 'modprobe v3'");
+	put_text("/sys/module/v3/refcnt", "0\n");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_module(&doctor);
+	assert_has(report, "FAIL module: loaded, but /dev/v3 is not there");
+	put_text("/dev/v3", "");
+	fake_plan.open_errno = EACCES;
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_module(&doctor);
+	assert_has(report, "FAIL module: no permission");
+
+	fake_plan.open_errno = 0;
+	doctor = fresh();
+	v3_doctor_module(&doctor);
+	v3_doctor_cpus(&doctor);
+	v3_dev_close(doctor.dev);
+	assert_has(report, "ok virtualization: the module can use it (svm)");
+	assert_has(report, "ok CPUs: guests can run on all 2 that are online");
+	assert_int_equal(doctor.failures, 0);
+
+	fake_plan.cpu1_status = (uint32_t)V3_ERR_BUSY;
+	doctor = fresh();
+	v3_doctor_module(&doctor);
+	v3_doctor_cpus(&doctor);
+	v3_dev_close(doctor.dev);
+	assert_has(report, "warn CPUs: guests can run on 1 of 2; not on 1: KVM owns SVM on CPU 1");
+
+	fake_plan.host_status = V3_ERR_DENIED;
+	fake_plan.host_message = "SVM is disabled by firmware";
+	put_text("/sys/devices/system/cpu/online", "0-3\n");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_module(&doctor);
+	v3_doctor_cpus(&doctor);
+	v3_dev_close(doctor.dev);
+	assert_has(report, "FAIL virtualization: the module cannot use it: SVM is disabled by firmware");
+	assert_has(report, "ok CPUs: online: 0-3");
+	fake_check_leaks();
+}
+
+/* The whole command, on whatever machine this is. */
+static void test_command(void **state)
+{
+	static struct cli_result r;
+
+	fake_plan.open_errno = ENOENT;
+	cli_run(&r, "", "doctor");
+	assert_int_equal(r.status, 1);
+	assert_has(r.out, "FAIL  module");
+	assert_has(r.out, "Guests cannot run here: ");
+	assert_string_equal(r.err, "");
+	cli_run(&r, "", "doctor too many");
+	assert_int_equal(r.status, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cpu_good),
+		cmocka_unit_test(test_cpu_bad),
+		cmocka_unit_test_setup_teardown(test_firmware, wipe, wipe),
+		cmocka_unit_test_setup_teardown(test_kvm, wipe, wipe),
+		cmocka_unit_test_setup_teardown(test_memory, wipe, wipe),
+		cmocka_unit_test_setup_teardown(test_module, wipe, wipe),
+		cmocka_unit_test_setup(test_command, wipe),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, test_cleanup);
+}
