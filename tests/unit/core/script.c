@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "script.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fakes/fake_x86_state.h"
+#include "x86/cr.h"
+#include "x86/pte.h"
+#include "x86/seg.h"
+
+/* svm_enter() has no argument for it; one script at a time. */
+static struct script *current;
+
+#define TABLES 0x10000ull	/* PML4, PDPT, PD of the guest's identity map */
+
+void svm_enter(uint64_t *gpr, v3_hpa_t vmcb, v3_hpa_t host_vmcb)
+{
+	struct script *script = current;
+
+	(void)host_vmcb;
+	if (v3_fake_gif())
+		fail_msg("VMRUN with GIF = 1: an interrupt could come between check and entry");
+	if (!fake_thread.irqs_on)
+		fail_msg("VMRUN with IF = 0: interrupts would not exit");
+	script->gpr = gpr;
+	script->vmcb = script->host->os.phys_to_virt(script->host->os.ctx, vmcb);
+	script->vmcb->exit_int_info = 0;
+	script->vmcb->exit_code = SVM_EXIT_INTR;
+	script->fn(script, script->runs++);
+}
+
+void script_exit(struct script *script, uint64_t code, uint64_t info1, uint64_t info2)
+{
+	script->vmcb->exit_code = code;
+	script->vmcb->exit_info1 = info1;
+	script->vmcb->exit_info2 = info2;
+}
+
+struct script *script_create(void (*prepare)(void))
+{
+	const struct v3_mem_config mem = { .size = SCRIPT_RAM, .node = V3_NODE_ANY };
+	struct v3_vm_config config = {
+		.struct_size = sizeof(config), .num_vcpus = 1, .name = "script",
+		.mem = &mem, .num_mem = 1,
+	};
+	struct script *script = calloc(1, sizeof(*script));
+
+	assert_non_null(script);
+	script->fake = v3_fake_host_create();
+	if (prepare)
+		prepare();
+	v3_fake_host_set_threads(script->fake, V3_FAKE_PTHREADS);
+	assert_int_equal(v3_init(v3_fake_host_hooks(script->fake), &script->host), V3_OK);
+	assert_int_equal(v3_vm_create(script->host, &config, &script->vm), V3_OK);
+	script->vcpu = v3_vm_vcpu(script->vm, 0);
+	current = script;
+	return script;
+}
+
+static void tables_write(struct script *script)
+{
+	uint64_t entry = (TABLES + 0x1000) | V3_PTE_P | V3_PTE_W | V3_PTE_U;
+	unsigned int i;
+
+	assert_int_equal(v3_vm_write(script->vm, TABLES, &entry, 8), V3_OK);
+	entry = (TABLES + 0x2000) | V3_PTE_P | V3_PTE_W | V3_PTE_U;
+	assert_int_equal(v3_vm_write(script->vm, TABLES + 0x1000, &entry, 8), V3_OK);
+	/* The second 1 GiB is the one with the devices' addresses (3 to 4 GiB). */
+	entry = 0xc0000000ull | V3_PTE_P | V3_PTE_W | V3_PTE_PS;
+	assert_int_equal(v3_vm_write(script->vm, TABLES + 0x1000 + 3 * 8, &entry, 8), V3_OK);
+	for (i = 0; i < 512; i++) {
+		entry = (uint64_t)i << 21 | V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_PS;
+		assert_int_equal(v3_vm_write(script->vm, TABLES + 0x2000 + 8 * i, &entry, 8),
+				 V3_OK);
+	}
+}
+
+void script_code(struct script *script, const void *bytes, size_t len)
+{
+	struct v3_vcpu_state state;
+	unsigned int i;
+
+	tables_write(script);
+	assert_int_equal(v3_vcpu_get_state(script->vcpu, &state), V3_OK);
+	state.cr0 = V3_CR0_PE | V3_CR0_PG | V3_CR0_ET | V3_CR0_WP;
+	state.cr3 = TABLES;
+	state.cr4 = V3_CR4_PAE;
+	state.efer = V3_EFER_LME | V3_EFER_LMA;
+	for (i = 0; i < 6; i++)
+		state.seg[i] = (struct v3_segment){ 0x18, V3_SEG_ATTR_DATA32, 0xffffffff, 0 };
+	state.seg[V3_SEG_CS] = (struct v3_segment){ 0x10, V3_SEG_ATTR_CODE64, 0xffffffff, 0 };
+	state.rip = SCRIPT_RIP;
+	state.rflags = V3_RFLAGS_FIXED1;
+	assert_int_equal(v3_vcpu_set_state(script->vcpu, &state), V3_OK);
+	assert_int_equal(v3_vm_write(script->vm, SCRIPT_RIP, bytes, len), V3_OK);
+}
+
+void script_end(struct script *script)
+{
+	v3_vm_end(script->vm, V3_END_EXIT, 77, "script is over");
+}
+
+void script_run(struct script *script, script_fn fn)
+{
+	const struct timespec pause = { .tv_nsec = 100000 };
+	unsigned int i;
+
+	script->fn = fn;
+	assert_int_equal(v3_vm_start(script->vm), V3_OK);
+	for (i = 0; v3_vm_state(script->vm, NULL) != V3_VM_STOPPED; i++) {
+		assert_true(i < 100000);
+		nanosleep(&pause, NULL);
+	}
+	assert_int_equal(v3_vm_stop(script->vm), V3_OK);
+}
+
+void script_destroy(struct script *script)
+{
+	v3_vm_destroy(script->vm);
+	assert_int_equal(v3_exit(script->host), V3_OK);
+	v3_fake_host_destroy(script->fake);
+	current = NULL;
+	free(script);
+}
