@@ -14,6 +14,7 @@ static const uint8_t index16[8] = { 6, 7, 6, 7, V3_INSN_NO_REG, V3_INSN_NO_REG,
 
 /* This is on the path of every MMIO exit: one call frame for the common case. */
 #define always_inline inline __attribute__((always_inline))
+#define out_of_line __attribute__((__noinline__))
 
 /* Out of bytes: either the caller gave too few or the instruction is longer than any may be. */
 static enum v3_decode_status out_of_bytes(const struct v3_cursor *c)
@@ -49,7 +50,7 @@ static inline bool have(const struct v3_cursor *c, uint32_t size)
 }
 
 /* One legacy prefix byte. */
-static void legacy_prefix(struct v3_insn *out, uint8_t b)
+static out_of_line void legacy_prefix(struct v3_insn *out, uint8_t b)
 {
 	switch (b) {
 	case 0x66:
@@ -80,23 +81,31 @@ static void legacy_prefix(struct v3_insn *out, uint8_t b)
 	out->flags |= V3_INSN_SEG_OVERRIDE;
 }
 
+/* One prefix byte; false if `b` is an opcode after all. */
+static bool take_prefix(struct v3_insn *out, uint8_t b)
+{
+	if ((b & 0xf0) == 0x40) {
+		if (out->mode != V3_INSN_MODE_64)
+			return false;
+		out->flags |= V3_INSN_REX;
+		out->rex = b & 0x0f;
+		return true;
+	}
+	/* A REX that is not right before the opcode does not count. */
+	out->flags &= (uint16_t)~V3_INSN_REX;
+	out->rex = 0;
+	legacy_prefix(out, b);
+	return true;
+}
+
 /* Prefixes up to the opcode byte, which is returned, or -1 when the bytes end before it. */
 static always_inline int read_prefixes(struct v3_cursor *c, struct v3_insn *out)
 {
 	while (c->pos < c->end) {
 		uint8_t b = c->bytes[c->pos++];
 
-		if (out->mode == V3_INSN_MODE_64 && (b & 0xf0) == 0x40) {
-			out->flags |= V3_INSN_REX;
-			out->rex = b & 0x0f;
-		} else if (v3_attr_one[b] & V3_AT_PREFIX) {
-			/* A REX that is not right before the opcode does not count. */
-			out->flags &= (uint16_t)~V3_INSN_REX;
-			out->rex = 0;
-			legacy_prefix(out, b);
-		} else {
+		if (!(v3_attr_one[b] & V3_AT_PREFIX) || !take_prefix(out, b))
 			return b;
-		}
 	}
 	return -1;
 }
@@ -119,7 +128,7 @@ static enum v3_decode_status read_sib(struct v3_cursor *c, struct v3_insn *out)
 	return V3_DECODE_OK;
 }
 
-static void address16(struct v3_insn *out)
+static out_of_line void address16(struct v3_insn *out)
 {
 	if (out->rm == 6 && out->mod == 0) {
 		out->disp_size = 2;
@@ -190,7 +199,7 @@ static always_inline enum v3_decode_status read_modrm(struct v3_cursor *c, struc
 }
 
 /* A main immediate of `size` bytes, then `second` more for imm2. */
-static enum v3_decode_status read_imms(struct v3_cursor *c, struct v3_insn *out, uint32_t size,
+static out_of_line enum v3_decode_status read_imms(struct v3_cursor *c, struct v3_insn *out, uint32_t size,
 				       uint32_t second)
 {
 	if (!have(c, size + second))
@@ -204,7 +213,7 @@ static enum v3_decode_status read_imms(struct v3_cursor *c, struct v3_insn *out,
 	return V3_DECODE_OK;
 }
 
-static enum v3_decode_status read_moffs(struct v3_cursor *c, struct v3_insn *out)
+static out_of_line enum v3_decode_status read_moffs(struct v3_cursor *c, struct v3_insn *out)
 {
 	if (!have(c, out->addrsize))
 		return out_of_bytes(c);
@@ -280,7 +289,7 @@ static inline void set_addrsize(struct v3_insn *out)
 }
 
 /* What ModRM.reg or a prefix changes about size and immediate of a few opcodes. */
-static uint16_t special_attr(struct v3_insn *out, uint16_t attr)
+static out_of_line uint16_t special_attr(struct v3_insn *out, uint16_t attr)
 {
 	uint8_t reg = out->reg & 7;
 
@@ -289,10 +298,6 @@ static uint16_t special_attr(struct v3_insn *out, uint16_t attr)
 		case 0x63:	/* ARPL has words in every mode, MOVSXD is 64-bit mode's */
 			if (out->mode != V3_INSN_MODE_64)
 				out->opsize = 2;
-			break;
-		case 0xc7:
-			if (reg == 7)	/* XBEGIN */
-				attr = (uint16_t)((attr & ~V3_IMM_KIND) | V3_IMM_JZ);
 			break;
 		case 0xf6:
 			return reg < 2 ? attr | V3_IMM_B : attr;
@@ -319,7 +324,7 @@ static uint16_t special_attr(struct v3_insn *out, uint16_t attr)
 }
 
 /* 0F and what follows: opcode, map and attributes. */
-static enum v3_decode_status read_0f(struct v3_cursor *c, struct v3_insn *out, uint16_t *attr,
+static out_of_line enum v3_decode_status read_0f(struct v3_cursor *c, struct v3_insn *out, uint16_t *attr,
 				     uint8_t *pp_mask)
 {
 	uint8_t op;
@@ -365,7 +370,7 @@ static void vex_payload(struct v3_insn *out, uint8_t p)
 }
 
 /* VEX (C4, C5), XOP (8F), EVEX (62) from the byte after the first one on. */
-static enum v3_decode_status decode_vex(struct v3_cursor *c, struct v3_insn *out, uint8_t first)
+static out_of_line enum v3_decode_status decode_vex(struct v3_cursor *c, struct v3_insn *out, uint8_t first)
 {
 	uint32_t n = first == 0xc5 ? 1 : first == 0x62 ? 3 : 2;	/* bytes before the opcode */
 	const uint8_t *p = c->bytes + c->pos;
@@ -430,7 +435,7 @@ static enum v3_decode_status decode_vex(struct v3_cursor *c, struct v3_insn *out
 
 /* C4, C5 and 62 are LES, LDS and BOUND outside of 64-bit mode unless the next byte looks like
  * a register form; 8F is POP unless its reg field and the map it would mean are not zero. */
-static bool is_vex(const struct v3_cursor *c, const struct v3_insn *out, uint8_t op)
+static out_of_line bool is_vex(const struct v3_cursor *c, const struct v3_insn *out, uint8_t op)
 {
 	if (op == 0x8f)
 		return have(c, 1) && (c->bytes[c->pos] & 0x1f) >= V3_MAP_XOP8;
@@ -456,6 +461,17 @@ static uint8_t mandatory_prefix(uint16_t flags)
 	if (flags & V3_INSN_REP)
 		return 2;
 	return flags & V3_INSN_OPSIZE ? 1 : 0;
+}
+
+/* The plainest opcodes have nothing that could be wrong. Neither has the first member of a
+ * one-byte group: all of these exist (C7 /0 is the store of an immediate). */
+static always_inline bool needs_check(const struct v3_insn *insn, uint32_t attr, uint32_t pp_mask)
+{
+	uint32_t check = attr & V3_AT_CHECK;
+
+	if (pp_mask != 0xff || (insn->flags & V3_INSN_LOCK))
+		return true;
+	return check && (check != V3_AT_GROUP || insn->map != V3_MAP_ONE || (insn->reg & 7));
 }
 
 enum v3_decode_status v3_decode(const uint8_t *bytes, size_t avail, enum v3_insn_mode mode,
@@ -498,9 +514,7 @@ enum v3_decode_status v3_decode(const uint8_t *bytes, size_t avail, enum v3_insn
 	}
 	if (attr & V3_AT_SPECIAL)
 		attr = special_attr(out, attr);
-	/* The plainest opcodes have nothing that could be wrong. */
-	if (((attr & V3_AT_CHECK) || pp_mask != 0xff || (out->flags & V3_INSN_LOCK)) &&
-	    !v3_legacy_valid(out, attr, pp_mask))
+	if (needs_check(out, attr, pp_mask) && !v3_legacy_valid(out, attr, pp_mask))
 		return V3_DECODE_INVALID;
 	if (attr & V3_IMM_KIND) {
 		st = read_immediate(&c, out, attr & V3_IMM_KIND);
