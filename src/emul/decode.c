@@ -50,7 +50,7 @@ static inline bool have(const struct v3_cursor *c, uint32_t size)
 }
 
 /* One legacy prefix byte. */
-static out_of_line void legacy_prefix(struct v3_insn *out, uint8_t b)
+static void legacy_prefix(struct v3_insn *out, uint8_t b)
 {
 	switch (b) {
 	case 0x66:
@@ -128,7 +128,7 @@ static enum v3_decode_status read_sib(struct v3_cursor *c, struct v3_insn *out)
 	return V3_DECODE_OK;
 }
 
-static out_of_line void address16(struct v3_insn *out)
+static void address16(struct v3_insn *out)
 {
 	if (out->rm == 6 && out->mod == 0) {
 		out->disp_size = 2;
@@ -199,7 +199,7 @@ static always_inline enum v3_decode_status read_modrm(struct v3_cursor *c, struc
 }
 
 /* A main immediate of `size` bytes, then `second` more for imm2. */
-static out_of_line enum v3_decode_status read_imms(struct v3_cursor *c, struct v3_insn *out, uint32_t size,
+static enum v3_decode_status read_imms(struct v3_cursor *c, struct v3_insn *out, uint32_t size,
 				       uint32_t second)
 {
 	if (!have(c, size + second))
@@ -213,7 +213,7 @@ static out_of_line enum v3_decode_status read_imms(struct v3_cursor *c, struct v
 	return V3_DECODE_OK;
 }
 
-static out_of_line enum v3_decode_status read_moffs(struct v3_cursor *c, struct v3_insn *out)
+static enum v3_decode_status read_moffs(struct v3_cursor *c, struct v3_insn *out)
 {
 	if (!have(c, out->addrsize))
 		return out_of_bytes(c);
@@ -281,15 +281,8 @@ static inline void set_opsize(struct v3_insn *out, uint32_t attr)
 		out->opsize = 8;
 }
 
-static inline void set_addrsize(struct v3_insn *out)
-{
-	out->addrsize = (uint8_t)(2u << out->mode);
-	if (out->flags & V3_INSN_ADDRSIZE)
-		out->addrsize = out->mode == V3_INSN_MODE_32 ? 2 : 4;
-}
-
 /* What ModRM.reg or a prefix changes about size and immediate of a few opcodes. */
-static out_of_line uint16_t special_attr(struct v3_insn *out, uint16_t attr)
+static uint16_t special_attr(struct v3_insn *out, uint16_t attr)
 {
 	uint8_t reg = out->reg & 7;
 
@@ -324,7 +317,7 @@ static out_of_line uint16_t special_attr(struct v3_insn *out, uint16_t attr)
 }
 
 /* 0F and what follows: opcode, map and attributes. */
-static out_of_line enum v3_decode_status read_0f(struct v3_cursor *c, struct v3_insn *out, uint16_t *attr,
+static enum v3_decode_status read_0f(struct v3_cursor *c, struct v3_insn *out, uint16_t *attr,
 				     uint8_t *pp_mask)
 {
 	uint8_t op;
@@ -370,7 +363,7 @@ static void vex_payload(struct v3_insn *out, uint8_t p)
 }
 
 /* VEX (C4, C5), XOP (8F), EVEX (62) from the byte after the first one on. */
-static out_of_line enum v3_decode_status decode_vex(struct v3_cursor *c, struct v3_insn *out, uint8_t first)
+static enum v3_decode_status decode_vex(struct v3_cursor *c, struct v3_insn *out, uint8_t first)
 {
 	uint32_t n = first == 0xc5 ? 1 : first == 0x62 ? 3 : 2;	/* bytes before the opcode */
 	const uint8_t *p = c->bytes + c->pos;
@@ -435,7 +428,7 @@ static out_of_line enum v3_decode_status decode_vex(struct v3_cursor *c, struct 
 
 /* C4, C5 and 62 are LES, LDS and BOUND outside of 64-bit mode unless the next byte looks like
  * a register form; 8F is POP unless its reg field and the map it would mean are not zero. */
-static out_of_line bool is_vex(const struct v3_cursor *c, const struct v3_insn *out, uint8_t op)
+static bool is_vex(const struct v3_cursor *c, const struct v3_insn *out, uint8_t op)
 {
 	if (op == 0x8f)
 		return have(c, 1) && (c->bytes[c->pos] & 0x1f) >= V3_MAP_XOP8;
@@ -453,14 +446,17 @@ static void to_3dnow(struct v3_insn *out)
 	out->imm_size = 0;
 }
 
-/* Which mandatory prefix there is: F2 and F3 win over 66 (SDM2 2.1.2). */
-static uint8_t mandatory_prefix(uint16_t flags)
+/* What 66, 67, F2 and F3 mean beside the operand size. F2 and F3 win over 66 (SDM2 2.1.2). */
+static void apply_prefixes(struct v3_insn *out)
 {
-	if (flags & V3_INSN_REPNE)
-		return 3;
-	if (flags & V3_INSN_REP)
-		return 2;
-	return flags & V3_INSN_OPSIZE ? 1 : 0;
+	if (out->flags & V3_INSN_ADDRSIZE)
+		out->addrsize = out->mode == V3_INSN_MODE_32 ? 2 : 4;
+	if (out->flags & V3_INSN_REPNE)
+		out->pp = 3;
+	else if (out->flags & V3_INSN_REP)
+		out->pp = 2;
+	else if (out->flags & V3_INSN_OPSIZE)
+		out->pp = 1;
 }
 
 /* The plainest opcodes have nothing that could be wrong. Neither has the first member of a
@@ -485,17 +481,16 @@ enum v3_decode_status v3_decode(const uint8_t *bytes, size_t avail, enum v3_insn
 
 	c.end = avail < V3_INSN_MAX_LEN ? (uint32_t)avail : V3_INSN_MAX_LEN;
 	*out = (struct v3_insn){
-		.mode = (uint8_t)mode, .seg = V3_SEG_DS,
+		.mode = (uint8_t)mode, .addrsize = (uint8_t)(2u << mode), .seg = V3_SEG_DS,
 		.base = V3_INSN_NO_REG, .index = V3_INSN_NO_REG,
 	};
 	op = read_prefixes(&c, out);
 	if (op < 0)
 		return out_of_bytes(&c);
-	set_addrsize(out);
+	if (out->flags & (V3_INSN_REP | V3_INSN_REPNE | V3_INSN_OPSIZE | V3_INSN_ADDRSIZE))
+		apply_prefixes(out);
 	attr = v3_attr_one[op];
 	out->opcode = (uint8_t)op;
-	if (out->flags & (V3_INSN_REP | V3_INSN_REPNE | V3_INSN_OPSIZE))
-		out->pp = mandatory_prefix(out->flags);
 	if (attr & V3_AT_SPECIAL) {
 		if (is_vex(&c, out, (uint8_t)op))
 			return decode_vex(&c, out, (uint8_t)op);

@@ -38,8 +38,8 @@ const uint16_t v3_attr_one[256] = {
 	/* 10 */ LB, ML, MB, M_, AB, AZ, I6, I6, LB, ML, MB, M_, AB, AZ, I6, I6,
 	/* 20 */ LB, ML, MB, M_, AB, AZ, PX, I6, LB, ML, MB, M_, AB, AZ, PX, I6,
 	/* 30 */ LB, ML, MB, M_, AB, AZ, PX, I6, MB, M_, MB, M_, AB, AZ, PX, I6,
-	/* 40: INC and DEC; in 64-bit mode REX, which the prefix loop takes first */
-	__, __, __, __, __, __, __, __, __, __, __, __, __, __, __, __,
+	/* 40: REX in 64-bit mode, else INC and DEC: the prefix loop tells them apart */
+	PX, PX, PX, PX, PX, PX, PX, PX, PX, PX, PX, PX, PX, PX, PX, PX,
 	/* 50 */ D_, D_, D_, D_, D_, D_, D_, D_, D_, D_, D_, D_, D_, D_, D_, D_,
 	/* 60 */ I6, I6, SM | MM, M_, PX, PX, PX, PX,
 	D_ | V3_IMM_Z, MZ, D_ | V3_IMM_B, MI, B_, __, B_, __,
@@ -49,7 +49,7 @@ const uint16_t v3_attr_one[256] = {
 	/* 90 */ __, __, __, __, __, __, __, __, __, __, I6 | V3_IMM_FAR, __, D_, D_, __, __,
 	/* A0 */ OB, OV, OB, OV, B_, __, B_, __, AB, AZ, B_, __, B_, __, B_, __,
 	/* B0 */ VB, VB, VB, VB, VB, VB, VB, VB, VV, VV, VV, VV, VV, VV, VV, VV,
-	/* C0 */ BI, GI, V3_AT_F64 | V3_IMM_W, V3_AT_F64, SM | MM, SM | MM, BI | SP, GZ | SP,
+	/* C0 */ BI, GI, V3_AT_F64 | V3_IMM_W, V3_AT_F64, SM | MM, SM | MM, BI, GZ,
 	D_ | V3_IMM_WB, D_, V3_IMM_W, __, __, V3_IMM_B, I6, __,
 	/* D0 */ GB, G_, GB, G_, I6 | V3_IMM_B, I6 | V3_IMM_B, I6, B_,
 	SM, SM, SM, SM, SM, SM, SM, SM,

@@ -31,7 +31,7 @@
 #define V3_AT_MEM	0x0400u		/* memory operand only */
 #define V3_AT_REG	0x0800u		/* ModRM.mod is taken as 3 whatever it says */
 #define V3_AT_GROUP	0x1000u		/* ModRM.reg selects: look into v3_groups */
-#define V3_AT_PREFIX	0x2000u		/* legacy prefix */
+#define V3_AT_PREFIX	0x2000u		/* prefix, or REX in 64-bit mode */
 #define V3_AT_INVALID	0x4000u
 #define V3_AT_SPECIAL	0x8000u		/* more checks or a further map: decode.c knows */
 

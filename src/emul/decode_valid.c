@@ -77,8 +77,6 @@ static bool valid_special_one(const struct v3_insn *insn)
 		return reg <= V3_SEG_GS;
 	case 0x8e:
 		return reg <= V3_SEG_GS && reg != V3_SEG_CS;
-	case 0xc6: case 0xc7:
-		return reg == 0 || (insn->rm & 7) == 0;	/* XABORT, XBEGIN */
 	case 0xd8: case 0xd9: case 0xda: case 0xdb:
 	case 0xdc: case 0xdd: case 0xde: case 0xdf:
 		if (insn->mod != 3)
@@ -135,6 +133,10 @@ bool v3_legacy_valid(const struct v3_insn *insn, uint16_t attr, uint8_t pp_mask)
 		if (!g || !(g->valid[insn->pp + (reg_form ? 4 : 0)] & bit))
 			return false;
 		lock_ok = g->lock & bit;
+		/* C6 /7 and C7 /7, XABORT and XBEGIN, exist with rm 0 only. */
+		if (insn->map == V3_MAP_ONE && (insn->opcode & 0xfe) == 0xc6 && bit == 0x80 &&
+		    (insn->rm & 7))
+			return false;
 	}
 	if ((insn->flags & V3_INSN_LOCK) && (!lock_ok || !(insn->flags & V3_INSN_MEM)))
 		return false;
