@@ -76,7 +76,8 @@ struct v3_insn {
 	uint8_t mode;		/**< enum v3_insn_mode it was decoded for */
 	uint8_t map;		/**< enum v3_insn_map */
 	uint8_t opcode;
-	uint8_t opsize;		/**< operand size in bytes: 1, 2, 4, 8 (integer meaning only) */
+	uint8_t opsize;		/**< operand size in bytes: 1, 2, 4, 8; of vector instructions the
+				 *   size of a general register. Ports see at most 4. */
 	uint8_t addrsize;	/**< address size in bytes: 2, 4, 8 */
 	uint8_t seg;		/**< enum v3_seg of the memory operand: override or default */
 	uint8_t rex;		/**< W R X B as bits 3 2 1 0, from REX, VEX, EVEX or XOP */

@@ -87,6 +87,23 @@ static bool mod_ignored(const struct v3_insn *insn)
 	return insn->map == V3_MAP_0F && insn->opcode >= 0x20 && insn->opcode <= 0x23;
 }
 
+/*
+ * Is the operand size one that both mean the same by? Not for vector instructions (where we keep
+ * what MOVD needs), ports (Zydis cuts 64 bits to 32 here, our users do), XLAT, XABORT.
+ */
+static bool opsize_matters(const struct v3_insn *insn)
+{
+	uint8_t op = insn->opcode;
+
+	if (insn->map == V3_MAP_ONE)
+		return op != 0xc6 && op != 0xd7 && (op & 0xf5) != 0xe5;
+	if (insn->map == V3_MAP_0F && !(insn->flags & V3_INSN_VEX))
+		return op == 0x00 || op == 0x02 || op == 0x03 || (op & 0xf0) == 0x40 ||
+		       (op >= 0x80 && op <= 0xc1 && op != 0xae) || op == 0xc3 ||
+		       (op >= 0xc8 && op <= 0xcf);
+	return false;
+}
+
 static const char *compare_fields(const struct v3_insn *insn, const ZydisDecodedInstruction *z)
 {
 	if (insn->length != z->length)
@@ -118,6 +135,9 @@ static const char *compare_fields(const struct v3_insn *insn, const ZydisDecoded
 	}
 	if ((insn->flags & V3_INSN_MEM) && !is_mpx(insn) && insn->addrsize * 8 != z->address_width)
 		return "address size";
+	if (opsize_matters(insn) && !(insn->flags & (V3_INSN_EVEX | V3_INSN_XOP)) &&
+	    insn->opsize * 8 != z->operand_width)
+		return "operand size";
 	if (!(insn->flags & V3_INSN_LOCK) != !(z->attributes & ZYDIS_ATTRIB_HAS_LOCK))
 		return "LOCK";
 	return NULL;
