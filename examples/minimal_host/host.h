@@ -37,6 +37,8 @@ struct v3_host_timer {
 
 bool mh_timer_init(void);
 uint64_t mh_clock_ns(void);
+/* The TSC at a time of that clock. */
+uint64_t mh_clock_tsc(uint64_t ns);
 uint64_t mh_tsc_khz(void);
 struct v3_host_timer *mh_timer_create(void);
 void mh_timer_destroy(struct v3_host_timer *timer);

@@ -19,7 +19,8 @@ struct v3_host_thread {
 	uint64_t rsp;
 	enum thread_state state;
 	struct v3_host_event *event;
-	uint64_t deadline;
+	uint64_t deadline;	/* clock_ns, and as TSC */
+	uint64_t deadline_tsc;
 	struct v3_host_thread *joined;
 	void (*fn)(void *arg);
 	void *arg;
@@ -48,7 +49,7 @@ static bool is_ready(const struct v3_host_thread *t)
 		return true;
 	case WAITING:
 		return __atomic_load_n(&t->event->signaled, __ATOMIC_ACQUIRE) ||
-		       (t->deadline != UINT64_MAX && mh_clock_ns() >= t->deadline);
+		       bm_tsc() >= t->deadline_tsc;
 	case JOINING:
 		return t->joined->state == DONE;
 	default:
@@ -170,6 +171,7 @@ void mh_event_wait(struct v3_host_event *event, uint64_t deadline)
 		return;
 	current->event = event;
 	current->deadline = deadline;
+	current->deadline_tsc = mh_clock_tsc(deadline);
 	current->state = WAITING;
 	/* The deadline must also interrupt a guest that another thread runs. */
 	mh_timer_program();

@@ -16,6 +16,14 @@ uint64_t mh_clock_ns(void)
 	return bm_muldiv(bm_tsc() - tsc_start, NS_PER_S, tsc_hz);
 }
 
+uint64_t mh_clock_tsc(uint64_t ns)
+{
+	/* Rounded up, and centuries are for ever. */
+	if (ns >= UINT64_MAX / 16)
+		return UINT64_MAX;
+	return tsc_start + bm_muldiv(ns, tsc_hz, NS_PER_S) + 1;
+}
+
 uint64_t mh_tsc_khz(void)
 {
 	return tsc_hz / 1000;
