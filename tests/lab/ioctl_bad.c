@@ -321,7 +321,8 @@ static void bad_linux(void)
 	arg.kernel_size = 0;
 	arg.kernel = 0;
 	EXPECT(ENOEXEC, told(vm, V3_IOC_LOAD_LINUX, &arg));
-	arg = (struct v3_ioc_load_linux){ .kernel = (uintptr_t)image, .kernel_size = 8192, .entry = 3 };
+	arg = (struct v3_ioc_load_linux){ .kernel = (uintptr_t)image, .kernel_size = 8192 };
+	arg.entry = 3;
 	EXPECT(EINVAL, told(vm, V3_IOC_LOAD_LINUX, &arg));
 	arg = (struct v3_ioc_load_linux){ .kernel = KERNEL_ADDRESS, .kernel_size = 8192 };
 	EXPECT(EINVAL, told(vm, V3_IOC_LOAD_LINUX, &arg));

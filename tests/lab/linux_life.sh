@@ -121,7 +121,15 @@ killed
 clean 'another CPU went offline'
 
 # ... while VMs come and go there
-( for _ in 1 2 3 4 5 6 7 8; do online 3 0; online 3 1; done; echo done >toggled ) &
+toggle()
+{
+	for _ in 1 2 3 4 5 6 7 8; do
+		online 3 0
+		online 3 1
+	done
+	: >toggled
+}
+toggle &
 toggler=$!
 rounds=0
 while [ ! -e toggled ]; do

@@ -22,6 +22,8 @@ for cpu in 0 1; do
 done
 pages=$(cat /sys/module/v3/parameters/pages_in_use)
 before=$(available)
+half=$((before / 4))
+half=$((half * 2))
 echo "available: $before MiB, free: $(free_mib) MiB"
 
 # Far too much, just too much, and what the reserve forbids
@@ -54,15 +56,15 @@ umount /mnt
 
 # Half of all memory in one guest, several times, and again after it was killed
 for _ in 1 2 3 4 5; do
-	expect 42 linux_vm -m $((before / 4 * 2)) half exit
+	expect 42 linux_vm -m $half half exit
 done
-linux_vm -m $((before / 4 * 2)) half spin >log 2>&1 &
+linux_vm -m $half half spin >log 2>&1 &
 owner=$!
 sleep 2
 kill -9 $owner
 wait $owner || true
 sleep 1
-expect 42 linux_vm -m $((before / 4 * 2)) half exit
+expect 42 linux_vm -m $half half exit
 
 [ "$(cat /sys/module/v3/parameters/pages_in_use)" = "$pages" ] || fail 'pages are still held'
 after=$(available)

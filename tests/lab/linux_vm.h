@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* For the programs of this folder that talk to /dev/v3 without the v3 command: requests, tiny guests. */
+/* Requests and tiny guests, for programs that talk to /dev/v3 without the v3 command. */
 #ifndef V3_TESTS_LINUX_VM_H
 #define V3_TESTS_LINUX_VM_H
 

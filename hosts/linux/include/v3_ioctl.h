@@ -103,8 +103,9 @@ struct v3_ioc_cpu {
 struct v3_ioc_caps {
 	struct v3_ioc_head head;
 	/**
-	 * out: status of v3_init() when the module was loaded, and its message. Unless 0 no VM can be created
-	 * and the fields from flags to phys_bits are 0. The request itself succeeds.
+	 * out: status of v3_init() when the module was loaded, and its message. Unless 0 no VM can
+	 * be created, and flags and all fields from backend to phys_bits are 0. The request itself
+	 * succeeds.
 	 */
 	__s32 host_status;
 	/** out: V3_IOC_CAP_*. */
@@ -138,7 +139,10 @@ struct v3_ioc_mem {
 	__u32 reserved;
 };
 
-/** Creates a VM with the PC platform. The VM dies when the last copy of @c fd is closed, unless detached. */
+/**
+ * Creates a VM with the PC platform. The VM dies when the last copy of @c fd is closed, unless it
+ * is detached.
+ */
 struct v3_ioc_create {
 	struct v3_ioc_head head;
 	/** in: NUL-terminated; letters, digits and "-_.+" only; not in use (EEXIST). */
@@ -254,8 +258,9 @@ struct v3_ioc_control {
 };
 
 /**
- * V3_IOC_STATE tells at once; V3_IOC_WAIT waits until the VM is stopped (ETIMEDOUT, EINTR; ENODEV if it was
- * destroyed meanwhile). poll() on the VM descriptor: POLLIN when stopped, POLLHUP when destroyed.
+ * V3_IOC_STATE tells at once; V3_IOC_WAIT waits until the VM is stopped (ETIMEDOUT, EINTR; ENODEV
+ * if it was destroyed meanwhile). poll() on the VM descriptor: POLLIN when stopped, POLLHUP when
+ * destroyed.
  */
 struct v3_ioc_state {
 	struct v3_ioc_head head;
@@ -306,8 +311,9 @@ struct v3_ioc_console {
 	/** in: 0 is COM1. */
 	__u32 index;
 	/**
-	 * out: descriptor, close-on-exec. read() gives at least a byte or blocks; 0 once the VM is stopped and all was
-	 * read. write() takes at least a byte or blocks; EPIPE once the VM is stopped. Honors O_NONBLOCK (fcntl).
+	 * out: descriptor, close-on-exec. read() gives at least a byte or blocks; 0 once the VM is
+	 * stopped and all was read. write() takes at least a byte or blocks; EPIPE once the VM is
+	 * stopped. Honors O_NONBLOCK (fcntl).
 	 */
 	__s32 fd;
 };
@@ -318,7 +324,7 @@ struct v3_ioc_console {
 #define V3_IOC_PAUSE _IOWR(V3_IOC_MAGIC, 0x43, struct v3_ioc_control)
 #define V3_IOC_RESUME _IOWR(V3_IOC_MAGIC, 0x44, struct v3_ioc_control)
 #define V3_IOC_STOP _IOWR(V3_IOC_MAGIC, 0x45, struct v3_ioc_control)
-/** Stops if needed and frees the VM and its name at once; its descriptors answer ENODEV from then on. */
+/** Stops if needed, frees the VM and its name; its descriptors answer ENODEV from then on. */
 #define V3_IOC_DESTROY _IOWR(V3_IOC_MAGIC, 0x46, struct v3_ioc_control)
 /** The VM outlives its creator's descriptor from now on. */
 #define V3_IOC_DETACH _IOWR(V3_IOC_MAGIC, 0x47, struct v3_ioc_control)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /*
- * Everything in which kernels from 6.1 on differ, and nothing else: the other files of the module know
- * no version. V3_LX_HAVE_* come from Kbuild, which looks into the kernel's headers, because
+ * Everything in which kernels from 6.1 on differ, and nothing else: the other files of the module
+ * know no version. V3_LX_HAVE_* come from Kbuild, which looks into the kernel's headers, because
  * Debian's 6.1 has parts of later kernels.
  */
 #ifndef V3_LX_COMPAT_H
@@ -10,6 +10,7 @@
 #include <linux/gfp.h>
 #include <linux/hrtimer.h>
 #include <linux/mmzone.h>
+#include <linux/smp.h>
 #include <linux/version.h>
 
 #include <asm/msr.h>
@@ -53,6 +54,16 @@ static inline void v3_lx_hrtimer_setup(struct hrtimer *timer,
 #else
 	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
 	timer->function = fn;
+#endif
+}
+
+/* From 6.4 on the common name is a macro that traces, which modules had better not. */
+static inline void v3_lx_send_reschedule(unsigned int cpu)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	arch_smp_send_reschedule(cpu);
+#else
+	smp_send_reschedule(cpu);
 #endif
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /*
- * Console descriptors. What was taken from libv3 and not yet read waits in a buffer of the VM object, so
- * that poll() can tell whether there is something, and the next reader finds it.
+ * Console descriptors. What was taken from libv3 and not yet read waits in a buffer of the VM
+ * object, so that poll() can tell whether there is something, and the next reader finds it.
  */
 #include <linux/module.h>
 #include <linux/poll.h>

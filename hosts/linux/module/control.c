@@ -95,8 +95,9 @@ static enum v3_status check_cpus(struct v3_lx_call *call, const struct v3_ioc_cr
 	int cpu;
 
 	if (!arg->num_vcpus || arg->num_vcpus > V3_IOC_VCPUS)
-		return v3_lx_fail(call, V3_ERR_INVALID, "VM '%s': %u vCPUs, but it can have 1 to %u",
-				  arg->name, arg->num_vcpus, V3_IOC_VCPUS);
+		return v3_lx_fail(call, V3_ERR_INVALID,
+				  "VM '%s': %u vCPUs, but it can have 1 to %u", arg->name,
+				  arg->num_vcpus, V3_IOC_VCPUS);
 	for (i = 0; i < arg->num_vcpus; i++) {
 		cpu = arg->cpus[i];
 		if (cpu == V3_CPU_ANY)
@@ -130,7 +131,7 @@ static enum v3_status check_mem(struct v3_lx_call *call, const struct v3_ioc_cre
 	for (i = 0; i < arg->num_mem; i++, mem++) {
 		if (!mem->size || mem->size % (2ull << 20) || mem->reserved)
 			return v3_lx_fail(call, V3_ERR_INVALID,
-					  "VM '%s': memory of 0x%llx bytes: not a multiple of 2 MiB",
+					  "VM '%s': memory of 0x%llx bytes is no multiple of 2 MiB",
 					  arg->name, mem->size);
 		if (mem->node != V3_NODE_ANY && (mem->node < 0 || mem->node >= MAX_NUMNODES ||
 						 !node_state(mem->node, N_MEMORY)))

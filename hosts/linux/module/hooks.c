@@ -4,7 +4,6 @@
 #include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 
 #include <asm/fpu/api.h>
 #include <asm/io.h>
@@ -35,7 +34,7 @@ static unsigned int lx_cpu_count(void *ctx)
 static void lx_cpu_kick(void *ctx, unsigned int cpu)
 {
 	if (cpu < nr_cpu_ids && cpu_online(cpu))
-		smp_send_reschedule(cpu);
+		v3_lx_send_reschedule(cpu);
 }
 
 static void lx_yield(void *ctx)

@@ -67,7 +67,8 @@ static int pm_event(struct notifier_block *block, unsigned long event, void *dat
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
 		if (!list_empty(&v3_lx_vms)) {
-			v3_lx_logf(V3_LOG_ERROR, "the host cannot suspend while virtual machines exist: destroy them first ('v3 list')");
+			v3_lx_logf(V3_LOG_ERROR,
+				   "the host cannot suspend while virtual machines exist: destroy them first");
 			result = notifier_from_errno(-EBUSY);
 			break;
 		}

@@ -58,12 +58,12 @@ enum v3_status v3_lx_check_name(struct v3_lx_call *call, const char *name)
 	if (!len)
 		return v3_lx_fail(call, V3_ERR_INVALID, "the VM's name is empty");
 	if (len > V3_NAME_MAX)
-		return v3_lx_fail(call, V3_ERR_INVALID, "the VM's name is longer than %u characters",
-				  V3_NAME_MAX);
+		return v3_lx_fail(call, V3_ERR_INVALID,
+				  "the VM's name is longer than %u characters", V3_NAME_MAX);
 	for (i = 0; i < len; i++)
 		if (!isascii(name[i]) || (!isalnum(name[i]) && !strchr("-_.+", name[i])))
 			return v3_lx_fail(call, V3_ERR_INVALID,
-					  "character %zu of the VM's name is none of A-Z a-z 0-9 - _ . +",
+					  "character %zu of the VM's name is none of A-Za-z0-9-_.+",
 					  i + 1);
 	return V3_OK;
 }
@@ -90,8 +90,8 @@ enum v3_status v3_lx_call_file(struct v3_lx_call *call, const char *name,
 }
 
 /*
- * The descriptor becomes visible only when the caller has its number; else closing it here ends what
- * it stands for, which is why a VM is detached no earlier.
+ * The descriptor becomes visible only when the caller has its number; else closing it here ends
+ * what it stands for, which is why a VM is detached no earlier.
  */
 static void settle_file(struct v3_lx_call *call, bool ok)
 {

@@ -9,7 +9,8 @@
 
 static unsigned int log_level = V3_LOG_INFO;
 module_param(log_level, uint, 0644);
-MODULE_PARM_DESC(log_level, "Most verbose level that is logged: 0 error, 1 warning, 2 info, 3 debug, 4 trace (default 2)");
+MODULE_PARM_DESC(log_level,
+		 "Most verbose level that is logged: 0 error, 1 warning, 2 info, 3 debug, 4 trace (default 2)");
 
 static DEFINE_RAW_SPINLOCK(calls_lock);
 static LIST_HEAD(calls);

@@ -23,7 +23,7 @@ struct v3_lx_vm;
 
 /* State of the module as a whole; set up by main.c. */
 struct v3_lx {
-	/* NULL if this machine cannot run VMs; then init_status and init_message say why. Constant. */
+	/* NULL if this machine cannot run VMs; then init_status and init_message say why. */
 	struct v3_host *host;
 	enum v3_status init_status;
 	char init_message[V3_IOC_MESSAGE];
@@ -110,7 +110,7 @@ struct v3_lx_console {
 	wait_queue_head_t wait;
 	atomic_t open;			/* 1: there is a descriptor */
 	atomic_t ready;			/* notified since the last look at the output */
-	atomic_t full;			/* the guest took no more input, and was not notified since */
+	atomic_t full;			/* the guest took no more input; no notification since */
 	unsigned int head, len;
 	u8 buf[2048];			/* output taken from libv3 and not yet read */
 };

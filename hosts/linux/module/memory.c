@@ -261,7 +261,7 @@ enum v3_status v3_lx_memory_check(struct v3_lx_call *call, const char *name, u64
 	if (bytes >> PAGE_SHIFT <= totalram_pages() && enough_available(bytes >> PAGE_SHIFT))
 		return V3_OK;
 	return v3_lx_fail(call, V3_ERR_NOMEM,
-			  "VM '%s': %llu MiB of memory asked for, but the host has %ld MiB available and keeps %u MiB of it (module parameter reserve_mb)",
+			  "VM '%s': %llu MiB of memory asked for: the host has %ld MiB available and keeps %u MiB of it (reserve_mb)",
 			  name, bytes >> 20, max(si_mem_available(), 0l) >> (20 - PAGE_SHIFT),
 			  reserve_mb);
 }
@@ -282,7 +282,7 @@ static bool alloc_run(size_t count, size_t align, int node, unsigned long limit,
 		*pfn = search.found;
 		return true;
 	}
-	v3_lx_logf(V3_LOG_DEBUG, "no free or movable range of %zu MiB at %zu MiB alignment%s (%u tried)",
+	v3_lx_logf(V3_LOG_DEBUG, "no range of %zu MiB at %zu MiB alignment%s (%u tried)",
 		   count >> (20 - PAGE_SHIFT), align >> (20 - PAGE_SHIFT),
 		   search_over(&search) ? " in time" : "", search.attempts);
 	return false;

@@ -29,8 +29,8 @@ static DECLARE_WAIT_QUEUE_HEAD(threads_gone);
 
 /*
  * Binding alone does not keep a kernel thread on its CPU: once that CPU begins to go offline the
- * scheduler moves such threads elsewhere, and VMRUN would hit a CPU that was never
- * enabled. A thread with migration disabled is left where it is until the offlining waits for it, which is
+ * scheduler moves such threads elsewhere, and VMRUN would hit a CPU that was never enabled. A
+ * thread with migration disabled is left where it is until the offlining waits for it, which is
  * after our own callback (hotplug.c) has stopped its VM.
  */
 static bool thread_settle(struct v3_host_thread *thread)
