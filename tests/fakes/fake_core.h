@@ -17,7 +17,7 @@
 #define FAKE_MAX_HOOKS 32
 #define FAKE_MAX_DEVICES 16
 #define FAKE_MAX_ALLOCS 256
-#define FAKE_MAX_RANGES 8
+#define FAKE_MAX_RANGES 160
 #define FAKE_CONSOLE_BYTES 65536
 
 struct v3_vcpu {
