@@ -144,7 +144,7 @@ static void test_pm1_registers(void **state)
 	assert_int_equal(fake_in(vm, 0, 0x604, 2), 0x0403);
 	assert_int_equal(in8(vm, 0x605), 0x04);
 	fake_out(vm, 0, 0x602, 2, 0xffff);
-	assert_int_equal(fake_in(vm, 0, 0x602, 2), 0x0021);
+	assert_int_equal(fake_in(vm, 0, 0x602, 2), 0x0721);
 	fake_out(vm, 0, 0x600, 4, 0x0001ffff);
 	assert_int_equal(fake_in(vm, 0, 0x600, 4), 0x00010000);
 	out8(vm, 0x602, 0);
