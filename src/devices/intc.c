@@ -57,8 +57,11 @@ static void intc_tpr_set(struct v3_vcpu *vcpu, void *ctx, unsigned int cr8)
 	struct v3_lapic *la = lapic_of(ctx, vcpu);
 
 	/* Unchanged: do not lose TPR bits 3:0, which CR8 does not have. */
-	if (la->tpr >> 4 != (cr8 & 15))
-		v3_lapic_set_tpr(la, (uint8_t)((cr8 & 15) << 4));
+	if (la->tpr >> 4 == (cr8 & 15))
+		return;
+	v3_lapic_set_tpr(la, (uint8_t)((cr8 & 15) << 4));
+	if (__atomic_load_n(&la->pending, __ATOMIC_RELAXED))
+		v3_vcpu_check_intr(vcpu);
 }
 
 static void intc_irq_set(void *ctx, unsigned int gsi, bool level)

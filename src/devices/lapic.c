@@ -160,8 +160,6 @@ void v3_lapic_set_tpr(struct v3_lapic *la, uint8_t tpr)
 {
 	la->tpr = tpr;
 	update_ppr(la);
-	if (__atomic_load_n(&la->pending, __ATOMIC_ACQUIRE))
-		v3_vcpu_check_intr(la->vcpu);
 }
 
 static void lint0_fixed(struct v3_lapic *la, uint32_t lvt)

@@ -169,6 +169,8 @@ static bool write_reg(struct v3_lapic *la, uint32_t reg, uint32_t value)
 	switch (reg) {
 	case V3_APIC_TPR:
 		v3_lapic_set_tpr(la, (uint8_t)value);
+		/* Also if nothing waits: the core keeps a copy of TPR as CR8. */
+		v3_vcpu_check_intr(la->vcpu);
 		return true;
 	case V3_APIC_EOI:
 		v3_lapic_eoi(la);
