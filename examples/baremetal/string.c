@@ -2,11 +2,14 @@
 /* The memory functions a compiler may call by itself, and two string ones. */
 #include "bm.h"
 
+/* Words, then the bytes left: emulators count and execute each repetition as an instruction. */
 void *memcpy(void *dst, const void *src, size_t n)
 {
+	size_t words = n / 8, bytes = n % 8;
 	void *d = dst;
 
-	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(n) : : "memory");
+	__asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words) : : "memory");
+	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(bytes) : : "memory");
 	return dst;
 }
 
@@ -25,9 +28,12 @@ void *memmove(void *dst, const void *src, size_t n)
 
 void *memset(void *dst, int c, size_t n)
 {
+	size_t words = n / 8, bytes = n % 8;
+	uint64_t value = (uint8_t)c * 0x0101010101010101ULL;
 	void *d = dst;
 
-	__asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
+	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(value) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(d), "+c"(bytes) : "a"(value) : "memory");
 	return dst;
 }
 

@@ -39,10 +39,10 @@ case_cost()
 case_deterministic()
 {
 	extra=(-icount 'shift=0,sleep=off')
-	guest '' 'run=cpuid n=50'
+	guest '' 'run=cpuid n=20'
 	expect 0
 	cp "$log" "$log.first"
-	guest '' 'run=cpuid n=50'
+	guest '' 'run=cpuid n=20'
 	expect 0
 	cmp -s "$log" "$log.first" || complaint+='two runs under -icount differ; '
 }
@@ -130,7 +130,8 @@ case_spin()
 
 case_too_much_memory()
 {
-	guest 'mem=4G' 'run=hello'
+	memory=256M
+	guest 'mem=1G' 'run=hello'
 	expect 121 '^minimal_host: v3_vm_create: .'
 }
 
