@@ -288,10 +288,6 @@ static uint16_t special_attr(struct v3_insn *out, uint16_t attr)
 
 	if (out->map == V3_MAP_ONE) {
 		switch (out->opcode) {
-		case 0x63:	/* ARPL has words in every mode, MOVSXD is 64-bit mode's */
-			if (out->mode != V3_INSN_MODE_64)
-				out->opsize = 2;
-			break;
 		case 0xf6:
 			return reg < 2 ? attr | V3_IMM_B : attr;
 		case 0xf7:

@@ -43,8 +43,6 @@ static bool valid_special_0f(const struct v3_insn *insn)
 		return bit & 0xcc;
 	case 0xae:		/* VLDMXCSR, VSTMXCSR */
 		return bit & 0x0c;
-	case 0x93:		/* KMOV to a general register */
-		return true;
 	default:		/* mask registers: there are eight of them */
 		return insn->reg < 8 && insn->vvvv < 8;
 	}

@@ -109,6 +109,15 @@ static void test_lock_retries(void **state)
 	assert_int_equal(world_get(&w, 0x1000, 4), 0x15);	/* five others added one each */
 	assert_int_equal(w.writes, 0);			/* the atomic op stored it */
 
+	/* Each try starts from the flags that were there before the instruction. */
+	world_put(&w, 0x1000, 4, 0);
+	w.gpr[RAX] = 0x10;
+	w.regs.rflags |= V3_RFLAGS_CF;
+	w.contended = 1;
+	assert_int_equal(world_run(&w, 0xf0, 0x11, 0x07), V3_EMUL_OK);	/* lock adc */
+	assert_int_equal(world_get(&w, 0x1000, 4), 0x12);
+	world_put(&w, 0x1000, 4, 0x15);
+
 	/* XCHG is atomic without the prefix. */
 	w.contended = 1;
 	assert_int_equal(world_run(&w, 0x87, 0x07), V3_EMUL_OK);
