@@ -29,7 +29,8 @@ static struct {
 	uint64_t mem;		/* bytes of guest RAM */
 	uint64_t timeout;	/* seconds */
 	uint64_t stats;		/* not 0: print statistics at the end */
-} opt = { 64 * BM_MIB, 60, 0 };
+	uint64_t entry;		/* of a Linux kernel: 64, 32, or 0 for what it has */
+} opt = { 64 * BM_MIB, 60, 0, 0 };
 
 static void parse_options(const char *cmdline)
 {
@@ -42,6 +43,8 @@ static void parse_options(const char *cmdline)
 			opt.timeout = bm_option_number(&o, 1000000);
 		else if (bm_option_is(&o, "stats"))
 			opt.stats = bm_option_number(&o, 1);
+		else if (bm_option_is(&o, "entry"))
+			opt.entry = bm_option_number(&o, 64);
 		else
 			bm_option_unknown(&o);
 	}
@@ -104,6 +107,8 @@ static enum v3_status load_guest(struct v3_vm *vm)
 	struct mh_elf elf;
 
 	if (config.kernel.size < 4 || memcmp(file, "\177ELF", 4)) {
+		config.entry = opt.entry == 64 ? V3_LINUX_ENTRY_64
+			     : opt.entry == 32 ? V3_LINUX_ENTRY_32 : V3_LINUX_ENTRY_AUTO;
 		if (bm_boot.module_count > 1)
 			config.initrd = module_blob(&bm_boot.module[1]);
 		return v3_boot_linux(vm, &config);

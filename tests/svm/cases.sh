@@ -141,6 +141,40 @@ case_odd_memory()
 	expect 121 '^minimal_host: v3_vm_create: .'
 }
 
+# Debian's own kernel to user space and back: v3_boot_linux() with an initrd, and most devices.
+case_linux()
+{
+	local kver
+
+	kver=$(v3_kernel) || {
+		complaint+="Debian's kernel cannot be had; "
+		return
+	}
+	v3_tree_base "$tmp/guest" "$here/../../scripts/lib/guest-init"
+	v3_tree_pack "$tmp/guest" "$tmp/guest.cpio"
+	initrd=$tmp/guest.cpio
+	limit=240
+	machine "$log" 'mem=512M timeout=200 stats=1 entry=64' "$(v3_kernel_image "$kver")" \
+		'console=ttyS0 panic=-1 quiet -- uname -r; sleep 1; grep LOC: /proc/interrupts'
+	expect 0 "^$kver" '^LOC: +[1-9]' '^guest: the command ended with 0' \
+		'^minimal_host: guest ended: power off' '^minimal_host: stats: .* ram_faults=0 '
+}
+
+# By the 32-bit entry. A kernel without a root file system panics and, told to, resets the machine.
+case_linux_panic()
+{
+	local kver
+
+	kver=$(v3_kernel) || {
+		complaint+="Debian's kernel cannot be had; "
+		return
+	}
+	limit=240
+	machine "$log" 'mem=256M timeout=200 entry=32' "$(v3_kernel_image "$kver")" \
+		'console=ttyS0 panic=-1 quiet'
+	expect 123 'Kernel panic - not syncing' '^minimal_host: guest ended: reset'
+}
+
 # Files that are no kernel, or one that lies.
 case_not_a_kernel()
 {
