@@ -375,5 +375,5 @@ void v3_exit_cpuid(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	vcpu->gpr[3] = regs.ebx;
 	vcpu->gpr[1] = regs.ecx;
 	vcpu->gpr[2] = regs.edx;
-	v3_vcpu_skip(vcpu, exit->insn_len);
+	v3_vcpu_skip_0f(vcpu, exit->insn_len, 0xa2);
 }

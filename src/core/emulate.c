@@ -28,8 +28,8 @@ static enum v3_emul_result span_piece(struct world *world, uint64_t linear, unsi
 	struct v3_walk_result result;
 	enum v3_walk_status status;
 
-	status = v3_guest_walk(&world->env.walk, v3_memory_walk_ptr, world->vcpu->vm, linear,
-			       access, &result);
+	status = v3_guest_walk(&world->env.walk, &world->vcpu->vm->walk_mem, linear, access,
+			       &result);
 	*gpa = result.gpa;
 	if (status == V3_WALK_OK)
 		return V3_EMUL_OK;
@@ -290,7 +290,7 @@ void v3_emulate(struct v3_vcpu *vcpu)
 	struct v3_emul_ctx ctx = { .regs = &regs, .ops = &world_ops, .opaque = &world,
 				   .rep_budget = REP_BUDGET };
 	struct v3_insn insn;
-	uint8_t bytes[15];
+	uint8_t bytes[V3_INSN_BUFFER];
 	enum v3_emul_result result;
 
 	vcpu->vm->arch->insn_env(vcpu, &world.env);

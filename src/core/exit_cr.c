@@ -152,7 +152,7 @@ void v3_exit_cr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	struct v3_insn_env env;
 	struct v3_insn insn;
 	struct cr_insn cr;
-	uint8_t bytes[15];
+	uint8_t bytes[V3_INSN_BUFFER];
 	bool mode64;
 
 	(void)exit;
@@ -207,7 +207,7 @@ void v3_exit_dr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	const struct v3_arch_ops *arch = vcpu->vm->arch;
 	struct v3_insn_env env;
 	struct v3_insn insn;
-	uint8_t bytes[15];
+	uint8_t bytes[V3_INSN_BUFFER];
 	unsigned int dr;
 
 	(void)exit;

@@ -52,7 +52,7 @@ static void mmio(struct v3_vcpu *vcpu, v3_gpa_t gpa)
 {
 	struct v3_insn_env env;
 	struct v3_insn insn;
-	uint8_t bytes[15];
+	uint8_t bytes[V3_INSN_BUFFER];
 
 	vcpu->vm->arch->insn_env(vcpu, &env);
 	if (v3_insn_get(vcpu, &env, &insn, bytes) && !mmio_simple(vcpu, &insn, gpa))

@@ -15,30 +15,29 @@ static void fetch_failed(struct v3_vcpu *vcpu, v3_gpa_t gpa)
 		  vcpu->index, (unsigned long long)vcpu->rip, (unsigned long long)gpa);
 }
 
-/* Bytes of one page from gva on, at most max. 0: result says why; complain only if asked. */
-static unsigned int fetch_page(struct v3_vcpu *vcpu, const struct v3_insn_env *env, v3_gva_t gva,
-			       uint8_t *bytes, unsigned int max, bool complain)
+/* Host pointer to the code at gva and how much of its page follows; NULL: complain only if asked. */
+static const uint8_t *code_ptr(struct v3_vcpu *vcpu, const struct v3_insn_env *env, v3_gva_t gva,
+			       unsigned int *left, bool complain)
 {
+	struct v3_vm *vm = vcpu->vm;
 	struct v3_walk_result result;
-	const void *from;
-	enum v3_walk_status status = v3_guest_walk(&env->walk, v3_memory_walk_ptr, vcpu->vm, gva,
-						   V3_WALK_FETCH, &result);
+	const uint8_t *code = NULL;
+	enum v3_walk_status status = v3_guest_walk(&env->walk, &vm->walk_mem, gva, V3_WALK_FETCH,
+						   &result);
 
 	if (status == V3_WALK_FAULT) {
 		if (complain)
 			v3_vcpu_page_fault(vcpu, gva, result.error);
-		return 0;
+		return NULL;
 	}
-	if (max > V3_PAGE_SIZE - (result.gpa & V3_PAGE_MASK))
-		max = (unsigned int)(V3_PAGE_SIZE - (result.gpa & V3_PAGE_MASK));
-	from = status == V3_WALK_OK ? v3_memory_ptr(vcpu->vm, result.gpa, max) : NULL;
-	if (!from) {
-		if (complain)
-			fetch_failed(vcpu, result.gpa);
-		return 0;
-	}
-	memcpy(bytes, from, max);
-	return max;
+	*left = (unsigned int)(V3_PAGE_SIZE - (result.gpa & V3_PAGE_MASK));
+	if (status == V3_WALK_OK && result.gpa - vm->walk_mem.gpa < vm->walk_mem.size)
+		return vm->walk_mem.virt + (result.gpa - vm->walk_mem.gpa);
+	if (status == V3_WALK_OK)
+		code = v3_memory_ptr(vm, result.gpa, 1);
+	if (!code && complain)
+		fetch_failed(vcpu, result.gpa);
+	return code;
 }
 
 static v3_gva_t linear_rip(const struct v3_vcpu *vcpu, const struct v3_insn_env *env,
@@ -49,20 +48,35 @@ static v3_gva_t linear_rip(const struct v3_vcpu *vcpu, const struct v3_insn_env 
 	return (uint32_t)(env->cs_base + (uint32_t)vcpu->rip + offset);
 }
 
-unsigned int v3_insn_fetch(struct v3_vcpu *vcpu, const struct v3_insn_env *env, uint8_t bytes[15])
+/* Up to 15 bytes at RIP; how many could be fetched. 0: a fault is queued or the VM ended. */
+static unsigned int insn_fetch(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
+			       uint8_t bytes[V3_INSN_BUFFER])
 {
-	unsigned int n = fetch_page(vcpu, env, linear_rip(vcpu, env, 0), bytes, 15, true);
+	unsigned int left, n;
+	const uint8_t *code = code_ptr(vcpu, env, linear_rip(vcpu, env, 0), &left, true);
 
+	if (!code)
+		return 0;
+	/* A copy: the guest may change its code while we look at it. */
+	if (left >= V3_INSN_BUFFER) {
+		memcpy(bytes, code, V3_INSN_BUFFER);
+		return V3_INSN_MAX_LEN;
+	}
+	n = left < V3_INSN_MAX_LEN ? left : V3_INSN_MAX_LEN;
+	memcpy(bytes, code, n);
 	/* The rest is only needed if the instruction goes on there: a fault is not known yet. */
-	if (n && n < 15)
-		n += fetch_page(vcpu, env, linear_rip(vcpu, env, n), bytes + n, 15 - n, false);
-	return n;
+	code = n < V3_INSN_MAX_LEN ? code_ptr(vcpu, env, linear_rip(vcpu, env, n), &left, false)
+				   : NULL;
+	if (!code)
+		return n;
+	memcpy(bytes + n, code, V3_INSN_MAX_LEN - n);
+	return V3_INSN_MAX_LEN;
 }
 
 bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
-		 uint8_t bytes[15])
+		 uint8_t bytes[V3_INSN_BUFFER])
 {
-	unsigned int n = v3_insn_fetch(vcpu, env, bytes);
+	unsigned int n = insn_fetch(vcpu, env, bytes), left;
 
 	if (!n)
 		return false;
@@ -71,7 +85,7 @@ bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_
 		return true;
 	case V3_DECODE_TRUNCATED:
 		/* It goes on in a page that could not be fetched: now the fault counts. */
-		fetch_page(vcpu, env, linear_rip(vcpu, env, n), bytes, 1, true);
+		code_ptr(vcpu, env, linear_rip(vcpu, env, n), &left, true);
 		return false;
 	case V3_DECODE_TOO_LONG:
 		v3_vcpu_gp(vcpu);
@@ -87,7 +101,7 @@ static unsigned int insn_length(struct v3_vcpu *vcpu)
 {
 	struct v3_insn_env env;
 	struct v3_insn insn;
-	uint8_t bytes[15];
+	uint8_t bytes[V3_INSN_BUFFER];
 
 	vcpu->vm->arch->insn_env(vcpu, &env);
 	return v3_insn_get(vcpu, &env, &insn, bytes) ? insn.length : 0;
@@ -124,4 +138,19 @@ bool v3_vcpu_skip(struct v3_vcpu *vcpu, unsigned int len)
 	}
 	v3_vcpu_insn_done(vcpu);
 	return true;
+}
+
+bool v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode)
+{
+	struct v3_insn_env env;
+	const uint8_t *code;
+	unsigned int left;
+
+	if (len)
+		return v3_vcpu_skip(vcpu, len);
+	vcpu->vm->arch->insn_env(vcpu, &env);
+	code = code_ptr(vcpu, &env, linear_rip(vcpu, &env, 0), &left, false);
+	if (code && left >= 2 && code[0] == 0x0f && code[1] == opcode)
+		len = 2;
+	return v3_vcpu_skip(vcpu, len);
 }

@@ -159,6 +159,22 @@ static enum v3_status ram_map(struct v3_vm *vm)
 	return status == V3_OK ? low_map(vm) : status;
 }
 
+static void *walk_ptr(void *ctx, v3_gpa_t gpa, size_t len)
+{
+	return v3_memory_ptr(ctx, gpa, len);
+}
+
+/* The largest block without holes: the first one, from 1 MiB on. */
+static void walk_mem_init(struct v3_vm *vm)
+{
+	const struct v3_mem_block *low = &vm->blocks[0];
+
+	vm->walk_mem = (struct v3_walk_mem){
+		.gpa = low->gpa + V3_ROM_END, .size = low->size - V3_ROM_END,
+		.virt = low->virt + V3_ROM_END, .ptr = walk_ptr, .ctx = vm,
+	};
+}
+
 enum v3_status v3_memory_create(struct v3_vm *vm, const struct v3_vm_config *config)
 {
 	v3_gpa_t gpa = 0;
@@ -179,6 +195,7 @@ enum v3_status v3_memory_create(struct v3_vm *vm, const struct v3_vm_config *con
 		}
 		vm->ram_bytes += config->mem[i].size;
 	}
+	walk_mem_init(vm);
 	return ram_map(vm);
 }
 
@@ -224,11 +241,6 @@ void *v3_memory_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len)
 		return block->virt + offset;
 	}
 	return NULL;
-}
-
-void *v3_memory_walk_ptr(void *ctx, v3_gpa_t gpa, size_t len)
-{
-	return v3_memory_ptr(ctx, gpa, len);
 }
 
 void *v3_vm_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len)

@@ -235,7 +235,7 @@ void v3_exit_rdmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	}
 	vcpu->gpr[0] = (uint32_t)value;
 	vcpu->gpr[2] = value >> 32;
-	v3_vcpu_skip(vcpu, exit->insn_len);
+	v3_vcpu_skip_0f(vcpu, exit->insn_len, 0x32);
 }
 
 void v3_exit_wrmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
@@ -253,5 +253,5 @@ void v3_exit_wrmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	if (result == V3_HOOK_FAULT)
 		refused(vcpu, "write", msr);
 	else
-		v3_vcpu_skip(vcpu, exit->insn_len);
+		v3_vcpu_skip_0f(vcpu, exit->insn_len, 0x30);
 }

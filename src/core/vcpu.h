@@ -172,15 +172,20 @@ void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu);
 /* insn.c */
 /* The instruction at RIP is done: on to the next one. len 0: find it out (false: a fault is queued). */
 bool v3_vcpu_skip(struct v3_vcpu *vcpu, unsigned int len);
-/* Up to 15 bytes at RIP. Returns how many could be fetched; 0: a fault is queued or the VM ended. */
-unsigned int v3_insn_fetch(struct v3_vcpu *vcpu, const struct v3_insn_env *env, uint8_t bytes[15]);
+/*
+ * As v3_vcpu_skip() for an instruction of two bytes, 0F and opcode, when the hardware gave no length (len 0):
+ * cheap if it has no prefixes.
+ */
+bool v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode);
+/* Room for an instruction of 15 bytes, rounded up so that it is filled by two moves. */
+#define V3_INSN_BUFFER 16
 
 /*
  * Fetches and decodes the instruction at RIP; its bytes stay in bytes. False: a fault is queued, the VM
  * ended, or the guest has to execute it again.
  */
 bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
-		 uint8_t bytes[15]);
+		 uint8_t bytes[V3_INSN_BUFFER]);
 /* End of an instruction that was executed in software: interrupt shadow, trap flag. RIP is already new. */
 void v3_vcpu_insn_done(struct v3_vcpu *vcpu);
 

@@ -125,6 +125,7 @@ struct v3_vm {
 	unsigned int num_blocks;
 	struct v3_mem_block blocks[V3_MAX_BLOCKS];	/* sorted by gpa */
 	uint64_t ram_bytes;
+	struct v3_walk_mem walk_mem;
 	struct v3_nested nested;
 
 	/* Time. tsc_base: host TSC at which the guest's was 0; moves on resume, [control], no vCPU runs */
@@ -154,8 +155,6 @@ void v3_memory_destroy(struct v3_vm *vm);
 /* Pointer to guest RAM (ROM area only if rom) or NULL; never the VGA hole. */
 void *v3_memory_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len);
 bool v3_memory_is_rom(v3_gpa_t gpa);
-/* As v3_walk_ptr_fn; ctx is the VM. */
-void *v3_memory_walk_ptr(void *ctx, v3_gpa_t gpa, size_t len);
 
 /* Memory accounted to the VM. */
 void *v3_vm_alloc(struct v3_vm *vm, size_t size);

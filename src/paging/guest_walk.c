@@ -4,14 +4,23 @@
 #include "x86/cr.h"
 #include "x86/pte.h"
 
-/* Rights gathered on the way down. */
+/* What a walk needs all the way, and the entries' bits so far: all of them ANDed, and ORed. */
 struct walk {
 	const struct v3_walk_cpu *cpu;
-	v3_walk_ptr_fn ptr;
-	void *ctx;
+	const struct v3_walk_mem *mem;
 	unsigned int access;
-	bool writable, user, nx;
+	bool user;		/* a user access: CPL 3, and not to system structures */
+	uint64_t all, any;
 };
+
+static inline void *table_ptr(const struct walk *walk, v3_gpa_t gpa, size_t len)
+{
+	const struct v3_walk_mem *mem = walk->mem;
+
+	if (gpa - mem->gpa < mem->size)
+		return mem->virt + (gpa - mem->gpa);
+	return mem->ptr(mem->ctx, gpa, len);
+}
 
 static enum v3_walk_status walk_fault(const struct walk *walk, struct v3_walk_result *result,
 				      uint32_t error)
@@ -20,7 +29,7 @@ static enum v3_walk_status walk_fault(const struct walk *walk, struct v3_walk_re
 
 	if (walk->access & V3_WALK_WRITE)
 		error |= V3_PFEC_W;
-	if (cpu->user && !(walk->access & V3_WALK_SYSTEM))
+	if (walk->user)
 		error |= V3_PFEC_U;
 	/* The bit is only defined with NX or SMEP enabled (APM2 8.4.2). */
 	if (walk->access & V3_WALK_FETCH && (cpu->efer & V3_EFER_NXE || cpu->cr4 & V3_CR4_SMEP))
@@ -34,7 +43,7 @@ static bool supervisor_ok(const struct walk *walk)
 {
 	const struct v3_walk_cpu *cpu = walk->cpu;
 
-	if (!walk->user)
+	if (!(walk->all & V3_PTE_U))
 		return true;
 	if (walk->access & V3_WALK_FETCH)
 		return !(cpu->cr4 & V3_CR4_SMEP);
@@ -46,61 +55,55 @@ static bool supervisor_ok(const struct walk *walk)
 
 static bool access_ok(const struct walk *walk)
 {
-	const struct v3_walk_cpu *cpu = walk->cpu;
-	bool user = cpu->user && !(walk->access & V3_WALK_SYSTEM);
-
-	if (user && !walk->user)
+	if (walk->access & V3_WALK_FETCH && walk->any & V3_PTE_NX)
 		return false;
-	if (walk->access & V3_WALK_FETCH && walk->nx)
+	if (walk->access & V3_WALK_WRITE && !(walk->all & V3_PTE_W) &&
+	    (walk->user || walk->cpu->cr0 & V3_CR0_WP))
 		return false;
-	if (walk->access & V3_WALK_WRITE && !walk->writable && (user || cpu->cr0 & V3_CR0_WP))
-		return false;
-	return user || supervisor_ok(walk);
+	return walk->user ? walk->all & V3_PTE_U : supervisor_ok(walk);
 }
 
-/* Sets A, and D for a write, as the CPU does: atomically, and only if needed. */
-static void set_ad64(const struct walk *walk, uint64_t *entry, uint64_t value, bool leaf)
+/* Bits the CPU sets in an entry: A, and D in the leaf of a write. */
+static uint64_t ad_bits(const struct walk *walk, bool leaf)
 {
-	uint64_t bits = V3_PTE_A;
-
 	if (walk->access & V3_WALK_NO_AD)
-		return;
-	if (leaf && walk->access & V3_WALK_WRITE)
-		bits |= V3_PTE_D;
-	if ((value & bits) != bits)
+		return 0;
+	return leaf && walk->access & V3_WALK_WRITE ? V3_PTE_A | V3_PTE_D : V3_PTE_A;
+}
+
+/* As the CPU does: atomically, and only if needed. */
+static inline void set_ad64(uint64_t *entry, uint64_t value, uint64_t bits)
+{
+	if (bits & ~value)
 		__atomic_fetch_or(entry, bits, __ATOMIC_SEQ_CST);
 }
 
-static void set_ad32(const struct walk *walk, uint32_t *entry, uint32_t value, bool leaf)
+static inline void set_ad32(uint32_t *entry, uint32_t value, uint32_t bits)
 {
-	uint32_t bits = V3_PTE_A;
-
-	if (walk->access & V3_WALK_NO_AD)
-		return;
-	if (leaf && walk->access & V3_WALK_WRITE)
-		bits |= V3_PTE_D;
-	if ((value & bits) != bits)
+	if (bits & ~value)
 		__atomic_fetch_or(entry, bits, __ATOMIC_SEQ_CST);
 }
 
-static uint64_t reserved64(const struct walk *walk, unsigned int level, bool leaf)
+/* Bits that no entry may have set, whatever its level. */
+static uint64_t reserved_everywhere(const struct v3_walk_cpu *cpu)
 {
-	uint64_t mask = V3_PTE_ADDR_MASK & ~((1ull << walk->cpu->phys_bits) - 1);
+	uint64_t mask = V3_PTE_ADDR_MASK & ~((1ull << cpu->phys_bits) - 1);
 
-	if (!(walk->cpu->efer & V3_EFER_NXE))
+	if (!(cpu->efer & V3_EFER_NXE))
 		mask |= V3_PTE_NX;
-	if (!(walk->cpu->efer & V3_EFER_LMA))
+	if (!(cpu->efer & V3_EFER_LMA))
 		mask |= 0x7ff0000000000000ull;	/* PAE: 62:52 are reserved */
-	if (leaf && level > 1) /* address bits below the page size, but for PAT at bit 12 */
-		mask |= ((1ull << (V3_PAGE_SHIFT + V3_PT_INDEX_BITS * (level - 1))) - 1) &
-			V3_PTE_ADDR_MASK & ~V3_PTE_PAT_LARGE;
-	if (level == 4)
-		mask |= V3_PTE_PS;
 	return mask;
 }
 
-static enum v3_walk_status finish(v3_gva_t gva, uint64_t base,
-				  unsigned int shift, struct v3_walk_result *result)
+/* Address bits below the size of a large leaf, but for PAT at bit 12. */
+static uint64_t reserved_in_leaf(unsigned int shift)
+{
+	return ((1ull << shift) - 1) & V3_PTE_ADDR_MASK & ~V3_PTE_PAT_LARGE;
+}
+
+static enum v3_walk_status finish(v3_gva_t gva, uint64_t base, unsigned int shift,
+				  struct v3_walk_result *result)
 {
 	uint64_t offset = gva & ((1ull << shift) - 1);
 
@@ -110,33 +113,49 @@ static enum v3_walk_status finish(v3_gva_t gva, uint64_t base,
 	return V3_WALK_OK;
 }
 
-/* Walks 8-byte entries from a table at a level (4: long mode; 2: below PAE's pointers). */
-static enum v3_walk_status walk64(struct walk *walk, uint64_t table, unsigned int level,
+/* The leaf is found: rights, reserved bits of large pages, A and D. */
+static enum v3_walk_status leaf64(struct walk *walk, uint64_t *entry, uint64_t value,
+				  unsigned int shift, v3_gva_t gva,
+				  struct v3_walk_result *result)
+{
+	if (value & reserved_in_leaf(shift))
+		return walk_fault(walk, result, V3_PFEC_P | V3_PFEC_RSVD);
+	if (!access_ok(walk))
+		return walk_fault(walk, result, V3_PFEC_P);
+	set_ad64(entry, value, ad_bits(walk, true));
+	return finish(gva, value & V3_PTE_ADDR_MASK, shift, result);
+}
+
+/*
+ * Walks 8-byte entries from a table whose entries span 1 << shift bytes (39: long mode; 21: below PAE's
+ * pointers). On the path of each emulated instruction.
+ */
+static enum v3_walk_status walk64(struct walk *walk, uint64_t table, unsigned int shift,
 				  v3_gva_t gva, struct v3_walk_result *result)
 {
-	for (;; level--) {
-		v3_gpa_t gpa = table + 8 * V3_PT_INDEX(gva, level);
-		uint64_t *entry = walk->ptr(walk->ctx, gpa, 8), value;
-		bool leaf;
+	const uint64_t reserved = reserved_everywhere(walk->cpu), ad = ad_bits(walk, false);
 
-		result->gpa = gpa;
-		if (!entry)
+	for (;; shift -= V3_PT_INDEX_BITS) {
+		v3_gpa_t gpa = table + (gva >> shift << 3 & 0xff8);
+		uint64_t *entry = table_ptr(walk, gpa, 8), value;
+
+		if (!entry) {
+			result->gpa = gpa;
 			return V3_WALK_NOT_RAM;
+		}
 		value = __atomic_load_n(entry, __ATOMIC_RELAXED);
 		if (!(value & V3_PTE_P))
 			return walk_fault(walk, result, 0);
-		leaf = level == 1 || (level < 4 && value & V3_PTE_PS);
-		if (value & reserved64(walk, level, leaf))
+		if (value & reserved)
 			return walk_fault(walk, result, V3_PFEC_P | V3_PFEC_RSVD);
-		walk->writable &= !!(value & V3_PTE_W);
-		walk->user &= !!(value & V3_PTE_U);
-		walk->nx |= value & V3_PTE_NX && walk->cpu->efer & V3_EFER_NXE;
-		if (leaf && !access_ok(walk))
-			return walk_fault(walk, result, V3_PFEC_P);
-		set_ad64(walk, entry, value, leaf);
-		if (leaf)
-			return finish(gva, value & V3_PTE_ADDR_MASK,
-				      V3_PAGE_SHIFT + V3_PT_INDEX_BITS * (level - 1), result);
+		walk->all &= value;
+		walk->any |= value;
+		if (shift == V3_PAGE_SHIFT || value & V3_PTE_PS) {
+			if (shift == V3_PAGE_SHIFT_512G)
+				return walk_fault(walk, result, V3_PFEC_P | V3_PFEC_RSVD);
+			return leaf64(walk, entry, value, shift, gva, result);
+		}
+		set_ad64(entry, value, ad);
 		table = value & V3_PTE_ADDR_MASK;
 	}
 }
@@ -145,16 +164,17 @@ static enum v3_walk_status walk_pae(struct walk *walk, v3_gva_t gva,
 				    struct v3_walk_result *result)
 {
 	v3_gpa_t gpa = (walk->cpu->cr3 & V3_CR3_PAE_ADDR_MASK) + 8 * ((gva >> 30) & 3);
-	uint64_t *entry = walk->ptr(walk->ctx, gpa, 8), value;
+	uint64_t *entry = table_ptr(walk, gpa, 8), value;
 
-	result->gpa = gpa;
-	if (!entry)
+	if (!entry) {
+		result->gpa = gpa;
 		return V3_WALK_NOT_RAM;
+	}
 	value = __atomic_load_n(entry, __ATOMIC_RELAXED);
 	if (!(value & V3_PTE_P))
 		return walk_fault(walk, result, 0);
 	/* Page-directory-pointer entries carry no rights (APM2 5.2.3). */
-	return walk64(walk, value & V3_PTE_ADDR_MASK, 2, gva, result);
+	return walk64(walk, value & V3_PTE_ADDR_MASK, V3_PAGE_SHIFT_2M, gva, result);
 }
 
 static uint64_t pse36_base(uint32_t value)
@@ -164,6 +184,19 @@ static uint64_t pse36_base(uint32_t value)
 	return (value & V3_PDE_ADDR_MASK_4M) | high << 32;
 }
 
+static enum v3_walk_status leaf32(struct walk *walk, uint32_t *entry, uint32_t value, bool large,
+				  v3_gva_t gva, struct v3_walk_result *result)
+{
+	if (large && value & (1u << 21))
+		return walk_fault(walk, result, V3_PFEC_P | V3_PFEC_RSVD);
+	if (!access_ok(walk))
+		return walk_fault(walk, result, V3_PFEC_P);
+	set_ad32(entry, value, (uint32_t)ad_bits(walk, true));
+	if (large)
+		return finish(gva, pse36_base(value), V3_PAGE_SHIFT_4M, result);
+	return finish(gva, value & V3_PTE_ADDR_MASK_LEGACY, V3_PAGE_SHIFT, result);
+}
+
 static enum v3_walk_status walk32(struct walk *walk, v3_gva_t gva, struct v3_walk_result *result)
 {
 	uint64_t table = walk->cpu->cr3 & V3_PTE_ADDR_MASK_LEGACY;
@@ -171,47 +204,38 @@ static enum v3_walk_status walk32(struct walk *walk, v3_gva_t gva, struct v3_wal
 
 	for (level = 2;; level--) {
 		unsigned int index = (gva >> (V3_PAGE_SHIFT + 10 * (level - 1))) & 1023;
-		v3_gpa_t gpa = table + 4 * index;
-		uint32_t *entry = walk->ptr(walk->ctx, gpa, 4), value;
-		bool large, leaf;
+		uint32_t *entry = table_ptr(walk, table + 4 * index, 4), value;
+		bool large;
 
-		result->gpa = gpa;
-		if (!entry)
+		if (!entry) {
+			result->gpa = table + 4 * index;
 			return V3_WALK_NOT_RAM;
+		}
 		value = __atomic_load_n(entry, __ATOMIC_RELAXED);
 		if (!(value & V3_PTE_P))
 			return walk_fault(walk, result, 0);
+		walk->all &= value;
 		large = level == 2 && value & V3_PTE_PS && walk->cpu->cr4 & V3_CR4_PSE;
-		leaf = level == 1 || large;
-		if (large && value & (1u << 21))
-			return walk_fault(walk, result, V3_PFEC_P | V3_PFEC_RSVD);
-		walk->writable &= !!(value & V3_PTE_W);
-		walk->user &= !!(value & V3_PTE_U);
-		if (leaf && !access_ok(walk))
-			return walk_fault(walk, result, V3_PFEC_P);
-		set_ad32(walk, entry, value, leaf);
-		if (large)
-			return finish(gva, pse36_base(value), V3_PAGE_SHIFT_4M, result);
-		if (leaf)
-			return finish(gva, value & V3_PTE_ADDR_MASK_LEGACY, V3_PAGE_SHIFT,
-				      result);
+		if (level == 1 || large)
+			return leaf32(walk, entry, value, large, gva, result);
+		set_ad32(entry, value, (uint32_t)ad_bits(walk, false));
 		table = value & V3_PTE_ADDR_MASK_LEGACY;
 	}
 }
 
-enum v3_walk_status v3_guest_walk(const struct v3_walk_cpu *cpu, v3_walk_ptr_fn ptr, void *ctx,
+enum v3_walk_status v3_guest_walk(const struct v3_walk_cpu *cpu, const struct v3_walk_mem *mem,
 				  v3_gva_t gva, unsigned int access,
 				  struct v3_walk_result *result)
 {
 	struct walk walk = {
-		.cpu = cpu, .ptr = ptr, .ctx = ctx, .access = access,
-		.writable = true, .user = true, .nx = false,
+		.cpu = cpu, .mem = mem, .access = access,
+		.user = cpu->user && !(access & V3_WALK_SYSTEM), .all = ~0ull, .any = 0,
 	};
 
 	if (!(cpu->cr0 & V3_CR0_PG))
 		return finish(gva & 0xffffffff, gva & 0xffffffff, V3_PAGE_SHIFT, result);
 	if (cpu->efer & V3_EFER_LMA)
-		return walk64(&walk, cpu->cr3 & V3_CR3_ADDR_MASK, 4, gva, result);
+		return walk64(&walk, cpu->cr3 & V3_CR3_ADDR_MASK, V3_PAGE_SHIFT_512G, gva, result);
 	gva &= 0xffffffff;
 	if (cpu->cr4 & V3_CR4_PAE)
 		return walk_pae(&walk, gva, result);

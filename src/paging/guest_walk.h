@@ -24,11 +24,15 @@ struct v3_walk_cpu {
 /* Leave accessed and dirty bits alone (inspection). */
 #define V3_WALK_NO_AD 8u
 
-/*
- * Host pointer to len bytes of guest RAM at gpa, or NULL if not RAM. len is 4 or 8 and
- * does not cross a page.
- */
-typedef void *(*v3_walk_ptr_fn)(void *ctx, v3_gpa_t gpa, size_t len);
+/* Where the guest's tables are: a block of RAM that is tried first, and a function for the rest. */
+struct v3_walk_mem {
+	v3_gpa_t gpa;		/* of the block */
+	uint64_t size;		/* bytes of it that may be read and written, a multiple of 8 */
+	uint8_t *virt;
+	/* Host pointer to len (4 or 8) bytes of guest RAM, naturally aligned, or NULL if not RAM. */
+	void *(*ptr)(void *ctx, v3_gpa_t gpa, size_t len);
+	void *ctx;
+};
 
 struct v3_walk_result {
 	v3_gpa_t gpa;
@@ -44,7 +48,7 @@ enum v3_walk_status {
 	V3_WALK_NOT_RAM,	/* a table lies outside of RAM; result->gpa says where */
 };
 
-enum v3_walk_status v3_guest_walk(const struct v3_walk_cpu *cpu, v3_walk_ptr_fn ptr, void *ctx,
+enum v3_walk_status v3_guest_walk(const struct v3_walk_cpu *cpu, const struct v3_walk_mem *mem,
 				  v3_gva_t gva, unsigned int access,
 				  struct v3_walk_result *result);
 
