@@ -69,7 +69,8 @@ enum v3_insn_map {
 /** One decoded instruction. Every field is set when v3_decode() returns V3_DECODE_OK. */
 struct v3_insn {
 	uint64_t imm;		/**< immediate, sign-extended from imm_size; 0 if none */
-	int64_t disp;		/**< displacement, sign-extended; moffs zero-extended; 0 if none */
+	int64_t disp;		/**< displacement, sign-extended (EVEX: not scaled); moffs
+				 *   zero-extended; 0 if none */
 	uint16_t flags;		/**< V3_INSN_* */
 	uint16_t imm2;		/**< selector of a far pointer, second immediate of ENTER, EXTRQ */
 	uint8_t length;		/**< 1..15 */

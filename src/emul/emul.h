@@ -79,7 +79,8 @@ struct v3_emul_ops {
 	/**
 	 * Atomic where memory is RAM: if the `size` (1, 2, 4, 8, 16) bytes at linear equal
 	 * *expected, store *desired and set *swapped; else copy what is there to *expected
-	 * and clear *swapped.
+	 * and clear *swapped. A locked ADD and the like reads first and then calls this, so a
+	 * device sees two reads and a write.
 	 */
 	enum v3_emul_result (*cmpxchg)(void *opaque, uint64_t linear, void *expected,
 				       const void *desired, uint32_t size, bool *swapped,

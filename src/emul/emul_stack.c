@@ -77,6 +77,9 @@ static enum v3_emul_result branch(struct v3_emu *e, uint64_t target, bool call)
 	uint32_t size = e->insn->opsize;
 	enum v3_emul_result res;
 
+	/* A 66 prefix cuts RIP to 16 bits on AMD's CPUs and is ignored by Intel's. */
+	if (e->insn->mode == V3_INSN_MODE_64 && (e->insn->flags & V3_INSN_OPSIZE))
+		return V3_EMUL_UNHANDLED;
 	target &= v3_size_mask(size);
 	res = check_target(e, target);
 	if (res == V3_EMUL_OK && call)

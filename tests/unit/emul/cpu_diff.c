@@ -16,7 +16,7 @@
 #include "emul/emul.h"
 #include "insn_gen.h"
 
-#define CASES_PER_TEMPLATE 2000u
+#define CASES_PER_TEMPLATE 1500u
 #define MEM_SIZE (CPU_DATA_SIZE + CPU_STACK_SIZE)
 #define ARITH V3_RFLAGS_ARITH
 #define NOT_AF (ARITH & ~V3_RFLAGS_AF)
@@ -252,6 +252,10 @@ static bool make_insn(struct world *w, const struct template *t, struct trial *t
 	tr->bytes[n] = modrm;
 	if (v3_decode(tr->bytes, V3_INSN_MAX_LEN, V3_INSN_MODE_64, &tr->insn) != V3_DECODE_OK)
 		return false;
+	/* AMD's and Intel's CPUs differ in near branches with 66, and the emulator has none. */
+	if (t->kind == K_STACK && (tr->insn.flags & V3_INSN_OPSIZE) &&
+	    (op == 0xe8 || (op == 0xff && (tr->insn.reg & 7) != 6)))
+		return false;
 	/* Vector instructions are emulated with memory only. */
 	return t->kind < K_VEC || (tr->insn.flags & V3_INSN_MEM);
 }
@@ -333,8 +337,11 @@ static bool prepare(struct world *w, const struct template *t, struct trial *tr)
 
 	for (size_t i = 0; i < sizeof(tr->in) / 8; i++)
 		((uint64_t *)&tr->in)[i] = rng_next(&w->rng);
-	for (size_t i = 0; i < MEM_SIZE; i++)
-		tr->mem[i] = (uint8_t)(rng_next(&w->rng) >> 56);
+	for (size_t i = 0; i < MEM_SIZE; i += 8) {
+		uint64_t v = rng_next(&w->rng);
+
+		memcpy(tr->mem + i, &v, sizeof(v));
+	}
 	tr->in.rflags = (tr->in.rflags & (ARITH | (t->kind == K_STRING ? V3_RFLAGS_DF : 0))) |
 			V3_RFLAGS_FIXED1 | V3_RFLAGS_IF;
 	gpr[4] = data + CPU_DATA_SIZE + CPU_STACK_SIZE / 2;

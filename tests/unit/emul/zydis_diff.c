@@ -16,7 +16,7 @@
 #include "emul/decode.h"
 #include "insn_gen.h"
 
-#define RANDOM_CASES	1000000u		/* for each mode and each generator */
+#define RANDOM_CASES	400000u		/* for each mode and each generator */
 #define MAX_PRINTED	20u
 
 struct diff {
