@@ -248,6 +248,18 @@ static enum v3_emul_result double_shift(struct v3_emu *e)
 			  count & 0xff, false, NULL);
 }
 
+/* CLFLUSH, CLFLUSHOPT, CLWB: nothing is cached of what is emulated. */
+static enum v3_emul_result cache_line(struct v3_emu *e)
+{
+	uint8_t reg = e->insn->reg & 7;
+	uint64_t linear;
+
+	if (!(e->insn->flags & V3_INSN_MEM) || e->insn->pp > 1 ||
+	    !(reg == 7 || (reg == 6 && e->insn->pp == 1)))
+		return V3_EMUL_UNHANDLED;
+	return v3_emu_operand(e, 1, false, &linear);
+}
+
 enum v3_emul_result v3_emu_alu_0f(struct v3_emu *e)
 {
 	const struct v3_insn *insn = e->insn;
@@ -274,6 +286,8 @@ enum v3_emul_result v3_emu_alu_0f(struct v3_emu *e)
 				  insn->imm, 0, false, NULL);
 	case 0xa4: case 0xa5: case 0xac: case 0xad:
 		return double_shift(e);
+	case 0xae:
+		return cache_line(e);
 	case 0xb0: case 0xb1: case 0xc7:
 		return v3_emu_cmpxchg(e);
 	case 0xb6: case 0xbe:

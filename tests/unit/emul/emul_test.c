@@ -99,6 +99,20 @@ static void test_unhandled(void **state)
 	assert_int_equal(world_run(&w, 0x62, 0xf1, 0x7c, 0x48, 0x11, 0x40, 1), V3_EMUL_UNHANDLED);
 }
 
+static void test_cache_lines(void **state)
+{
+	world_init(&w, V3_INSN_MODE_64);
+	assert_int_equal(world_run(&w, 0x0f, 0xae, 0x3f), V3_EMUL_OK);		/* clflush */
+	assert_int_equal(world_run(&w, 0x66, 0x0f, 0xae, 0x3f), V3_EMUL_OK);	/* clflushopt */
+	assert_int_equal(world_run(&w, 0x66, 0x0f, 0xae, 0x37), V3_EMUL_OK);	/* clwb */
+	assert_int_equal(w.ops, 0);
+	assert_int_equal(w.regs.rip, WORLD_RIP + 11);
+	assert_int_equal(world_run(&w, 0x0f, 0xae, 0x37), V3_EMUL_UNHANDLED);	/* xsaveopt */
+	assert_int_equal(world_run(&w, 0x0f, 0xae, 0xf8), V3_EMUL_UNHANDLED);	/* sfence */
+	w.gpr[RDI] = 0x800000000000;
+	assert_fault(&w, V3_EXCP_GP, 0, 0x0f, 0xae, 0x3f);
+}
+
 static void test_lock_retries(void **state)
 {
 	world_init(&w, V3_INSN_MODE_64);
@@ -426,6 +440,7 @@ int main(void)
 		cmocka_unit_test(test_page_fault_is_passed_on),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_unhandled),
+		cmocka_unit_test(test_cache_lines),
 		cmocka_unit_test(test_lock_retries),
 		cmocka_unit_test(test_lock_gives_up),
 		cmocka_unit_test(test_cmpxchg),
