@@ -22,7 +22,8 @@ static bool wants_intack(const struct v3_lapic *la, uint32_t pending)
 {
 	if (pending & V3_LAPIC_PENDING_EXTINT)
 		return true;
-	return v3_pic_output(&la->intc->pic) && __atomic_load_n(&la->extint, __ATOMIC_RELAXED);
+	return v3_pic_output(&v3_lapic_intc(la)->pic) &&
+	       __atomic_load_n(&la->extint, __ATOMIC_RELAXED);
 }
 
 static int intc_peek(struct v3_vcpu *vcpu, void *ctx, bool *tpr_blocked)
@@ -33,7 +34,7 @@ static int intc_peek(struct v3_vcpu *vcpu, void *ctx, bool *tpr_blocked)
 	*tpr_blocked = false;
 	if (LIKELY(!wants_intack(la, pending)))
 		return pending ? v3_lapic_peek(la, tpr_blocked) : -1;
-	return v3_pic_vector(&la->intc->pic);
+	return v3_pic_vector(&v3_lapic_intc(la)->pic);
 }
 
 static int intc_ack(struct v3_vcpu *vcpu, void *ctx)
@@ -44,7 +45,7 @@ static int intc_ack(struct v3_vcpu *vcpu, void *ctx)
 	if (LIKELY(!wants_intack(la, pending)))
 		return v3_lapic_ack(la);
 	__atomic_and_fetch(&la->pending, ~V3_LAPIC_PENDING_EXTINT, __ATOMIC_SEQ_CST);
-	return v3_pic_intack(&la->intc->pic);
+	return v3_pic_intack(&v3_lapic_intc(la)->pic);
 }
 
 static unsigned int intc_tpr_get(struct v3_vcpu *vcpu, void *ctx)
@@ -157,9 +158,9 @@ enum v3_status v3_intc_create(struct v3_vm *vm)
 	v3_lock_init(&intc->pic.lock);
 	v3_lock_init(&intc->ioapic.lock);
 	for (i = 0; i < num_lapics; i++)
-		v3_lapic_setup(&intc->lapic[i], intc, v3_vm_vcpu(vm, i));
+		v3_lapic_setup(&intc->lapic[i], v3_vm_vcpu(vm, i));
 	intc_reset(intc);
-	/* Added first: hooks that a later failure leaves behind then point to what lives as long as the VM. */
+	/* Added first: the hooks that a later failure leaves behind point to what the VM keeps. */
 	status = v3_device_add(vm, &device_ops, intc);
 	if (status != V3_OK) {
 		intc_destroy(intc);

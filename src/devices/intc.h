@@ -4,8 +4,8 @@
  * pair, wired as in an Intel MP system: the pair's output goes to LINT0 of every local APIC and to
  * pin 0 of the I/O APIC; ISA interrupt 0 is pin 2, the others are the pin of their number.
  *
- * Locks, in this order: pic.lock, ioapic.lock. Local APICs have none: others touch only their atomic
- * words. v3_vcpu_check_intr() and its kin may be called with any of them held.
+ * Locks, in this order: pic.lock, ioapic.lock. Local APICs have none: others touch only their
+ * atomic words. v3_vcpu_check_intr() and its kin may be called with any of them held.
  */
 #ifndef V3_DEVICES_INTC_H
 #define V3_DEVICES_INTC_H
@@ -25,8 +25,13 @@ struct v3_intc {
 	unsigned int rotor;
 	struct v3_pic pic;
 	struct v3_ioapic ioapic;
-	struct v3_lapic lapic[];
+	struct v3_lapic lapic[];	/* indexed by v3_lapic.id */
 };
+
+static inline struct v3_intc *v3_lapic_intc(const struct v3_lapic *la)
+{
+	return (struct v3_intc *)((char *)(la - la->id) - offsetof(struct v3_intc, lapic));
+}
 
 /* An interrupt message: what an ICR write or an I/O APIC pin sends. */
 struct v3_intr_msg {

@@ -18,7 +18,7 @@ static unsigned int mode_of(uint64_t redir)
 	return (redir & V3_IOAPIC_MODE_MASK) >> V3_IOAPIC_MODE_SHIFT;
 }
 
-/* Only fixed and lowest-priority interrupts have an EOI: the others are edges whatever the bit says. */
+/* Only fixed and lowest-priority interrupts have an EOI: others are edges whatever the bit says. */
 static bool is_level(uint64_t redir)
 {
 	return (redir & V3_IOAPIC_LEVEL) && mode_of(redir) <= V3_APIC_DM_LOWEST;
@@ -98,21 +98,23 @@ void v3_ioapic_retry(struct v3_ioapic *ioapic)
 	v3_lock_irqrestore(&ioapic->lock, flags);
 }
 
-static uint32_t read_data(const struct v3_ioapic *ioapic)
+/* Without the lock: a register is one word in memory, and reading it has no side effect. */
+static uint32_t read_data(const struct v3_ioapic *ioapic, uint32_t index)
 {
-	unsigned int pin = (ioapic->index - V3_IOAPIC_REG_REDIR(0)) / 2;
+	unsigned int pin = (index - V3_IOAPIC_REG_REDIR(0)) / 2;
 
-	switch (ioapic->index) {
+	switch (index) {
 	case V3_IOAPIC_REG_ID:
 	case V3_IOAPIC_REG_ARB:
 		/* The arbitration ID follows the ID, data sheet 3.2.3. */
-		return ioapic->id;
+		return __atomic_load_n(&ioapic->id, __ATOMIC_RELAXED);
 	case V3_IOAPIC_REG_VERSION:
 		return V3_IOAPIC_VERSION | (V3_IOAPIC_PINS - 1) << V3_IOAPIC_VERSION_MAX_SHIFT;
 	default:
-		if (ioapic->index < V3_IOAPIC_REG_REDIR(0) || pin >= V3_IOAPIC_PINS)
+		if (index < V3_IOAPIC_REG_REDIR(0) || pin >= V3_IOAPIC_PINS)
 			return 0xffffffff;
-		return (uint32_t)(ioapic->redir[pin] >> (ioapic->index & 1 ? 32 : 0));
+		return (uint32_t)(__atomic_load_n(&ioapic->redir[pin], __ATOMIC_RELAXED) >>
+				  (index & 1 ? 32 : 0));
 	}
 }
 
@@ -145,18 +147,14 @@ static void write_data(struct v3_ioapic *ioapic, uint32_t value)
 
 static uint64_t ioapic_read(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size)
 {
-	struct v3_ioapic *ioapic = ctx;
-	uint64_t flags = v3_lock_irqsave(&ioapic->lock);
-	uint64_t value = UINT64_MAX;
+	const struct v3_ioapic *ioapic = ctx;
+	uint32_t index = __atomic_load_n(&ioapic->index, __ATOMIC_RELAXED);
 
 	(void)vcpu;
 	(void)size;
-	if (offset == V3_IOAPIC_MMIO_INDEX)
-		value = ioapic->index;
-	else if (offset == V3_IOAPIC_MMIO_DATA)
-		value = read_data(ioapic);
-	v3_lock_irqrestore(&ioapic->lock, flags);
-	return value;
+	if (offset == V3_IOAPIC_MMIO_DATA)
+		return read_data(ioapic, index);
+	return offset == V3_IOAPIC_MMIO_INDEX ? index : UINT64_MAX;
 }
 
 static void ioapic_write(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size,
@@ -169,7 +167,8 @@ static void ioapic_write(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsig
 	/* Data sheet 3.1: 32-bit accesses only; the index has 8 bits, so it may be a byte. */
 	if (size < 4 && offset != V3_IOAPIC_MMIO_INDEX) {
 		v3_vm_log(intc_of(ioapic)->vm, V3_LOG_DEBUG,
-			  "write of %u bytes to I/O APIC offset 0x%llx ignored: not a 32-bit access",
+			  "write of %u bytes to I/O APIC offset 0x%llx ignored: "
+			  "not a 32-bit access",
 			  size, (unsigned long long)offset);
 		return;
 	}

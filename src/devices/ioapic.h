@@ -16,7 +16,7 @@
 
 struct v3_ioapic {
 	struct v3_lock lock;
-	/* All below: under the lock. */
+	/* All below: changed under the lock; registers are read without it. */
 	uint64_t redir[V3_IOAPIC_PINS];
 	uint32_t lines;		/* levels of the pins */
 	uint32_t id;

@@ -102,8 +102,8 @@ int v3_lapic_ack(struct v3_lapic *la)
 	__atomic_and_fetch(&la->irr[w], ~bit, __ATOMIC_SEQ_CST);
 	if (!__atomic_load_n(&la->irr[w], __ATOMIC_SEQ_CST)) {
 		/*
-		 * A sender sets IRR and then looks at pending; here pending is cleared and then the IRR
-		 * looked at. One of the two sees the other, so no bit in the IRR is forgotten.
+		 * A sender sets IRR and then looks at pending; here pending is cleared and then
+		 * the IRR looked at. One of the two sees the other, so no bit is forgotten.
 		 */
 		__atomic_and_fetch(&la->pending, ~(1u << w), __ATOMIC_SEQ_CST);
 		if (UNLIKELY(__atomic_load_n(&la->irr[w], __ATOMIC_SEQ_CST)))
@@ -125,11 +125,11 @@ static void eoi_level(struct v3_lapic *la, uint8_t vector)
 	if (__atomic_load_n(&la->lint0_irr, __ATOMIC_RELAXED) &&
 	    (lint0 & V3_APIC_LVT_VECTOR_MASK) == vector) {
 		__atomic_store_n(&la->lint0_irr, 0, __ATOMIC_SEQ_CST);
-		if (v3_pic_output(&la->intc->pic))
+		if (v3_pic_output(&v3_lapic_intc(la)->pic))
 			v3_lapic_lint0(la, true);
 	}
 	if (!(la->svr & V3_APIC_SVR_EOI_SUPPRESS))
-		v3_ioapic_eoi(&la->intc->ioapic, vector);
+		v3_ioapic_eoi(&v3_lapic_intc(la)->ioapic, vector);
 }
 
 void v3_lapic_eoi(struct v3_lapic *la)
@@ -199,9 +199,8 @@ void v3_lapic_lint0(struct v3_lapic *la, bool level)
 	}
 }
 
-void v3_lapic_setup(struct v3_lapic *la, struct v3_intc *intc, struct v3_vcpu *vcpu)
+void v3_lapic_setup(struct v3_lapic *la, struct v3_vcpu *vcpu)
 {
-	la->intc = intc;
 	la->vcpu = vcpu;
 	la->id = (uint8_t)v3_vcpu_index(vcpu);
 	v3_lapic_timer_setup(la);
@@ -247,13 +246,13 @@ void v3_lapic_init(struct v3_lapic *la)
 
 void v3_lapic_reset(struct v3_lapic *la)
 {
-	la->apic_base = V3_APIC_DEFAULT_BASE | V3_APIC_BASE_ENABLE;
+	la->base_flags = V3_APIC_BASE_ENABLE;
 	__atomic_store_n(&la->mode, V3_LAPIC_XAPIC, __ATOMIC_RELAXED);
 	v3_lapic_init(la);
 	if (la->id != 0)
 		return;
 	/* Virtual wire mode, MP specification 3.6.2.2: what a PC's firmware hands over. */
-	la->apic_base |= V3_APIC_BASE_BSP;
+	la->base_flags |= V3_APIC_BASE_BSP;
 	la->svr |= V3_APIC_SVR_ENABLE;
 	la->lvt[V3_LVT_LINT0] = V3_APIC_DM_EXTINT << V3_APIC_LVT_MODE_SHIFT;
 	la->lvt[V3_LVT_LINT1] = V3_APIC_DM_NMI << V3_APIC_LVT_MODE_SHIFT;

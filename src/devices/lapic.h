@@ -40,7 +40,7 @@ enum v3_lapic_mode {
  */
 struct v3_lapic {
 	uint64_t irr[4], tmr[4];
-	/* Bit n: irr[n] may have a bit set. Never clear while it has one, but for a moment in ack. */
+	/* Bit n: irr[n] may have a bit set. Clear while it has one only for a moment in ack. */
 	uint32_t pending;
 	uint32_t esr_next;	/* errors since the last write to ESR */
 	uint32_t lint0_irr;	/* level-triggered LINT0 waits for its EOI */
@@ -55,9 +55,7 @@ struct v3_lapic {
 	uint8_t id;		/* constant: index of the vCPU */
 	uint64_t isr[4];
 	struct v3_vcpu *vcpu;	/* constant */
-	struct v3_intc *intc;	/* constant */
 
-	uint64_t apic_base;
 	uint32_t ldr, dfr;	/* (r) of the xAPIC */
 	uint32_t svr;
 	uint32_t esr;
@@ -71,10 +69,14 @@ struct v3_lapic {
 	uint32_t initial_count;
 	uint8_t divide;		/* divide configuration register */
 	uint8_t divide_shift;
+	uint16_t base_flags;	/* of IA32_APIC_BASE: BSP, EXTD, EN */
 };
 
+/* The index of a vCPU times a power of two: every register access begins with it. */
+_Static_assert(sizeof(struct v3_lapic) == 256, "the array of local APICs is indexed by a shift");
+
 /* Constant fields; then v3_lapic_reset(). */
-void v3_lapic_setup(struct v3_lapic *la, struct v3_intc *intc, struct v3_vcpu *vcpu);
+void v3_lapic_setup(struct v3_lapic *la, struct v3_vcpu *vcpu);
 /* Hooks the registers of all local APICs. */
 enum v3_status v3_lapic_hook(struct v3_intc *intc);
 /* Power-on, and what firmware leaves: the first vCPU's in virtual wire mode. */

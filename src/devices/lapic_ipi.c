@@ -136,7 +136,7 @@ static void send_all(struct v3_lapic *la, bool with_self, struct v3_intr_msg *ms
 	msg->wide = true;
 	msg->logical = false;
 	msg->dest = BROADCAST_WIDE;
-	send(la->intc, msg, with_self ? NULL : la);
+	send(v3_lapic_intc(la), msg, with_self ? NULL : la);
 }
 
 void v3_lapic_send_ipi(struct v3_lapic *la, uint32_t icr_low, uint32_t dest)
@@ -168,7 +168,7 @@ void v3_lapic_send_ipi(struct v3_lapic *la, uint32_t icr_low, uint32_t dest)
 	if (msg.mode == V3_APIC_DM_EXTINT)
 		return;		/* reserved in the ICR */
 	if (shorthand == V3_APIC_ICR_NO_SHORTHAND)
-		v3_intc_send(la->intc, &msg);
+		v3_intc_send(v3_lapic_intc(la), &msg);
 	else if (shorthand != V3_APIC_ICR_SELF)	/* SDM table 11-3: to itself only fixed ones */
 		send_all(la, shorthand == V3_APIC_ICR_ALL, &msg);
 }

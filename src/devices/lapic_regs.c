@@ -32,6 +32,9 @@ static const struct {
 
 #define SVR_BITS (V3_APIC_LVT_VECTOR_MASK | V3_APIC_SVR_ENABLE | V3_APIC_SVR_FOCUS_DISABLE | \
 		  V3_APIC_SVR_EOI_SUPPRESS)
+/* No value of a 32-bit register */
+#define NO_REG (1ull << 32)
+#define REG(offset) ((offset) >> 4)
 #define ICR_RESERVED (0xfff00000u | (3u << 16) | (1u << 13))
 
 static struct v3_lapic *lapic_of(void *ctx, const struct v3_vcpu *vcpu)
@@ -74,7 +77,7 @@ static void set_lvt(struct v3_lapic *la, unsigned int i, uint32_t value)
 		/* A change from or to edge-triggered forgets what was in flight. */
 		if ((old ^ value) & V3_APIC_LVT_LEVEL)
 			__atomic_store_n(&la->lint0_irr, 0, __ATOMIC_SEQ_CST);
-		if (v3_pic_output(&la->intc->pic) &&
+		if (v3_pic_output(&v3_lapic_intc(la)->pic) &&
 		    (la->extint || (value & V3_APIC_LVT_LEVEL)))
 			v3_lapic_lint0(la, true);
 	}
@@ -92,7 +95,7 @@ static void set_svr(struct v3_lapic *la, uint32_t value)
 		for (i = 0; i < V3_LVT_COUNT; i++)
 			set_lvt(la, i, la->lvt[i] | V3_APIC_LVT_MASKED);
 	if (!was && enable)
-		v3_ioapic_retry(&la->intc->ioapic);
+		v3_ioapic_retry(&v3_lapic_intc(la)->ioapic);
 }
 
 static uint32_t read_lvt(const struct v3_lapic *la, unsigned int i)
@@ -112,54 +115,54 @@ static uint32_t read_bitmap(const uint64_t *words, uint32_t reg)
 	return (uint32_t)(__atomic_load_n(&words[i / 2], __ATOMIC_RELAXED) >> (32 * (i & 1)));
 }
 
-/* Registers that both modes have at the same number; false: there is none. */
-static bool read_reg(const struct v3_lapic *la, uint32_t reg, uint32_t *value)
+/* A register by its xAPIC offset, or NO_REG. One dense switch, so that it can be one jump. */
+static uint64_t read_reg(const struct v3_lapic *la, uint32_t reg)
 {
-	if (reg >= V3_APIC_ISR && reg < V3_APIC_TMR) {
-		*value = read_bitmap(la->isr, reg);
-	} else if (reg >= V3_APIC_TMR && reg < V3_APIC_IRR) {
-		*value = read_bitmap(la->tmr, reg);
-	} else if (reg >= V3_APIC_IRR && reg < V3_APIC_ESR) {
-		*value = read_bitmap(la->irr, reg);
-	} else if (lvt_index(reg) < V3_LVT_COUNT) {
-		*value = read_lvt(la, lvt_index(reg));
-	} else {
-		switch (reg) {
-		case V3_APIC_VERSION:
-			*value = V3_LAPIC_VERSION;
-			break;
-		case V3_APIC_TPR:
-			*value = la->tpr;
-			break;
-		case V3_APIC_PPR:
-			*value = la->ppr;
-			break;
-		case V3_APIC_LDR:
-			*value = v3_lapic_ldr(la);
-			break;
-		case V3_APIC_SVR:
-			*value = la->svr;
-			break;
-		case V3_APIC_ESR:
-			*value = la->esr;
-			break;
-		case V3_APIC_TIMER_INITIAL:
-			*value = la->initial_count;
-			break;
-		case V3_APIC_TIMER_CURRENT:
-			*value = v3_lapic_timer_current(la);
-			break;
-		case V3_APIC_TIMER_DIVIDE:
-			*value = la->divide;
-			break;
-		default:
-			return false;
-		}
+	switch (reg >> 4) {
+	case REG(V3_APIC_ID):
+		return (uint32_t)la->id << V3_APIC_ID_SHIFT;
+	case REG(V3_APIC_VERSION):
+		return V3_LAPIC_VERSION;
+	case REG(V3_APIC_TPR):
+	case REG(V3_APIC_APR):	/* no bus arbitration any more: as if TPR were all */
+		return la->tpr;
+	case REG(V3_APIC_PPR):
+		return la->ppr;
+	case REG(V3_APIC_EOI):
+	case REG(V3_APIC_RRR):
+		return 0;
+	case REG(V3_APIC_LDR):
+		return v3_lapic_ldr(la);
+	case REG(V3_APIC_DFR):
+		return la->dfr;
+	case REG(V3_APIC_SVR):
+		return la->svr;
+	case REG(V3_APIC_ISR) ... REG(V3_APIC_TMR) - 1:
+		return read_bitmap(la->isr, reg);
+	case REG(V3_APIC_TMR) ... REG(V3_APIC_IRR) - 1:
+		return read_bitmap(la->tmr, reg);
+	case REG(V3_APIC_IRR) ... REG(V3_APIC_ESR) - 1:
+		return read_bitmap(la->irr, reg);
+	case REG(V3_APIC_ESR):
+		return la->esr;
+	case REG(V3_APIC_ICR_LOW):
+		return (uint32_t)la->icr;
+	case REG(V3_APIC_ICR_HIGH):
+		return (uint32_t)(la->icr >> 32);
+	case REG(V3_APIC_LVT_TIMER) ... REG(V3_APIC_LVT_ERROR):
+		return read_lvt(la, REG(reg) - REG(V3_APIC_LVT_TIMER));
+	case REG(V3_APIC_TIMER_INITIAL):
+		return la->initial_count;
+	case REG(V3_APIC_TIMER_CURRENT):
+		return v3_lapic_timer_current(la);
+	case REG(V3_APIC_TIMER_DIVIDE):
+		return la->divide;
+	default:
+		return NO_REG;
 	}
-	return true;
 }
 
-/* Likewise for writes; read-only and absent registers give false. Reserved bits are dropped. */
+/* Registers that both modes write at the same number; else false. Reserved bits are dropped. */
 static bool write_reg(struct v3_lapic *la, uint32_t reg, uint32_t value)
 {
 	if (lvt_index(reg) < V3_LVT_COUNT) {
@@ -201,47 +204,38 @@ static bool readonly_xapic(uint32_t reg)
 	       (reg >= V3_APIC_ISR && reg < V3_APIC_ESR);
 }
 
+/* Rare: bytes of a register, and registers that do not exist. */
+static __attribute__((noinline)) uint64_t mmio_read_rare(struct v3_lapic *la, uint32_t offset,
+							 unsigned int size)
+{
+	unsigned int byte = offset & 15;
+	uint64_t value;
+
+	/* Bytes 4 to 15 of a register are nothing. */
+	if (byte + size > 4)
+		return 0;
+	value = read_reg(la, offset);
+	if (value != NO_REG)
+		return value >> (8 * byte);
+	v3_lapic_error(la, V3_APIC_ESR_ILLEGAL_REG);
+	return 0;
+}
+
 static uint64_t mmio_read(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size)
 {
 	struct v3_lapic *la = lapic_of(ctx, vcpu);
-	uint32_t reg = (uint32_t)offset & ~15u;
-	uint32_t value = 0;
+	uint64_t value = NO_REG;
 
 	/* The page belongs to nobody then, SDM 11.4.3 and 11.12.2. */
 	if (UNLIKELY(la->mode != V3_LAPIC_XAPIC))
 		return UINT64_MAX;
-	/* Bytes 4 to 15 of a register are nothing. */
-	if ((offset & 15) + size > 4)
-		return 0;
-	switch (reg) {
-	case V3_APIC_ID:
-		value = (uint32_t)la->id << V3_APIC_ID_SHIFT;
-		break;
-	case V3_APIC_APR:
-		/* Nothing takes part in bus arbitration any more: as if the TPR were all. */
-		value = la->tpr;
-		break;
-	case V3_APIC_EOI:
-	case V3_APIC_RRR:
-		break;
-	case V3_APIC_DFR:
-		value = la->dfr;
-		break;
-	case V3_APIC_ICR_LOW:
-		value = (uint32_t)la->icr;
-		break;
-	case V3_APIC_ICR_HIGH:
-		value = (uint32_t)(la->icr >> 32);
-		break;
-	default:
-		if (!read_reg(la, reg, &value))
-			v3_lapic_error(la, V3_APIC_ESR_ILLEGAL_REG);
-		break;
-	}
-	return value >> (8 * (offset & 15));
+	if (!(offset & 15) && size == 4)
+		value = read_reg(la, (uint32_t)offset);
+	return value != NO_REG ? value : mmio_read_rare(la, (uint32_t)offset, size);
 }
 
-static void mmio_write_rare(struct v3_lapic *la, uint32_t reg, uint32_t value)
+static __attribute__((noinline)) void mmio_write_rare(struct v3_lapic *la, uint32_t reg,
+						      uint32_t value)
 {
 	switch (reg) {
 	case V3_APIC_ICR_HIGH:
@@ -260,6 +254,16 @@ static void mmio_write_rare(struct v3_lapic *la, uint32_t reg, uint32_t value)
 	}
 }
 
+/* SDM 11.4.1: registers are written as aligned words of 32 bits; the rest is undefined. */
+static __attribute__((noinline)) void mmio_write_odd(const struct v3_lapic *la, uint64_t offset,
+						     unsigned int size)
+{
+	v3_vm_log(v3_lapic_intc(la)->vm, V3_LOG_DEBUG,
+		  "vcpu %u: write of %u bytes to local APIC offset 0x%llx ignored: "
+		  "not an aligned 32-bit access",
+		  la->id, size, (unsigned long long)offset);
+}
+
 static void mmio_write(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size,
 		       uint64_t value)
 {
@@ -267,15 +271,9 @@ static void mmio_write(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigne
 
 	if (UNLIKELY(la->mode != V3_LAPIC_XAPIC))
 		return;
-	/* SDM 11.4.1: registers are written as aligned words of 32 bits; the rest is undefined. */
 	if (UNLIKELY(size != 4 || (offset & 15))) {
-		v3_vm_log(la->intc->vm, V3_LOG_DEBUG,
-			  "vcpu %u: write of %u bytes to local APIC offset 0x%llx ignored: "
-			  "not an aligned 32-bit access",
-			  la->id, size, (unsigned long long)offset);
-		return;
-	}
-	if (offset == V3_APIC_EOI) {
+		mmio_write_odd(la, offset, size);
+	} else if (offset == V3_APIC_EOI) {
 		v3_lapic_eoi(la);
 	} else if (offset == V3_APIC_ICR_LOW) {
 		uint32_t low = (uint32_t)value & ~(ICR_RESERVED | V3_APIC_ICR_PENDING);
@@ -289,26 +287,28 @@ static void mmio_write(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigne
 
 static const struct v3_mmio_ops mmio_ops = { mmio_read, mmio_write };
 
+/* Write-only in x2APIC mode, or replaced, or gone: SDM table 11-6 */
+static bool unreadable_x2apic(uint32_t reg)
+{
+	return reg == V3_APIC_APR || reg == V3_APIC_EOI || reg == V3_APIC_RRR ||
+	       reg == V3_APIC_DFR || reg == V3_APIC_ICR_HIGH;
+}
+
 static enum v3_hook_result x2apic_read(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,
 				       uint64_t *value)
 {
 	struct v3_lapic *la = lapic_of(ctx, vcpu);
 	uint32_t reg = (msr - V3_MSR_X2APIC_FIRST) << 4;
-	uint32_t low;
 
-	if (la->mode != V3_LAPIC_X2APIC)
+	if (la->mode != V3_LAPIC_X2APIC || unreadable_x2apic(reg))
 		return V3_HOOK_FAULT;
-	if (msr == V3_MSR_X2APIC_ID) {
+	*value = read_reg(la, reg);
+	if (msr == V3_MSR_X2APIC_ID)
 		*value = la->id;
-		return V3_HOOK_DONE;
-	}
-	if (msr == V3_MSR_X2APIC_ICR) {
+	else if (msr == V3_MSR_X2APIC_ICR)
 		*value = la->icr;
-		return V3_HOOK_DONE;
-	}
-	if (!read_reg(la, reg, &low))
+	else if (*value == NO_REG)
 		return V3_HOOK_FAULT;
-	*value = low;
 	return V3_HOOK_DONE;
 }
 
@@ -368,7 +368,7 @@ static enum v3_hook_result base_read(struct v3_vcpu *vcpu, void *ctx, uint32_t m
 				     uint64_t *value)
 {
 	(void)msr;
-	*value = lapic_of(ctx, vcpu)->apic_base;
+	*value = V3_APIC_DEFAULT_BASE | lapic_of(ctx, vcpu)->base_flags;
 	return V3_HOOK_DONE;
 }
 
@@ -403,7 +403,7 @@ static enum v3_hook_result base_write(struct v3_vcpu *vcpu, void *ctx, uint32_t 
 	if (value & ~(V3_APIC_BASE_ADDR_MASK | flags))
 		return V3_HOOK_FAULT;
 	if ((value & V3_APIC_BASE_ADDR_MASK) != V3_APIC_DEFAULT_BASE) {
-		v3_vm_log(la->intc->vm, V3_LOG_WARN,
+		v3_vm_log(v3_lapic_intc(la)->vm, V3_LOG_WARN,
 			  "vcpu %u: guest tries to move its local APIC to 0x%llx, which libv3 does "
 			  "not do: #GP",
 			  la->id, (unsigned long long)(value & V3_APIC_BASE_ADDR_MASK));
@@ -416,7 +416,8 @@ static enum v3_hook_result base_write(struct v3_vcpu *vcpu, void *ctx, uint32_t 
 	if (!mode_change_valid(la->mode, mode))
 		return V3_HOOK_FAULT;
 	/* The BSP flag is read-only. */
-	la->apic_base = (la->apic_base & V3_APIC_BASE_BSP) | (value & ~V3_APIC_BASE_BSP);
+	la->base_flags = (uint16_t)((la->base_flags & V3_APIC_BASE_BSP) |
+				    (value & (V3_APIC_BASE_X2APIC | V3_APIC_BASE_ENABLE)));
 	set_mode(la, mode);
 	return V3_HOOK_DONE;
 }
@@ -463,7 +464,8 @@ enum v3_status v3_lapic_hook(struct v3_intc *intc)
 	status = v3_mmio_hook(vm, V3_APIC_DEFAULT_BASE, V3_APIC_SIZE, &mmio_ops, intc);
 	if (status == V3_OK)
 		status = v3_msr_hook(vm, V3_MSR_X2APIC_FIRST,
-				     V3_MSR_X2APIC_LAST - V3_MSR_X2APIC_FIRST + 1, &x2apic_ops, intc);
+				     V3_MSR_X2APIC_LAST - V3_MSR_X2APIC_FIRST + 1, &x2apic_ops,
+				     intc);
 	if (status == V3_OK)
 		status = v3_msr_hook(vm, V3_MSR_APIC_BASE, 1, &base_ops, intc);
 	if (status == V3_OK)

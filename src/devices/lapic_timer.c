@@ -19,7 +19,7 @@ static bool in_deadline_mode(const struct v3_lapic *la)
 
 static uint64_t now_of(const struct v3_lapic *la)
 {
-	return v3_now(la->intc->vm);
+	return v3_now(v3_lapic_intc(la)->vm);
 }
 
 static uint64_t ticks_to_ns(const struct v3_lapic *la, uint32_t ticks)
@@ -37,7 +37,7 @@ static void skip_periods(struct v3_lapic *la, uint64_t now)
 /* When a TSC value will be reached, in v3_now(); 0: it has been. Late rather than early. */
 static uint64_t tsc_to_now(const struct v3_lapic *la, uint64_t tsc)
 {
-	uint64_t khz = v3_vm_tsc_khz(la->intc->vm);
+	uint64_t khz = v3_vm_tsc_khz(v3_lapic_intc(la)->vm);
 	uint64_t current = v3_guest_tsc(la->vcpu);
 	uint64_t ms, rest, now;
 
@@ -145,8 +145,8 @@ void v3_lapic_timer_lvt(struct v3_lapic *la, uint32_t old)
 
 	if (changed & V3_APIC_TIMER_MODE_MASK) {
 		/*
-		 * SDM 11.5.4.1: to or from TSC-deadline mode disarms the timer. The reserved mode has
-		 * the same bit set.
+		 * SDM 11.5.4.1: to or from TSC-deadline mode disarms the timer. The reserved mode
+		 * has the same bit set.
 		 */
 		if ((old | timer_lvt(la)) & V3_APIC_TIMER_DEADLINE)
 			v3_lapic_timer_stop(la);

@@ -209,7 +209,7 @@ static void write_ocw3(struct v3_pic_chip *chip, uint8_t value)
 		chip->special_mask = (value & OCW3_MASK_SET) == OCW3_MASK_SET;
 }
 
-/* ICW1 clears all but lines, ELCR and vector; requests of level-triggered inputs are still there. */
+/* ICW1 clears all but lines, ELCR and vector; level-triggered inputs still make their requests. */
 static void write_icw1(struct v3_pic_chip *chip, uint8_t value)
 {
 	chip->irr &= chip->elcr;
@@ -287,11 +287,16 @@ static uint8_t read_port(struct v3_pic *pic, uint16_t port)
 static uint32_t pic_in(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned int size)
 {
 	struct v3_pic *pic = ctx;
-	uint64_t flags = v3_lock_irqsave(&pic->lock);
+	const struct v3_pic_chip *chip = port < PORT_SLAVE ? &pic->master : &pic->slave;
 	uint32_t value = 0;
+	uint64_t flags;
 	unsigned int i;
 
 	(void)vcpu;
+	/* The mask register is a byte that only guests change: no lock for its sake. */
+	if (size == 1 && (port & 1) && !__atomic_load_n(&chip->poll, __ATOMIC_RELAXED))
+		return __atomic_load_n(&chip->imr, __ATOMIC_RELAXED);
+	flags = v3_lock_irqsave(&pic->lock);
 	for (i = 0; i < size; i++)
 		value |= (uint32_t)read_port(pic, (uint16_t)(port + i)) << (8 * i);
 	v3_lock_irqrestore(&pic->lock, flags);

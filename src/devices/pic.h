@@ -26,7 +26,7 @@ struct v3_pic_chip {
 
 struct v3_pic {
 	struct v3_lock lock;
-	/* All below: under the lock; output is also read without it. */
+	/* All below: under the lock; output, poll and the masks are also read without it. */
 	struct v3_pic_chip master, slave;
 	bool output;
 };

@@ -78,8 +78,9 @@ enum v3_status v3_cmdline_check(struct v3_vm *vm, const char *cmdline, uint32_t 
 
 	if (cmdline_len(cmdline) <= max)
 		return V3_OK;
-	v3_vm_log(vm, V3_LOG_ERROR, "boot: the command line is longer than the %u characters that %s",
-		  max, max == kernel_max ? "this kernel takes" : "can be passed");
+	v3_vm_log(vm, V3_LOG_ERROR,
+		  "boot: the command line is longer than the %u characters that %s", max,
+		  max == kernel_max ? "this kernel takes" : "can be passed");
 	return V3_ERR_INVALID;
 }
 

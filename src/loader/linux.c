@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Linux bzImage: a real-mode part, of which only the header is used, and behind it the
- * protected-mode kernel. Documentation/arch/x86/boot.rst of the kernel, "The Linux/x86 Boot Protocol".
+ * protected-mode kernel. Sections named here are of Documentation/arch/x86/boot.rst of the kernel,
+ * "The Linux/x86 Boot Protocol".
  */
 #include "boot_params.h"
 #include "entry.h"
 
 #define SECTOR 512
 #define DEFAULT_SETUP_SECTS 4		/* "setup_sects": 0 means 4 */
-#define JUMP_OFFSET 0x201		/* its operand gives the header's length: "Loading Boot Parameters" */
+#define JUMP_OFFSET 0x201		/* tells the header's length: "64-bit Boot Protocol" */
 #define HEADER_START 0x202
-#define HEADER_READ 1024		/* at least one sector of setup code follows the boot sector */
+#define HEADER_READ 1024		/* the boot sector and one of setup code, at least */
 #define VERSION_MIN 0x0206		/* cmdline_size */
 #define VERSION_PREF 0x020a		/* pref_address, init_size */
 #define VERSION_64 0x020c		/* xloadflags */
@@ -21,7 +22,7 @@
 struct image {
 	struct v3_setup_header hdr;
 	uint64_t offset, size;		/* of the protected-mode kernel in the file */
-	uint64_t needed;		/* bytes from its address on that it uses before it reads e820 */
+	uint64_t needed;		/* bytes it uses before it looks at the memory map */
 	bool entry_64;
 };
 
@@ -114,8 +115,8 @@ static enum v3_status choose_entry(struct v3_vm *vm, enum v3_linux_entry wanted,
 	}
 	if (wanted == V3_LINUX_ENTRY_64 && !has_64) {
 		v3_vm_log(vm, V3_LOG_ERROR,
-			  "bzImage: the kernel has no 64-bit entry (protocol %u.%02u, xloadflags 0x%x): "
-			  "use the 32-bit entry",
+			  "bzImage: the kernel has no 64-bit entry (protocol %u.%02u, xloadflags "
+			  "0x%x): use the 32-bit entry",
 			  hdr->version >> 8, hdr->version & 0xff, hdr->xloadflags);
 		return V3_ERR_NOTSUP;
 	}

@@ -169,12 +169,14 @@ enum v3_status v3_load_zeros(struct v3_loading *loading, v3_gpa_t gpa, uint64_t 
 enum v3_status v3_check_config(struct v3_vm *vm, const struct v3_boot_config *config)
 {
 	if (config->struct_size != sizeof(*config)) {
-		v3_vm_log(vm, V3_LOG_ERROR, "boot: v3_boot_config has %u bytes, this library's has %u",
+		v3_vm_log(vm, V3_LOG_ERROR,
+			  "boot: v3_boot_config has %u bytes, this library's has %u",
 			  config->struct_size, (unsigned int)sizeof(*config));
 		return V3_ERR_VERSION;
 	}
 	if (v3_vm_state(vm, NULL) != V3_VM_CREATED) {
-		v3_vm_log(vm, V3_LOG_ERROR, "boot: a kernel can only be loaded before the VM starts");
+		v3_vm_log(vm, V3_LOG_ERROR,
+			  "boot: a kernel can only be loaded before the VM starts");
 		return V3_ERR_STATE;
 	}
 	if (!config->kernel.read || (config->initrd.size && !config->initrd.read)) {

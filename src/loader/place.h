@@ -36,16 +36,19 @@ bool v3_ram_has(const struct v3_vm *vm, v3_gpa_t start, uint64_t size);
 bool v3_extents_overlap(const struct v3_extent *a, const struct v3_extent *b);
 
 /*
- * The lowest address from @p from on, a multiple of @p align (a power of two), with @p size bytes of
- * RAM below @p limit; false if there is none.
+ * The lowest address from @p from on, a multiple of @p align (a power of two), with @p size bytes
+ * of RAM below @p limit; false if there is none.
  */
 bool v3_place_low(const struct v3_vm *vm, uint64_t size, uint64_t align, v3_gpa_t from,
 		  v3_gpa_t limit, v3_gpa_t *gpa);
-/* The highest page-aligned address below @p limit whose bytes are RAM from 1 MiB on and in none of @p avoid. */
+/*
+ * The highest page-aligned address, from 1 MiB on, with @p size bytes of RAM below @p limit that
+ * are in none of @p avoid; false if there is none.
+ */
 bool v3_place_high(const struct v3_vm *vm, uint64_t size, v3_gpa_t limit,
 		   const struct v3_extent *avoid, unsigned int num_avoid, v3_gpa_t *gpa);
 
-/* Copies @p len bytes of a file to guest RAM. V3_ERR_IO, or V3_ERR_RANGE outside RAM. Logs errors. */
+/* Copies @p len bytes of a file to guest RAM. V3_ERR_IO; V3_ERR_RANGE: not RAM. Logs errors. */
 enum v3_status v3_load_blob(struct v3_loading *loading, const struct v3_blob *blob,
 			    const char *what, uint64_t offset, v3_gpa_t gpa, uint64_t len);
 /* Zeroes guest RAM. */

@@ -14,7 +14,8 @@ static enum v3_status check_segment(struct v3_vm *vm, const struct v3_boot_confi
 	const uint64_t file = config->kernel.size;
 
 	if (seg->mem_size == 0 || seg->file_size > seg->mem_size)
-		return reject(vm, V3_ERR_FORMAT, "segment %u: %llu bytes of file for %llu of memory", i,
+		return reject(vm, V3_ERR_FORMAT,
+			      "segment %u: %llu bytes of file for %llu of memory", i,
 			      ULL(seg->file_size), ULL(seg->mem_size));
 	if (seg->offset > file || seg->file_size > file - seg->offset)
 		return reject(vm, V3_ERR_FORMAT,
@@ -22,12 +23,12 @@ static enum v3_status check_segment(struct v3_vm *vm, const struct v3_boot_confi
 			      ULL(seg->offset), ULL(seg->file_size), ULL(file));
 	if (seg->gpa < V3_BOOT_LOW_END)
 		return reject(vm, V3_ERR_FORMAT,
-			      "segment %u at 0x%llx: below 0x%llx are boot parameters and page tables",
-			      i, ULL(seg->gpa), ULL(V3_BOOT_LOW_END));
+			      "segment %u at 0x%llx: below 0x%llx are boot parameters and page "
+			      "tables", i, ULL(seg->gpa), ULL(V3_BOOT_LOW_END));
 	if (!v3_ram_has(vm, seg->gpa, seg->mem_size))
 		return reject(vm, V3_ERR_NOMEM,
-			      "segment %u: %llu bytes at 0x%llx are not guest RAM: give the VM more "
-			      "memory or link the kernel elsewhere",
+			      "segment %u: %llu bytes at 0x%llx are not guest RAM: give the VM "
+			      "more memory or link the kernel elsewhere",
 			      i, ULL(seg->mem_size), ULL(seg->gpa));
 	at->start = seg->gpa;
 	at->size = seg->mem_size;
@@ -49,11 +50,12 @@ static enum v3_status check_segments(struct v3_vm *vm, const struct v3_boot_conf
 			return status;
 		if (v3_extents_overlap(&at[i], &ebda))
 			return reject(vm, V3_ERR_FORMAT,
-				      "segment %u at 0x%llx reaches into the BIOS data area at 0x%llx", i,
-				      ULL(at[i].start), ULL(ebda.start));
+				      "segment %u at 0x%llx reaches into the BIOS data area at "
+				      "0x%llx", i, ULL(at[i].start), ULL(ebda.start));
 		for (j = 0; j < i; j++)
 			if (v3_extents_overlap(&at[i], &at[j]))
-				return reject(vm, V3_ERR_FORMAT, "segments %u and %u overlap", j, i);
+				return reject(vm, V3_ERR_FORMAT, "segments %u and %u overlap", j,
+					      i);
 		if (entry >= at[i].start && entry - at[i].start < at[i].size)
 			entry_found = true;
 	}

@@ -423,7 +423,8 @@ void v3_device_free(struct v3_vm *vm, void *ptr, size_t size)
 		if (vm->allocs[i].ptr != ptr)
 			continue;
 		if (vm->allocs[i].size != size)
-			die("free of %zu bytes that were allocated as %zu", size, vm->allocs[i].size);
+			die("free of %zu bytes that were allocated as %zu", size,
+			    vm->allocs[i].size);
 		vm->allocs[i].ptr = NULL;
 		vm->alloc_bytes -= size;
 		free(ptr);

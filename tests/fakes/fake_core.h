@@ -3,7 +3,7 @@
  * The part of the core that devices and loaders call, for their unit tests: it records hooks, keeps
  * a clock that only the test moves, and counts what devices ask of vCPUs. Name fake_core.c in the
  * SOURCES of a test (not as a library), so that its functions come before the real core's.
- * A misuse of the API (leak, free of the wrong size, unknown timer) ends the program with a message.
+ * A misuse of the API (leak, free of the wrong size, unknown timer) ends the program.
  */
 #ifndef FAKE_CORE_H
 #define FAKE_CORE_H

@@ -158,7 +158,7 @@ static void software_disabled(void **state)
 	lapic_write(vm, 0, V3_APIC_LVT_ERROR, 0x55);
 	self_ipi(vm, 0, 0x60);
 	lapic_write(vm, 0, V3_APIC_SVR, 0xff);
-	/* SDM 11.4.7.2: what is in the IRR stays, new ones are not taken, LVT entries are masked. */
+	/* SDM 11.4.7.2: what is in the IRR stays, nothing new is taken, the LVT is masked. */
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_LVT_ERROR), 0x55 | V3_APIC_LVT_MASKED);
 	lapic_write(vm, 0, V3_APIC_LVT_ERROR, 0x56);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_LVT_ERROR), 0x56 | V3_APIC_LVT_MASKED);

@@ -57,7 +57,7 @@ static void physical(void **state)
 	/* Nobody there: no error, nothing happens. */
 	ipi(vm, 0, FIXED | 0x41, 9);
 	assert_int_equal(takers(vm, 0x41), 0);
-	/* A local APIC that is disabled by software takes no fixed interrupts; one that is off nothing. */
+	/* Disabled by software, it takes no fixed interrupts; switched off, nothing. */
 	lapic_write(vm, 2, V3_APIC_SVR, 0xff);
 	msr_write(vm, 3, V3_MSR_APIC_BASE, V3_APIC_DEFAULT_BASE);
 	ipi(vm, 0, FIXED | 0x41, 0xff);
@@ -224,7 +224,8 @@ static void x2apic_logical(void **state)
 	*state = vm;
 	all_to_x2apic(vm);
 	for (i = 0; i < 64; i++)
-		assert_int_equal(msr_read(vm, i, V3_MSR_X2APIC_LDR), (i / 16) << 16 | 1u << (i % 16));
+		assert_int_equal(msr_read(vm, i, V3_MSR_X2APIC_LDR),
+				 (i / 16) << 16 | 1u << (i % 16));
 	x2ipi(vm, 0, V3_APIC_ICR_LOGICAL | 0x60, 2u << 16 | 0x8001);
 	assert_int_equal(takers(vm, 0x60), 1ull << 32 | 1ull << 47);
 	x2ipi(vm, 0, V3_APIC_ICR_LOGICAL | 0x60, 3u << 16 | 0xffff);

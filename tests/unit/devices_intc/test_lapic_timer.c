@@ -34,7 +34,8 @@ static void one_shot(void **state)
 static void dividers(void **state)
 {
 	static const struct { uint32_t config; unsigned int divisor; } dividers[] = {
-		{ 0, 2 }, { 1, 4 }, { 2, 8 }, { 3, 16 }, { 8, 32 }, { 9, 64 }, { 10, 128 }, { 11, 1 },
+		{ 0, 2 }, { 1, 4 }, { 2, 8 }, { 3, 16 }, { 8, 32 }, { 9, 64 }, { 10, 128 },
+		{ 11, 1 },
 	};
 	struct v3_vm *vm = *state;
 	unsigned int i;

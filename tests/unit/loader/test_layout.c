@@ -12,7 +12,8 @@
 #include "loader/boot_params.h"
 
 #define SAME(ours, theirs) do { \
-	assert_int_equal(offsetof(struct v3_boot_params, ours), offsetof(struct boot_params, theirs)); \
+	assert_int_equal(offsetof(struct v3_boot_params, ours), \
+			 offsetof(struct boot_params, theirs)); \
 	assert_int_equal(sizeof(((struct v3_boot_params *)0)->ours), \
 			 sizeof(((struct boot_params *)0)->theirs)); \
 } while (0)

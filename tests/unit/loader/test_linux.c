@@ -54,8 +54,8 @@ static v3_gpa_t walk(struct image *image, uint64_t va)
 	for (level = 4; level > 1; level--) {
 		uint64_t entry;
 
-		assert_int_equal(v3_vm_read(image->vm, table + 8 * V3_PT_INDEX(va, level), &entry, 8),
-				 V3_OK);
+		assert_int_equal(v3_vm_read(image->vm, table + 8 * V3_PT_INDEX(va, level), &entry,
+					    8), V3_OK);
 		if (!(entry & V3_PTE_P) || !(entry & V3_PTE_W))
 			return UINT64_MAX;
 		if (entry & V3_PTE_PS) {

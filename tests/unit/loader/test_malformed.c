@@ -102,8 +102,8 @@ static void sizes_in_memory(void **state)
 
 static void addresses(void **state)
 {
-	static const uint64_t bad[] = { 0, 0x7000, 0xf0000, MIB - 1, 0x100000000, 0x7fffffffffffffff,
-					UINT64_MAX };
+	static const uint64_t bad[] = { 0, 0x7000, 0xf0000, MIB - 1, 0x100000000,
+					0x7fffffffffffffff, UINT64_MAX };
 	struct image *image = *state;
 	struct v3_setup_header *hdr = image_header(image);
 	unsigned int i, relocatable;

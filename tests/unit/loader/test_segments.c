@@ -98,7 +98,8 @@ static void bad_segments(void **state)
 	} bad[] = {
 		{ { MIB, 0, 0, 0 }, V3_ERR_FORMAT, "0 bytes of file for 0 of memory" },
 		{ { MIB, 0, 101, 100 }, V3_ERR_FORMAT, "101 bytes of file for 100" },
-		{ { MIB, IMAGE_SETUP + IMAGE_CODE, 1, 4096 }, V3_ERR_FORMAT, "outside of the file" },
+		{ { MIB, IMAGE_SETUP + IMAGE_CODE, 1, 4096 }, V3_ERR_FORMAT,
+		  "outside of the file" },
 		{ { MIB, UINT64_MAX, 1, 4096 }, V3_ERR_FORMAT, "outside of the file" },
 		{ { MIB, 4096, UINT64_MAX, UINT64_MAX }, V3_ERR_FORMAT, "outside of the file" },
 		{ { MIB, 1, IMAGE_SETUP + IMAGE_CODE, MIB }, V3_ERR_FORMAT, "outside of the file" },
