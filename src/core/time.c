@@ -142,9 +142,11 @@ static void host_timer_arm(struct v3_vcpu *vcpu)
 {
 	uint64_t tsc = __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED);
 
-	if (!vcpu->host_timer || tsc == NEVER)
+	if (!vcpu->host_timer)
 		return;
-	if (vcpu->host_timer_tsc <= tsc && vcpu->host_timer_tsc > v3_x86_rdtsc())
+	if (vcpu->host_timer_tsc <= v3_x86_rdtsc())
+		vcpu->host_timer_tsc = NEVER;	/* it has fired */
+	if (tsc >= vcpu->host_timer_tsc)
 		return;
 	vcpu->host_timer_tsc = tsc;
 	v3_os_timer_arm(vcpu->host, vcpu->host_timer, v3_timers_deadline(vcpu));

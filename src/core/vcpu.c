@@ -38,6 +38,7 @@ enum v3_status v3_vcpu_create(struct v3_vm *vm, unsigned int index, int cpu)
 	vcpu->want_cpu = cpu;
 	vcpu->cpu = V3_CPU_ANY;
 	vcpu->timer_tsc = ~0ull;
+	vcpu->host_timer_tsc = ~0ull;
 	v3_lock_init(&vcpu->timer_lock);
 	status = vcpu_parts_create(vcpu);
 	if (status != V3_OK)
@@ -73,11 +74,21 @@ void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests)
 		v3_os_event_signal(vcpu->host, vcpu->event);
 }
 
+/* A timer is due, or the host's timer has fired for one that was moved back since. */
+static bool timer_is_due(const struct v3_vcpu *vcpu)
+{
+	uint64_t now = v3_x86_rdtsc();
+
+	return now >= __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED) ||
+	       now >= vcpu->host_timer_tsc;
+}
+
 bool v3_vcpu_may_enter(struct v3_vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->mode, V3_VCPU_GUEST, __ATOMIC_SEQ_CST);
+	/* Timers last, with interrupts blocked: from here on the host's timer ends the guest's run. */
 	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) &&
-	    !v3_os_should_yield(vcpu->host))
+	    !v3_os_should_yield(vcpu->host) && !timer_is_due(vcpu))
 		return true;
 	v3_vcpu_left_guest(vcpu);
 	return false;
@@ -130,11 +141,6 @@ static bool must_leave(struct v3_vcpu *vcpu)
 
 /* --- The run loop --- */
 
-static bool timer_is_due(const struct v3_vcpu *vcpu)
-{
-	return v3_x86_rdtsc() >= __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED);
-}
-
 /* The guest changed its task priority through CR8 without an exit. */
 static void tpr_sync(struct v3_vcpu *vcpu)
 {
@@ -149,8 +155,6 @@ static void run_guest(struct v3_vcpu *vcpu)
 	struct v3_vm *vm = vcpu->vm;
 
 	for (;;) {
-		if (timer_is_due(vcpu))
-			v3_timers_run(vcpu);
 		if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED)) {
 			requests_take(vcpu);
 			if (must_leave(vcpu) || vcpu->run != V3_RUN_RUNNABLE)
@@ -163,6 +167,8 @@ static void run_guest(struct v3_vcpu *vcpu)
 		if (vcpu->exit.kind == V3_EXIT_NONE) {
 			if (v3_os_should_yield(vcpu->host))
 				return;
+			if (timer_is_due(vcpu))
+				v3_timers_run(vcpu);
 			continue;
 		}
 		if (vcpu->cr8 != vcpu->cr8_seen)
