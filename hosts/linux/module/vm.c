@@ -67,13 +67,13 @@ void v3_lx_state_notify(void *ctx, struct v3_vm *core, void *vm_ctx)
 		v3_lx_wake(&vm->consoles[i].wait, &vm->notify);
 }
 
-/* Needs v3_lx_vms_lock. */
+/* Needs v3_lx_vms_lock. The name of a dying VM is free, though its memory takes a while. */
 static struct v3_lx_vm *find(const char *name)
 {
 	struct v3_lx_vm *vm;
 
 	list_for_each_entry(vm, &v3_lx_vms, link)
-		if (!strcmp(vm->name, name))
+		if (!READ_ONCE(vm->dead) && !strcmp(vm->name, name))
 			return vm;
 	return NULL;
 }
