@@ -12,13 +12,12 @@ said 'crashed' 'triple fault'
 lwk 240 run=ud
 said crashed
 lwk 112 run=ud addr=0x200000000
-lwk 240 run=halt
-said crashed
+limit=2 lwk 243 run=halt
 limit=2 lwk 243 run=spin
 said 'longer than 2 s'
 lwk 0 run=romwrite
 lwk 0 run=absent
-lwk 0 run=flood n=5000
+limit=60 lwk 0 run=flood n=500
 said 'exited with code 0'
 lwk 2 run=nosuch
 lwk 0 run=hello

@@ -17,7 +17,10 @@ module_load
 
 kvm_guest spin >kvm.log 2>&1 &
 kvm=$!
-sleep 5
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	grep -q 'lwk: entry' kvm.log && break
+	sleep 1
+done
 grep -q 'lwk: entry' kvm.log || fail "KVM's guest does not run: $(cat kvm.log)"
 expect 245 v3 run -m 64M -a run=hello /lab/lwk.elf
 said KVM

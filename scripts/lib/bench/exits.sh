@@ -51,7 +51,7 @@ bench_exits()
 	} >&2
 	v3_say "measuring in the lab (QEMU $(v3_qemu_version), counting mode: one TSC tick is one" \
 		"instruction; not the price of a VMRUN or a TLB miss)"
-	"$V3_ROOT/scripts/lab" --icount --with-kvm --mem 3G --timeout 400 --add "$tmp/stamp" \
+	"$V3_ROOT/scripts/lab" --icount --with-kvm --mem 3G --timeout 1200 --add "$tmp/stamp" \
 		--add "$V3_BUILD/release/examples/lwk/lwk.elf" \
 		--add "$V3_ROOT/scripts/lib/bench/exits.lab:/lab/exits.lab" \
 		-- sh exits.lab "$samples" >"$tmp/raw" 2>"$tmp/stderr" || status=$?
