@@ -44,6 +44,7 @@ struct v3_lx_call {
 	struct file *file;		/* becomes *fd when the request has succeeded */
 	__s32 *fd;
 	struct v3_lx_vm *detach;	/* is detached then; or NULL */
+	unsigned long search_end;	/* jiffies when searching for memory ends; 0: not begun */
 };
 void v3_lx_call_begin(struct v3_lx_call *call);
 void v3_lx_call_end(struct v3_lx_call *call);

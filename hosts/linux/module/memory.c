@@ -27,7 +27,7 @@ MODULE_PARM_DESC(reserve_mb, "MiB of available memory that guests leave to the h
 
 static unsigned int search_seconds = 20;
 module_param(search_seconds, uint, 0644);
-MODULE_PARM_DESC(search_seconds, "Longest search for one contiguous block of memory (default 20)");
+MODULE_PARM_DESC(search_seconds, "Longest search for the large blocks of memory of a VM (default 20)");
 
 static atomic_long_t pages_in_use, heap_in_use;
 
@@ -129,8 +129,8 @@ enum search_result { SEARCH_FOUND, SEARCH_NOT_HERE, SEARCH_STOP };
 
 /*
  * A look without locks: what is wrong about the page may change at once. alloc_contig_range()
- * decides; this only saves attempts that cannot succeed. The memory map below a
- * pageblock is of one kind, so pfn_to_online_page() is asked once per pageblock.
+ * decides; this only saves attempts that cannot succeed. Whether there is a memory map at all is
+ * the same for a whole pageblock, and ranges begin with one: it is asked at its first page.
  */
 static bool page_plausible(const struct search *search, struct zone *zone, unsigned long pfn)
 {
@@ -235,9 +235,15 @@ static enum search_result search_nodes(struct search *search, int node)
  */
 static bool alloc_contig(struct search *search, int node)
 {
+	struct v3_lx_call *call = v3_lx_call_current();
 	enum search_result result;
 
+	/* one limit for all the blocks of a VM, and for the smaller ones tried after large ones */
 	search->deadline = jiffies + search_seconds * HZ;
+	if (call && !call->search_end)
+		call->search_end = search->deadline;
+	else if (call)
+		search->deadline = call->search_end;
 	search->strict = true;
 	result = search_nodes(search, node);
 	if (result == SEARCH_NOT_HERE) {
@@ -270,7 +276,7 @@ static bool alloc_run(size_t count, size_t align, int node, unsigned long limit,
 		      unsigned long *pfn, bool *contig)
 {
 	unsigned int order = max_t(unsigned int, order_base_2(count), ilog2(align));
-	struct search search = { .count = count, .align = align, .limit = limit };
+	struct search search = { .count = count, .limit = limit };
 
 	*contig = false;
 	if (order <= V3_LX_MAX_ORDER && alloc_small(order, count, node, limit, pfn))
@@ -278,6 +284,7 @@ static bool alloc_run(size_t count, size_t align, int node, unsigned long limit,
 	if (order <= PAGE_ALLOC_COSTLY_ORDER)
 		return false;
 	*contig = true;
+	search.align = max_t(size_t, align, pageblock_nr_pages);
 	if (alloc_contig(&search, node)) {
 		*pfn = search.found;
 		return true;
