@@ -213,12 +213,13 @@ static void reset_registers(struct v3_lapic *la)
 
 	v3_lapic_timer_stop(la);
 	__atomic_store_n(&la->accepts, false, __ATOMIC_RELAXED);
+	/* Before the IRR: of a sender still at work a bit too many may be left, not one too few. */
+	__atomic_store_n(&la->pending, 0, __ATOMIC_SEQ_CST);
 	for (i = 0; i < 4; i++) {
 		__atomic_store_n(&la->irr[i], 0, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&la->tmr[i], 0, __ATOMIC_SEQ_CST);
 		la->isr[i] = 0;
 	}
-	__atomic_store_n(&la->pending, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&la->esr_next, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&la->lint0_irr, 0, __ATOMIC_SEQ_CST);
 	la->isr_words = 0;

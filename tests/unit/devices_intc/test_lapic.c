@@ -306,6 +306,53 @@ static void race_of_senders(void **state)
 	assert_int_equal(vm->vcpus[0].checks >= 4 * RACE_ROUNDS, 1);
 }
 
+/* INITs while others send: afterwards every vector still gets through. */
+struct init_race {
+	struct v3_vm *vm;
+	unsigned int vector;
+	bool stop;
+};
+
+static void *init_race_send(void *arg)
+{
+	struct init_race *race = arg;
+	struct v3_intc *intc = race->vm->intc_ctx;
+
+	while (!__atomic_load_n(&race->stop, __ATOMIC_SEQ_CST))
+		v3_lapic_accept(&intc->lapic[0], (uint8_t)race->vector, false);
+	return NULL;
+}
+
+static void race_with_init(void **state)
+{
+	struct v3_vm *vm = *state;
+	struct init_race races[2] = { { vm, 0x41, false }, { vm, 0xb0, false } };
+	pthread_t threads[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, init_race_send, &races[i]), 0);
+	for (i = 0; i < 20000; i++) {
+		vm->intc->init(&vm->vcpus[0], vm->intc_ctx);
+		lapic_write(vm, 0, V3_APIC_SVR, SVR_ON);
+		if (i % 2 && fake_ack(vm, 0) >= 0)
+			eoi(vm, 0);
+	}
+	for (i = 0; i < 2; i++) {
+		__atomic_store_n(&races[i].stop, true, __ATOMIC_SEQ_CST);
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	}
+	while (fake_ack(vm, 0) >= 0)
+		eoi(vm, 0);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(lapic_read(vm, 0, V3_APIC_IRR + 0x10 * i), 0);
+	for (i = 0; i < 2; i++) {
+		self_ipi(vm, 0, races[i].vector);
+		take(vm, 0, (int)races[i].vector);
+		eoi(vm, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +368,7 @@ int main(void)
 		TEST1(init_state),
 		TEST4(reset_state),
 		TEST4(race_of_senders),
+		TEST1(race_with_init),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
