@@ -33,8 +33,16 @@ uint64_t v3_vm_tsc_khz(const struct v3_vm *vm)
 
 uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns)
 {
-	/* One more tick, so that v3_now() has reached ns when the TSC reaches the result. */
-	return vm->tsc_base + v3_mul_shift32(ns, vm->host->ticks_per_ns_32) + 1;
+	uint64_t ticks = v3_mul_shift32(ns, vm->host->ticks_per_ns_32);
+	uint64_t shown = v3_mul_shift32(ticks, vm->host->ns_per_tick_32);
+
+	/*
+	 * Both factors are rounded down, which adds up to 40 us a day: v3_now() has to have reached
+	 * ns when the TSC reaches the result, or timers that are due by the TSC find nothing to do.
+	 */
+	if (shown < ns)
+		ticks += v3_mul_shift32(ns - shown, vm->host->ticks_per_ns_32) + 2;
+	return vm->tsc_base + ticks;
 }
 
 void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu)
