@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
 static void die(const char *fmt, ...)
 {
 	va_list args;
