@@ -358,20 +358,9 @@ static void vex_payload(struct v3_insn *out, uint8_t p)
 	out->vvvv = (uint8_t)(~p >> 3 & 0xf);
 }
 
-/* VEX (C4, C5), XOP (8F), EVEX (62) from the byte after the first one on. */
-static enum v3_decode_status decode_vex(struct v3_cursor *c, struct v3_insn *out, uint8_t first)
+/* The bytes between the first one and the opcode: map, extension bits, W, vvvv, L, pp. */
+static void vex_prefix(struct v3_insn *out, uint8_t first, const uint8_t *p)
 {
-	uint32_t n = first == 0xc5 ? 1 : first == 0x62 ? 3 : 2;	/* bytes before the opcode */
-	const uint8_t *p = c->bytes + c->pos;
-	enum v3_decode_status st;
-	uint32_t imm = V3_IMM_NONE;
-
-	if (bad_vex_prefix(out))
-		return V3_DECODE_INVALID;
-	if (!have(c, n + 1))
-		return out_of_bytes(c);
-	c->pos += n + 1;
-	out->opcode = p[n];
 	out->rex = (uint8_t)(~p[0] >> 5 & 7);	/* R X B */
 	if (first == 0xc5) {
 		out->map = V3_MAP_0F;
@@ -383,32 +372,61 @@ static enum v3_decode_status decode_vex(struct v3_cursor *c, struct v3_insn *out
 		if (p[1] & 0x80)
 			out->rex |= V3_REX_W;
 	}
+	if (first == 0x62)
+		out->vl = p[2] >> 5 & 3;
 	if (out->mode != V3_INSN_MODE_64)
 		out->rex &= V3_REX_W;
 	out->opsize = (out->rex & V3_REX_W) && out->mode == V3_INSN_MODE_64 ? 8 : 4;
+}
 
+/* Sets the kind of encoding; false if there is no such map, fixed bit or VEX opcode. */
+static bool vex_kind(struct v3_insn *out, uint8_t first, const uint8_t *p)
+{
 	if (first == 0x62) {
 		out->flags |= V3_INSN_EVEX;
-		out->vl = p[2] >> 5 & 3;
-		if ((p[0] & 0x08) || !(p[1] & 0x04) || out->map == 0 || out->map == 4 ||
-		    out->map == 7)
-			return V3_DECODE_INVALID;
-	} else if (first == 0x8f) {
-		out->flags |= V3_INSN_XOP;
-		if (out->map > V3_MAP_XOPA || out->pp)
-			return V3_DECODE_INVALID;
-		imm = out->map == V3_MAP_XOP8 ? V3_IMM_B : out->map == V3_MAP_XOPA ? V3_IMM_D : 0;
-	} else {
-		out->flags |= V3_INSN_VEX;
-		if (out->map < V3_MAP_0F || out->map > V3_MAP_0F3A ||
-		    !v3_vex_attr[out->map - 1][out->opcode][out->pp])
-			return V3_DECODE_INVALID;
+		return !(p[0] & 0x08) && (p[1] & 0x04) && out->map != 0 && out->map != 4 &&
+		       out->map != 7;
 	}
-	if (out->map == V3_MAP_0F)
-		imm = v3_attr_0f[out->opcode] & V3_IMM_KIND;
-	else if (out->map == V3_MAP_0F3A)
-		imm = V3_IMM_B;
+	if (first == 0x8f) {
+		out->flags |= V3_INSN_XOP;
+		return out->map <= V3_MAP_XOPA && !out->pp;
+	}
+	out->flags |= V3_INSN_VEX;
+	return out->map >= V3_MAP_0F && out->map <= V3_MAP_0F3A &&
+	       v3_vex_attr[out->map - 1][out->opcode][out->pp];
+}
 
+static uint32_t vex_immediate(const struct v3_insn *insn)
+{
+	switch (insn->map) {
+	case V3_MAP_0F:
+		return v3_attr_0f[insn->opcode] & V3_IMM_KIND;
+	case V3_MAP_0F3A:
+	case V3_MAP_XOP8:
+		return V3_IMM_B;
+	case V3_MAP_XOPA:
+		return V3_IMM_D;
+	default:
+		return V3_IMM_NONE;
+	}
+}
+
+/* VEX (C4, C5), XOP (8F), EVEX (62) from the byte after the first one on. */
+static enum v3_decode_status decode_vex(struct v3_cursor *c, struct v3_insn *out, uint8_t first)
+{
+	uint32_t n = first == 0xc5 ? 1 : first == 0x62 ? 3 : 2;	/* bytes before the opcode */
+	const uint8_t *p = c->bytes + c->pos;
+	enum v3_decode_status st;
+
+	if (bad_vex_prefix(out))
+		return V3_DECODE_INVALID;
+	if (!have(c, n + 1))
+		return out_of_bytes(c);
+	c->pos += n + 1;
+	out->opcode = p[n];
+	vex_prefix(out, first, p);
+	if (!vex_kind(out, first, p))
+		return V3_DECODE_INVALID;
 	/* VZEROUPPER and VZEROALL are the only ones without ModRM. */
 	if (!(out->flags & V3_INSN_VEX) || out->map != V3_MAP_0F || out->opcode != 0x77) {
 		st = read_modrm(c, out, V3_AT_MODRM);
@@ -417,7 +435,7 @@ static enum v3_decode_status decode_vex(struct v3_cursor *c, struct v3_insn *out
 	}
 	if ((out->flags & V3_INSN_VEX) && !v3_vex_valid(out))
 		return V3_DECODE_INVALID;
-	st = read_immediate(c, out, imm);
+	st = read_immediate(c, out, vex_immediate(out));
 	out->length = (uint8_t)c->pos;
 	return st;
 }

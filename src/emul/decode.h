@@ -58,7 +58,7 @@ enum v3_insn_map {
 #define V3_INSN_EVEX		0x0100u
 #define V3_INSN_XOP		0x0200u
 #define V3_INSN_MODRM		0x0400u	/**< has a ModRM byte */
-#define V3_INSN_MEM		0x0800u	/**< ModRM, moffs: an explicit memory operand (LEA, NOP too) */
+#define V3_INSN_MEM		0x0800u	/**< ModRM or moffs: a memory operand (LEA, NOP too) */
 #define V3_INSN_RIP_REL		0x1000u	/**< memory operand is relative to the next instruction */
 #define V3_INSN_MOFFS		0x2000u	/**< A0..A3: disp is the whole offset */
 #define V3_INSN_BYTE_OP		0x4000u	/**< opcode works on bytes: opsize is 1 */

@@ -45,7 +45,8 @@ void world_real_mode(struct world *w);
 /* Decode the bytes (which must be valid) and emulate them once at WORLD_RIP. */
 enum v3_emul_result world_run_bytes(struct world *w, const uint8_t *bytes, size_t len);
 #define world_run(w, ...) \
-	world_run_bytes(w, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+	world_run_bytes(w, (const uint8_t[]){ __VA_ARGS__ }, \
+			sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
 uint64_t world_get(const struct world *w, uint32_t linear, uint32_t size);
 void world_put(struct world *w, uint32_t linear, uint32_t size, uint64_t value);
