@@ -242,7 +242,8 @@ const char *test_path(const char *name)
 		strcpy(folder, "/tmp/v3-cli-test.XXXXXX");
 		assert_non_null(mkdtemp(folder));
 	}
-	snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
+	assert_true((size_t)snprintf(path, sizeof(paths[0]), "%s/%s", folder, name) <
+		    sizeof(paths[0]));
 	return path;
 }
 

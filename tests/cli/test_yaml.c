@@ -17,7 +17,7 @@ static int parse(const char *text)
 {
 	/* A copy on the heap, without NUL: reading behind it is noticed. */
 	size_t size = strlen(text);
-	char *copy = malloc(size + !size);
+	char *copy = calloc(1, size + !size);
 	int result;
 
 	memcpy(copy, text, size);
