@@ -127,8 +127,9 @@ static bool cr_write(struct v3_vcpu *vcpu, unsigned int cr, uint64_t value)
 	case 8:
 		if (value & ~V3_CR8_TPR_MASK)
 			return false;
-		/* The run loop tells the interrupt controller. */
-		vcpu->cr8 = (uint8_t)value;
+		/* Told at once: what waits behind the old priority is looked at before the next entry. */
+		vcpu->cr8 = vcpu->cr8_seen = (uint8_t)value;
+		vcpu->vm->intc->tpr_set(vcpu, vcpu->vm->intc_ctx, vcpu->cr8);
 		vcpu->inject_work = true;
 		return true;
 	default:

@@ -44,6 +44,12 @@ void v3_vcpu_page_fault(struct v3_vcpu *vcpu, uint64_t cr2, uint32_t error)
 	v3_vcpu_exception(vcpu, V3_EXCP_PF, true, error);
 }
 
+static void nmi_take_back(struct v3_vcpu *vcpu)
+{
+	vcpu->nmi_pending = true;
+	vcpu->nmi_blocked = false;
+}
+
 /* Sorts the event that the last exit took back into its slot. */
 void v3_inject_requeue(struct v3_vcpu *vcpu)
 {
@@ -51,8 +57,10 @@ void v3_inject_requeue(struct v3_vcpu *vcpu)
 
 	if (event->type == V3_EVENT_EXCEPTION)
 		vcpu->exception = *event;
-	else
+	else if (!vcpu->intr.valid)
 		vcpu->intr = *event;
+	else /* an interrupt waits there, which only an NMI can have overtaken */
+		nmi_take_back(vcpu);
 	event->valid = false;
 	vcpu->inject_work = true;
 }
@@ -115,7 +123,8 @@ static bool deliver_first(struct v3_vcpu *vcpu)
 		deliver(vcpu, &vcpu->exception);
 		return true;
 	}
-	if (vcpu->intr.valid) {
+	/* One that an exception overtook has to wait until its handler allows interrupts. */
+	if (vcpu->intr.valid && (vcpu->intr.type == V3_EVENT_NMI || vcpu->rflags & V3_RFLAGS_IF)) {
 		if (vcpu->intr.type == V3_EVENT_NMI)
 			vcpu->nmi_blocked = true;
 		deliver(vcpu, &vcpu->intr);

@@ -40,6 +40,8 @@ struct script {
 	struct svm_vmcb *vmcb;
 	uint64_t *gpr;
 	unsigned int runs;
+	/* guest.c, under its lock */
+	bool in_guest, go, over;
 };
 
 /* A VM of one vCPU and SCRIPT_RAM, not started. Before it, the fake CPU may be changed by prepare. */
