@@ -174,13 +174,22 @@ void svm_exit_decode(const struct svm_vmcb *vmcb, const struct v3_host_caps *cap
 	exit->insn_len = saved_len(vmcb, caps);
 }
 
+/*
+ * INT n, INT3 and INTO: RIP is still at the instruction, and the guest executes it again
+ * (APM2 15.7.2, 15.20).
+ */
+static bool is_software_event(unsigned int type, unsigned int vector)
+{
+	return type == SVM_EVENT_SOFT_INTR ||
+	       (type == V3_EVENT_EXCEPTION && (vector == V3_EXCP_BP || vector == V3_EXCP_OF));
+}
+
 void svm_interrupted_decode(const struct svm_vmcb *vmcb, struct v3_event *event)
 {
 	uint64_t info = vmcb->exit_int_info;
 	unsigned int type = (unsigned int)(info >> SVM_EVENT_TYPE_SHIFT) & SVM_EVENT_TYPE_MASK;
 
-	/* A software interrupt has RIP at its instruction: the guest executes it again (APM2 15.20). */
-	event->valid = info & SVM_EVENT_VALID && type != SVM_EVENT_SOFT_INTR;
+	event->valid = info & SVM_EVENT_VALID && !is_software_event(type, info & 0xff);
 	if (!event->valid)
 		return;
 	event->type = (uint8_t)type;
