@@ -195,8 +195,6 @@ enum v3_status v3_place_initrd(struct v3_vm *vm, const struct v3_boot_config *co
 	initrd->size = config->initrd.size;
 	if (initrd->size == 0)
 		return V3_OK;
-	if (limit > V3_LOADER_4G)
-		limit = V3_LOADER_4G;
 	if (v3_place_high(vm, initrd->size, limit, avoid, num_avoid, &initrd->start))
 		return V3_OK;
 	v3_vm_log(vm, V3_LOG_ERROR,

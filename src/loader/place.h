@@ -58,8 +58,8 @@ enum v3_status v3_load_zeros(struct v3_loading *loading, v3_gpa_t gpa, uint64_t 
 enum v3_status v3_check_config(struct v3_vm *vm, const struct v3_boot_config *config);
 
 /*
- * Finds the place of the initial RAM disk: as high as it goes below @p limit, and below 4 GiB. An
- * empty extent if there is none. Logs errors.
+ * Finds the place of the initial RAM disk: as high as it goes below @p limit, which is at most
+ * 4 GiB. An empty extent if there is none. Logs errors.
  */
 enum v3_status v3_place_initrd(struct v3_vm *vm, const struct v3_boot_config *config,
 			       v3_gpa_t limit, const struct v3_extent *avoid,
