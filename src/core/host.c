@@ -130,42 +130,60 @@ struct cpu_work {
 	enum v3_status status;
 };
 
-static void cpu_enable_here(void *arg)
-{
-	struct cpu_work *work = arg;
-	struct v3_host *host = work->host;
-
-	work->status = v3_os_virt_acquire(host, work->cpu);
-	if (work->status != V3_OK)
-		return;
-	work->status = host->arch->cpu_enable(host, work->cpu);
-	if (work->status != V3_OK)
-		v3_os_virt_release(host, work->cpu);
-}
-
-static void cpu_disable_here(void *arg)
-{
-	struct cpu_work *work = arg;
-
-	work->host->arch->cpu_disable(work->host, work->cpu);
-	v3_os_virt_release(work->host, work->cpu);
-}
-
-static bool cpu_is_enabled(struct v3_host *host, unsigned int cpu)
-{
-	uint64_t flags = v3_lock_irqsave(&host->lock);
-	bool enabled = host->cpus[cpu].enabled;
-
-	v3_lock_irqrestore(&host->lock, flags);
-	return enabled;
-}
-
 static void cpu_set_enabled(struct v3_host *host, unsigned int cpu, bool enabled)
 {
 	uint64_t flags = v3_lock_irqsave(&host->lock);
 
 	host->cpus[cpu].enabled = enabled;
 	v3_lock_irqrestore(&host->lock, flags);
+}
+
+static struct v3_host_cpu cpu_look(struct v3_host *host, unsigned int cpu)
+{
+	uint64_t flags = v3_lock_irqsave(&host->lock);
+	struct v3_host_cpu now = host->cpus[cpu];
+
+	v3_lock_irqrestore(&host->lock, flags);
+	return now;
+}
+
+/*
+ * These two decide on the CPU itself, with interrupts off, so that threads which enable or disable
+ * one CPU at once take turns there.
+ */
+static void cpu_enable_here(void *arg)
+{
+	struct cpu_work *work = arg;
+	struct v3_host *host = work->host;
+
+	if (cpu_look(host, work->cpu).enabled)
+		return;
+	work->status = v3_os_virt_acquire(host, work->cpu);
+	if (work->status != V3_OK)
+		return;
+	work->status = host->arch->cpu_enable(host, work->cpu);
+	if (work->status != V3_OK)
+		v3_os_virt_release(host, work->cpu);
+	else
+		cpu_set_enabled(host, work->cpu, true);
+}
+
+static void cpu_disable_here(void *arg)
+{
+	struct cpu_work *work = arg;
+	struct v3_host *host = work->host;
+	uint64_t flags = v3_lock_irqsave(&host->lock);
+	struct v3_host_cpu *cpu = &host->cpus[work->cpu];
+	bool disable = cpu->enabled && !cpu->users;
+
+	work->status = cpu->users ? V3_ERR_BUSY : V3_OK;
+	if (disable)
+		cpu->enabled = false;
+	v3_lock_irqrestore(&host->lock, flags);
+	if (!disable)
+		return;
+	host->arch->cpu_disable(host, work->cpu);
+	v3_os_virt_release(host, work->cpu);
 }
 
 enum v3_status v3_cpu_enable(struct v3_host *host, unsigned int cpu)
@@ -175,16 +193,14 @@ enum v3_status v3_cpu_enable(struct v3_host *host, unsigned int cpu)
 
 	if (cpu >= host->num_cpus)
 		return V3_ERR_NOENT;
-	if (cpu_is_enabled(host, cpu))
+	if (cpu_look(host, cpu).enabled)
 		return V3_OK;
 	status = host->arch->cpu_prepare(host, cpu);
 	if (status == V3_OK)
 		status = v3_os_cpu_call(host, cpu, cpu_enable_here, &work);
 	if (status == V3_OK)
 		status = work.status;
-	if (status == V3_OK)
-		cpu_set_enabled(host, cpu, true);
-	else
+	if (status != V3_OK)
 		v3_host_log(host, V3_LOG_ERROR, "v3: CPU %u: %s cannot be taken: %s", cpu,
 			    host->caps.backend, v3_status_str(status));
 	return status;
@@ -192,25 +208,20 @@ enum v3_status v3_cpu_enable(struct v3_host *host, unsigned int cpu)
 
 enum v3_status v3_cpu_disable(struct v3_host *host, unsigned int cpu)
 {
-	struct cpu_work work = { .host = host, .cpu = cpu };
-	enum v3_status status = V3_OK;
-	uint64_t flags;
-	bool enabled;
+	struct cpu_work work = { .host = host, .cpu = cpu, .status = V3_OK };
+	struct v3_host_cpu now;
 
 	if (cpu >= host->num_cpus)
 		return V3_ERR_NOENT;
-	flags = v3_lock_irqsave(&host->lock);
-	enabled = host->cpus[cpu].enabled;
-	if (host->cpus[cpu].users)
-		status = V3_ERR_BUSY;
-	else
-		host->cpus[cpu].enabled = false;
-	v3_lock_irqrestore(&host->lock, flags);
-	if (status != V3_OK || !enabled)
-		return status;
+	now = cpu_look(host, cpu);
+	if (now.users)
+		return V3_ERR_BUSY;
+	if (!now.enabled)
+		return V3_OK;
 	/* A CPU that went offline has lost its state with it. */
-	status = v3_os_cpu_call(host, cpu, cpu_disable_here, &work);
-	return status == V3_ERR_NOENT ? V3_OK : status;
+	if (v3_os_cpu_call(host, cpu, cpu_disable_here, &work) == V3_ERR_NOENT)
+		cpu_set_enabled(host, cpu, false);
+	return work.status;
 }
 
 enum v3_status v3_host_cpu_get(struct v3_host *host, unsigned int cpu)

@@ -84,11 +84,11 @@ static void test_used_while_disabled(void **state)
 
 static void test_offline(void **state)
 {
-	assert_int_equal(v3_cpu_enable(host, 1), V3_OK);
 	v3_fake_host_set_online(fake, 1, false);
-	assert_int_equal(v3_cpu_disable(host, 1), V3_OK);
 	assert_int_equal(v3_cpu_enable(host, 1), V3_ERR_NOENT);
+	assert_int_equal(v3_cpu_disable(host, 1), V3_OK);
 	v3_fake_host_set_online(fake, 1, true);
+	assert_int_equal(v3_cpu_enable(host, 1), V3_OK);
 }
 
 int main(void)
