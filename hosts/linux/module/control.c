@@ -205,9 +205,7 @@ static enum v3_status create(struct v3_lx_call *call, struct v3_ioc_create *arg,
 		return status;
 	vm->num_vcpus = arg->num_vcpus;
 	vm->memory = memory;
-	call->vm = vm;
 	status = create_core(vm, arg, &core);
-	call->vm = NULL;
 	if (status) {
 		v3_lx_fail(call, status, "cannot create VM '%s' with %u vCPUs and %llu MiB",
 			   arg->name, arg->num_vcpus, memory >> 20);

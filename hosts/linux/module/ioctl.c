@@ -160,7 +160,6 @@ static long run_request(const struct v3_lx_request *request, void *target, struc
 	bool copied;
 
 	v3_lx_call_begin(&call);
-	call.vm = vm;
 	status = check_head(&call, head, size);
 	if (!status)
 		status = request->fn(&call, target, head);

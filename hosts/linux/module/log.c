@@ -42,11 +42,13 @@ void v3_lx_call_end(struct v3_lx_call *call)
 static struct v3_lx_call *find_call(void)
 {
 	struct v3_lx_call *call = __this_cpu_read(remote_call);
+	const struct v3_lx_vm *vm;
 
 	if (call || !in_task())
 		return call;
+	vm = v3_lx_thread_vm();
 	list_for_each_entry(call, &calls, link)
-		if (call->task == current)
+		if (call->task == current || (vm && call->vm == vm))
 			return call;
 	return NULL;
 }

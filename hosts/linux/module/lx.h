@@ -37,7 +37,11 @@ extern struct v3_lx v3_lx;
 struct v3_lx_call {
 	struct list_head link;
 	struct task_struct *task;
-	struct v3_lx_vm *vm;		/* threads started by this call belong to it; or NULL */
+	/*
+	 * The VM that this call starts, or NULL: threads that it makes belong to that VM, and what
+	 * they log until it ends is the caller's, too.
+	 */
+	const struct v3_lx_vm *vm;
 	char log[V3_IOC_MESSAGE];	/* errors and warnings of libv3 */
 	char message[V3_IOC_MESSAGE];	/* what the module itself says */
 	int err;			/* errno that no status stands for; 0: by status */
@@ -81,6 +85,8 @@ enum v3_status v3_lx_event_create(void *ctx, struct v3_host_event **event);
 void v3_lx_event_destroy(void *ctx, struct v3_host_event *event);
 void v3_lx_event_wait(void *ctx, struct v3_host_event *event, uint64_t deadline);
 void v3_lx_event_signal(void *ctx, struct v3_host_event *event);
+/* The VM whose vCPU the calling thread is, or NULL. Any context but interrupts. */
+const struct v3_lx_vm *v3_lx_thread_vm(void);
 /* Whether threads may start on a CPU. */
 void v3_lx_threads_allow(unsigned int cpu, bool allow);
 /* Whether the VM has a thread on that CPU (NULL: any VM). */

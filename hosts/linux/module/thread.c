@@ -65,6 +65,13 @@ static int thread_main(void *data)
 	return 0;
 }
 
+const struct v3_lx_vm *v3_lx_thread_vm(void)
+{
+	if (!(current->flags & PF_KTHREAD) || kthread_func(current) != thread_main)
+		return NULL;
+	return ((struct v3_host_thread *)kthread_data(current))->vm;
+}
+
 /* Of the CPUs that the caller may use, the one with the fewest of our threads. */
 static int choose_cpu(void)
 {

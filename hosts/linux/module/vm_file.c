@@ -96,6 +96,16 @@ static enum v3_status do_load_segments(struct v3_lx_call *call, void *target, vo
 	return load(call, target, arg, load_segments);
 }
 
+static enum v3_status start(struct v3_lx_call *call, struct v3_lx_vm *vm, struct v3_vm *core)
+{
+	enum v3_status status;
+
+	call->vm = vm;
+	status = v3_vm_start(core);
+	call->vm = NULL;
+	return state_result(call, vm, core, status, "start");
+}
+
 static enum v3_status do_start(struct v3_lx_call *call, void *target, void *arg)
 {
 	struct v3_lx_vm *vm = target;
@@ -111,7 +121,7 @@ static enum v3_status do_start(struct v3_lx_call *call, void *target, void *arg)
 		status = v3_lx_fail(call, V3_ERR_STATE,
 				    "cannot start VM '%s': nothing was loaded into it", vm->name);
 	else
-		status = state_result(call, vm, core, v3_vm_start(core), "start");
+		status = start(call, vm, core);
 	mutex_unlock(&vm->setup);
 out:
 	v3_lx_vm_leave(vm);
