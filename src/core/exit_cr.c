@@ -243,12 +243,15 @@ void v3_exit_xsetbv(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	uint64_t value = vcpu->gpr[2] << 32 | (uint32_t)vcpu->gpr[0];
 	uint64_t supported = vcpu->host->caps.xcr0;
+	struct v3_insn_env env;
 
 	if (!supported || !(vcpu->vm->arch->get_cr(vcpu, 4) & V3_CR4_OSXSAVE)) {
 		v3_vcpu_ud(vcpu);
 		return;
 	}
-	if ((uint32_t)vcpu->gpr[1] != 0 || !v3_xcr0_valid(value, supported)) {
+	/* Not every CPU looks at the privilege level before it exits. */
+	vcpu->vm->arch->insn_env(vcpu, &env);
+	if (env.cpl || (uint32_t)vcpu->gpr[1] != 0 || !v3_xcr0_valid(value, supported)) {
 		v3_vcpu_gp(vcpu);
 		return;
 	}

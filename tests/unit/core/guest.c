@@ -143,6 +143,27 @@ void guest_exit_ends(struct script *script, uint64_t code, uint64_t info1, uint6
 	v3_vm_state(script->vm, end);
 }
 
+static void kicked(void *arg, unsigned int cpu)
+{
+	struct script *script = arg;
+
+	(void)cpu;
+	pthread_mutex_lock(&mutex);
+	script->go = true;
+	pthread_cond_broadcast(&cond);
+	pthread_mutex_unlock(&mutex);
+}
+
+void guest_pause(struct script *script)
+{
+	v3_fake_host_on_kick(script->fake, kicked, script);
+	assert_int_equal(v3_vm_pause(script->vm), V3_OK);
+	v3_fake_host_on_kick(script->fake, NULL, NULL);
+	pthread_mutex_lock(&mutex);
+	script->go = false;
+	pthread_mutex_unlock(&mutex);
+}
+
 void guest_destroy(struct script *script)
 {
 	pthread_mutex_lock(&mutex);

@@ -32,6 +32,8 @@ void guest_leave(struct script *script, uint64_t code, uint64_t info1, uint64_t 
 void guest_wait(struct script *script);
 /* An exit for a host interrupt: nothing but what was asked for meanwhile happens. */
 void guest_intr(struct script *script);
+/* v3_vm_pause(), with a guest that leaves when it is kicked. */
+void guest_pause(struct script *script);
 /* Stops the VM wherever it is and frees all. */
 void guest_destroy(struct script *script);
 
