@@ -25,12 +25,16 @@ struct cli_result {
 };
 
 /*
- * Runs the commands in @lines, separated by newlines, words by blanks ('...' keeps blanks), each without "v3",
- * one after another in one child with fake_plan. @input is its standard input. The status is that of the last; output of all.
+ * Runs the commands in @lines, separated by newlines, words by blanks ('...' keeps blanks),
+ * each without "v3", one after another in one child with fake_plan. @input is its standard
+ * input. The status is that of the last; output of all.
  */
 void cli_run(struct cli_result *result, const char *input, const char *lines);
 
-/* The same on a terminal of its own: keys are sent one piece after another, each when the text before it has shown up. */
+/*
+ * The same on a terminal of its own: keys are sent one piece after another, each when the text
+ * before it has shown up.
+ */
 struct cli_step {
 	const char *wait_for; /* NULL: at once */
 	const char *send;     /* NULL: nothing */

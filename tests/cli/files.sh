@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# files.sh V3 ROOT: manual page, completion, README and help tell of the same commands, options, statuses and packages.
+# files.sh V3 ROOT: manual page, completion, README and help tell of the same commands, options,
+# statuses and packages.
 set -euo pipefail
 
 v3=$1 cli=$2/hosts/linux/cli
@@ -47,5 +48,5 @@ complete_words()
 [ "$(complete_words v3 run --no)" = --no-reboot ] || complain "v3 run --no"
 [ "$(complete_words v3 create --no)" = '' ] || complain "v3 create --no"
 [ "$(complete_words v3 run --entry '')" = 'auto 32 64' ] || complain "v3 run --entry"
-[ "$(complete_words v3 help st)" = 'start stop stats' ] || complain "v3 help st: $(complete_words v3 help st)"
+[ "$(complete_words v3 help st)" = 'start stop stats' ] || complain "v3 help st"
 exit $failed

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# messages.sh V3: the real command's help, mistakes in command lines, and bad files, without the module.
+# messages.sh V3: the real command's help, mistakes in command lines, and bad files. Needs no
+# module.
 set -eu
 
 v3=$1

@@ -33,7 +33,14 @@ compare()
 	echo "$1: $(wc -l <"$1.v3") lines, equal"
 }
 
-build() { name=$1; shift; "$cc" -nostdlib -static -no-pie -fno-pie -fno-stack-protector -w -O1 a.c -o "$name" "$@"; compare "$name"; }
+# build NAME OPTION...
+build()
+{
+	name=$1
+	shift
+	"$cc" -nostdlib -static -no-pie -fno-pie -fno-stack-protector -w -O1 a.c -o "$name" "$@"
+	compare "$name"
+}
 
 build plain
 build separate -Wl,-z,separate-code

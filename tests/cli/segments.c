@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Prints the segments of an ELF kernel as v3 loads them: address, position, bytes in file, bytes in memory;
- * then the entry point.
+ * Prints the segments of an ELF kernel as v3 loads them: address, position, bytes in file,
+ * bytes in memory; then the entry point.
  */
 #include <stdio.h>
 

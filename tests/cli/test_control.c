@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The commands on guests that exist: create, start, stop, pause, resume, destroy, list, stats, version, help.
+ * The commands on guests that exist: create, start, stop, pause, resume, destroy, list, stats,
+ * version, help.
  */
 #include "cli_test.h"
 
@@ -23,13 +24,16 @@ static void with_guest(const char *lines)
 {
 	char all[2048];
 
-	snprintf(all, sizeof(all), "create -n one -m 64MiB --cpus 1,0 %s\n%s", test_elf_file(), lines);
+	snprintf(all, sizeof(all), "create -n one -m 64MiB --cpus 1,0 %s\n%s", test_elf_file(),
+		 lines);
 	cli_run(&r, "", all);
 }
 
 static void test_life(void **state)
 {
-	with_guest("list\nstart one\nlist\npause one\nlist\nresume one\nstop one\nlist\ndestroy one\nlist");
+	with_guest(
+		"list\nstart one\nlist\npause one\nlist\n"
+		"resume one\nstop one\nlist\ndestroy one\nlist");
 	assert_int_equal(r.status, 0);
 	assert_string_equal(r.err, "");
 	assert_string_equal(r.out,
@@ -197,8 +201,9 @@ static void test_stats(void **state)
 	assert_true(ram == 64 << 20);
 	assert_int_equal(json_array_size(json_object_get(json, "vcpus")), 2);
 	vcpu = json_array_get(json_object_get(json, "vcpus"), 0);
-	assert_int_equal(json_unpack(vcpu, "{s:i, s:I, s:{s:I, s:I, s:I}}", "cpu", &cpu, "run_ns", &run,
-				     "exits", "none", &none, "hlt", &hlt, "kind_3", &odd), 0);
+	assert_int_equal(json_unpack(vcpu, "{s:i, s:I, s:{s:I, s:I, s:I}}", "cpu", &cpu, "run_ns",
+				     &run, "exits", "none", &none, "hlt", &hlt, "kind_3", &odd),
+			 0);
 	assert_true(cpu == 7 && run == 1500000000 && none == 0 && hlt == 22 && odd == 33);
 	json_decref(json);
 }

@@ -175,7 +175,8 @@ static void test_memory(void **state)
 
 	v3_doctor_memory(&doctor);
 	assert_has(report, "warn memory: not known");
-	put_text("/proc/meminfo", "MemTotal:        2048000 kB\nMemFree: 1 kB\nMemAvailable: 1048576 kB\n");
+	put_text("/proc/meminfo",
+		 "MemTotal:        2048000 kB\nMemFree: 1 kB\nMemAvailable: 1048576 kB\n");
 	put_text("/proc/buddyinfo", "Node 0, zone      DMA      0      0      1 \n"
 				    "Node 0, zone    DMA32      3      4    100 \n");
 	doctor = fresh();
@@ -235,7 +236,8 @@ static void test_module(void **state)
 	v3_doctor_module(&doctor);
 	v3_doctor_cpus(&doctor);
 	v3_dev_close(doctor.dev);
-	assert_has(report, "FAIL virtualization: the module cannot use it: SVM is disabled by firmware");
+	assert_has(report,
+		   "FAIL virtualization: the module cannot use it: SVM is disabled by firmware");
 	assert_has(report, "ok CPUs: online: 0-3");
 	fake_check_leaks();
 }

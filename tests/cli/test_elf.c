@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ELF kernels and bzImages: good ones, each kind of damage, and a differential test of the segment list against a
- * reader of its own that does without libelf.
+ * ELF kernels and bzImages: good ones, each kind of damage, and a differential test of the
+ * segment list against a reader of its own that does without libelf.
  */
 #include "cli_test.h"
 
@@ -222,9 +222,9 @@ static uint64_t next_random(uint64_t *seed)
 }
 
 /*
- * Random damage to the headers: libelf's view has to be that of plain_parse(). libelf may also refuse what
- * plain_parse() does not look at: e_version, EI_VERSION, e_phentsize, and where section headers
- * are, so these are left alone.
+ * Random damage to the headers: libelf's view has to be that of plain_parse(). libelf may also
+ * refuse what plain_parse() does not look at: e_version, EI_VERSION, e_phentsize, and where
+ * section headers are, so these are left alone.
  */
 static void test_elf_differential(void **state)
 {
@@ -242,9 +242,10 @@ static void test_elf_differential(void **state)
 			offset = next_random(&seed) % 8 ?
 				64 + (unsigned int)(next_random(&seed) % 112) :
 				places[next_random(&seed) % (sizeof(places) / sizeof(places[0]))];
-			((uint8_t *)&elf)[offset] = next_random(&seed) % 3 ?
-				(uint8_t)(((uint8_t *)&elf)[offset] ^ 1u << next_random(&seed) % 8) :
-				(uint8_t)next_random(&seed);
+			((uint8_t *)&elf)[offset] =
+				next_random(&seed) % 3 ? (uint8_t)(((uint8_t *)&elf)[offset] ^
+								   1u << next_random(&seed) % 8)
+						       : (uint8_t)next_random(&seed);
 		}
 		good = plain_parse(&elf, &plain);
 		if (good != !parse())

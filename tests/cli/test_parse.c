@@ -56,8 +56,8 @@ static void test_cpu_lists(void **state)
 		{ "3-3", 1, { 3 } }, { "8191", 1, { 8191 } }, { "0-5", 6, { 0, 1, 2, 3, 4, 5 } },
 	};
 	static const char *const bad[] = {
-		"", ",", "1,", ",1", "1,,2", "1-", "-1", "3-1", "1-2-3", "0,0", "0-2,1", "a", "0 ,1",
-		"8192", "0-99999999999", "99999999999999999999", "0-6", "1;2",
+		"", ",", "1,", ",1", "1,,2", "1-", "-1", "3-1", "1-2-3", "0,0", "0-2,1", "a",
+		"0 ,1", "8192", "0-99999999999", "99999999999999999999", "0-6", "1;2",
 	};
 	struct v3_msg msg;
 	int32_t cpus[6];
@@ -215,8 +215,9 @@ static void test_progress_text(void **state)
 {
 	char text[V3_PROGRESS_TEXT];
 
-	assert_string_equal(v3_progress_text(0, 100 << 20, text),
-			    "loading [........................................] 0 bytes of 100 MiB");
+	assert_string_equal(
+		v3_progress_text(0, 100 << 20, text),
+		"loading [........................................] 0 bytes of 100 MiB");
 	assert_string_equal(v3_progress_text(50 << 20, 100 << 20, text),
 			    "loading [####################....................] 50 MiB of 100 MiB");
 	assert_string_equal(v3_progress_text(1 << 20, 1 << 20, text),

@@ -53,8 +53,8 @@ static void test_codes(void **state)
 		uint32_t code;
 		int status;
 	} codes[] = {
-		{ 0, 0 }, { 1, 1 }, { 42, 42 }, { 127, 127 }, { 139, 139 }, { 239, 239 },
-		{ 240, 247 }, { 245, 247 }, { 247, 247 }, { 248, 248 }, { 255, 255 }, { 0x1ff, 255 },
+		{0, 0},     {1, 1},     {42, 42},   {127, 127}, {139, 139}, {239, 239},
+		{240, 247}, {245, 247}, {247, 247}, {248, 248}, {255, 255}, {0x1ff, 255},
 	};
 	char text[64];
 	unsigned int i;
@@ -191,8 +191,9 @@ static void test_not_started(void **state)
 	assert_line(r.err, "/nosuch.cpio");
 	run("", "-m 2M");
 	assert_int_equal(r.status, 245);
-	assert_line(r.err, "the kernel needs memory up to 2.0 MiB, the guest has 2 MiB there: give it "
-			   "more with --memory");
+	assert_line(r.err,
+		    "the kernel needs memory up to 2.0 MiB, the guest has 2 MiB there: give it "
+		    "more with --memory");
 
 	fake_plan.open_errno = ENOENT;
 	run("", "");
@@ -250,7 +251,10 @@ static void test_input(void **state)
 {
 	fake_plan.output = "> ";
 	fake_plan.echo_until = '.';
-	/* What comes behind the guest's end has no taker. The escape key is nothing special here. */
+	/*
+	 * What comes behind the guest's end has no taker. The escape key is nothing special
+	 * here.
+	 */
 	run("abc\x1d" "d\n.xyz", "");
 	assert_int_equal(r.status, 0);
 	assert_string_equal(r.out, "> abc\x1d" "d\n.");
@@ -317,7 +321,8 @@ static void test_detach(void **state)
 	char line[1024];
 
 	fake_plan.spins = true;
-	snprintf(line, sizeof(line), "run --detach -n bg %s\nlist\nstop bg\nlist --json\ndestroy bg\nlist",
+	snprintf(line, sizeof(line),
+		 "run --detach -n bg %s\nlist\nstop bg\nlist --json\ndestroy bg\nlist",
 		 test_elf_file());
 	cli_run(&r, "", line);
 	assert_int_equal(r.status, 0);
@@ -332,9 +337,16 @@ static void test_detach(void **state)
 static void test_keys(void **state)
 {
 	static const struct cli_step detach[] = {
-		{ "ready", "hi" }, { "hi", "\x1d?" }, { "keys after Ctrl-]", "\x1d\x1d" },
-		{ "\x1d", "\x1dp" }, { "paused", "\x1dp" }, { "resumed", "\x03" }, { "\x03", "\x1d" "d" },
-		{ "runs on", NULL }, { NULL, NULL },
+		{"ready", "hi"},
+		{"hi", "\x1d?"},
+		{"keys after Ctrl-]", "\x1d\x1d"},
+		{"\x1d", "\x1dp"},
+		{"paused", "\x1dp"},
+		{"resumed", "\x03"},
+		{"\x03", "\x1d"
+			 "d"},
+		{"runs on", NULL},
+		{NULL, NULL},
 	};
 	static const struct cli_step stop[] = {
 		{ "ready", "\x1dq" }, { "stopped by the escape key", NULL }, { NULL, NULL },
@@ -408,7 +420,8 @@ static void test_progress(void **state)
 	fake_plan.fail_request = V3_IOC_LOAD_SEGMENTS;
 	fake_plan.fail_errno = EIO;
 	fake_plan.fail_message = "the image cannot be read";
-	cli_run_tty(&r, (struct cli_step[]){ { "the image cannot be read", NULL }, { NULL, NULL } }, line);
+	cli_run_tty(&r, (struct cli_step[]){{"the image cannot be read", NULL}, {NULL, NULL}},
+		    line);
 	assert_int_equal(r.status, 245);
 }
 

@@ -100,7 +100,8 @@ static void test_syntax(void **state)
 {
 	bad("", "dir/g.yaml: describes nothing");
 	bad("# nothing\n", "dir/g.yaml: describes nothing");
-	bad("- a\n", "dir/g.yaml:1:1: a guest description is a mapping, lines such as 'memory: 1GiB'");
+	bad("- a\n",
+	    "dir/g.yaml:1:1: a guest description is a mapping, lines such as 'memory: 1GiB'");
 	bad("just text\n",
 	    "dir/g.yaml:1:1: a guest description is a mapping, lines such as 'memory: 1GiB'");
 	bad("kernel: k\n---\nkernel: j\n",
@@ -147,7 +148,8 @@ static void test_values(void **state)
 	bad("kernel: k\nmemory:\n- size: 2M\n- size: 2M\n  node: -1\n",
 	    "dir/g.yaml:5:9: memory: NUMA node: '-1' is not a number");
 	bad("kernel: k\nmemory:\n- size: 2M\n- node: 0\n  size: 2Q\n",
-	    "dir/g.yaml:5:9: memory: '2Q' has an unknown unit (use K, M, G, T or KiB, MiB, GiB, TiB)");
+	    "dir/g.yaml:5:9: memory: '2Q' has an unknown unit (use K, M, G, T or KiB, MiB, "
+	    "GiB, TiB)");
 	bad("kernel: k\nmemory: []\n", "dir/g.yaml:2:9: memory: the list is empty");
 	bad("kernel: k\nvcpus: 2x\n", "dir/g.yaml:2:8: vcpus: vCPUs: '2x' is not a number");
 	bad("kernel: k\nvcpus: 65\n", "dir/g.yaml:2:8: vcpus: vCPUs: 65 is not in 1 to 64");
@@ -169,11 +171,13 @@ static void test_aliases(void **state)
 	assert_string_equal(spec.initrd, "dir/kernel.elf");
 	v3_spec_free(&spec);
 	/* Nine levels of ten: 10^9 nodes for who unfolds them. */
-	assert_int_equal(parse("a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
-			       "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
-			       "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
-			       "e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n"
-			       "f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\nkernel: *f\n"), -1);
+	assert_int_equal(
+		parse("a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
+		      "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
+		      "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
+		      "e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n"
+		      "f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\nkernel: *f\n"),
+		-1);
 }
 
 static void test_limits(void **state)
@@ -196,18 +200,22 @@ static void test_limits(void **state)
 	assert_has(msg.text, "more than 16 pieces");
 	big = malloc(V3_YAML_MAX + 1);
 	memset(big, '#', V3_YAML_MAX + 1);
-	assert_int_equal(v3_yaml_load(test_file("big.yaml", big, V3_YAML_MAX + 1), &spec, &msg), -1);
+	assert_int_equal(v3_yaml_load(test_file("big.yaml", big, V3_YAML_MAX + 1), &spec, &msg),
+			 -1);
 	assert_has(msg.text, "too large");
 	free(big);
 	assert_int_equal(v3_yaml_load(test_path("nosuch.yaml"), &spec, &msg), -1);
 	assert_has(msg.text, "nosuch.yaml: No such file");
 }
 
-/* Whatever is done to a description, the result is a specification or a message that names the file. */
+/*
+ * Whatever is done to a description, the result is a specification or a message that names the
+ * file.
+ */
 static void test_damage(void **state)
 {
 	static const char *const seeds[] = {
-		"name: debian\nkernel: /boot/vmlinuz\ncmdline: \"a b\"\nmemory: 1GiB\ncpus: 0,2-3\n",
+		"name: debian\nkernel: /vmlinuz\ncmdline: \"a b\"\nmemory: 1GiB\ncpus: 0,2-3\n",
 		"kernel: k\nmemory:\n  - size: 2GiB\n    node: 0\n  - size: 2M\ncpus: [1, 2]\n",
 		"{kernel: &a k, initrd: *a, vcpus: 2, entry: auto, on_reboot: stop}\n",
 	};

@@ -15,8 +15,8 @@ trap cleanup EXIT
 module_load
 
 # Help, pause, resume, a key for the guest, detach; the guest goes on without its owner
-expect 0 cli_pty 40 'Hello from' '^]?' 'keys after Ctrl-]' '^]p' 'paused' '^]p' 'resumed' 'x^C^]^]' \
-	'' '^]d' 'shell runs on' '' -- v3 run --name shell -m 64M -a run=hello,spin /lab/lwk.elf
+expect 0 cli_pty 40 'Hello from' '^]?' 'keys after Ctrl-]' '^]p' 'paused' '^]p' 'resumed' \
+	'x^C^]^]' '' '^]d' 'shell runs on' '' -- v3 run --name shell -m 64M -a run=hello,spin /lab/lwk.elf
 said 'the terminal is as before'
 [ "$(state shell)" = running ] || fail "detached, but $(state shell)"
 

@@ -2,10 +2,11 @@
 /*
  * cli_pty SECONDS [TEXT KEYS]... -- COMMAND [ARGUMENT]...
  *
- * Runs COMMAND on a terminal of its own. For each pair: waits until TEXT has shown up, then types KEYS.
- * In KEYS "^]" stands for Ctrl-], "^M" for return, "^C" for Ctrl-C. Copies the terminal's output and ends with COMMAND's status;
- * 124 when SECONDS are over, 125 when COMMAND ended before all texts were seen.
- * In front of COMMAND's end it says whether the terminal was left as it was.
+ * Runs COMMAND on a terminal of its own. For each pair: waits until TEXT has shown up, then
+ * types KEYS. In KEYS "^]" stands for Ctrl-], "^M" for return, "^C" for Ctrl-C. Copies the
+ * terminal's output and ends with COMMAND's status; 124 when SECONDS are over, 125 when COMMAND
+ * ended before all texts were seen. In front of COMMAND's end it says whether the terminal was
+ * left as it was.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -93,7 +94,8 @@ int main(int argc, char **argv)
 		if (now() > deadline) {
 			kill(pid, SIGKILL);
 			waitpid(pid, &status, 0);
-			printf("cli_pty: timeout, waiting for '%s'\n", next < end ? argv[next] : "the end");
+			printf("cli_pty: timeout, waiting for '%s'\n",
+			       next < end ? argv[next] : "the end");
 			return 124;
 		}
 		if (poll(&poll_fd, 1, 100) > 0 && !take(fd))

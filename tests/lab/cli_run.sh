@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
 # timeout: 150
-# v3 run: statuses, names, values that the module judges, signals, output that cannot be written.
+# v3 run: statuses, names, values that the module judges, signals, output without a reader.
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
@@ -63,7 +63,8 @@ done
 
 # Its output has no reader any more
 status=0
-{ v3 run -m 64M -a 'run=flood n=100000' /lab/lwk.elf </dev/null 2>log || echo $? >status; } | head -n 3 >lines
+{ v3 run -m 64M -a 'run=flood n=100000' /lab/lwk.elf </dev/null 2>log || echo $? >status; } |
+	head -n 3 >lines
 [ "$(cat status)" = 242 ] || fail "a broken pipe: $(cat status), $(cat log)"
 grep -q 'cannot be written' log || fail "a broken pipe: $(cat log)"
 [ "$(guests)" = 0 ] || fail 'a broken pipe left a guest'
@@ -71,7 +72,8 @@ grep -q 'cannot be written' log || fail "a broken pipe: $(cat log)"
 # More processes than one: all end with their own status
 pids=
 for code in 11 12 13; do
-	v3 run --name "many$code" -m 32M -a "run=hello,exit code=$code" /lab/lwk.elf </dev/null >log$code 2>&1 &
+	v3 run --name "many$code" -m 32M -a "run=hello,exit code=$code" /lab/lwk.elf \
+		</dev/null >log$code 2>&1 &
 	pids="$pids $!"
 done
 code=11

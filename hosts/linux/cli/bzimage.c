@@ -48,9 +48,11 @@ static int check_size(const uint8_t *data, size_t size, struct v3_msg *msg)
 	if (!kernel)
 		return v3_msg_set(msg, "the bzImage is empty: its header tells of no kernel");
 	if (setup >= size || kernel > size - setup + 15)
-		return v3_msg_set(msg, "the bzImage is cut short: its header tells of %llu bytes, the file "
-				       "has %llu", (unsigned long long)(setup + kernel),
-				  (unsigned long long)size);
+		return v3_msg_set(
+			msg,
+			"the bzImage is cut short: its header tells of %llu bytes, the file "
+			"has %llu",
+			(unsigned long long)(setup + kernel), (unsigned long long)size);
 	return 0;
 }
 

@@ -27,14 +27,15 @@ static int control(int argc, char **argv, unsigned long request, const char *doc
 int v3_cmd_start(int argc, char **argv)
 {
 	return control(argc, argv, V3_IOC_START,
-		       "Starts a guest that 'v3 create' made. A guest that has ended cannot be started "
-		       "again: destroy and create it.");
+		       "Starts a guest that 'v3 create' made. A guest that has ended cannot be "
+		       "started again: destroy and create it.");
 }
 
 int v3_cmd_stop(int argc, char **argv)
 {
 	return control(argc, argv, V3_IOC_STOP,
-		       "Stops a guest at once, as by pulling the plug. Its memory stays until 'v3 destroy'.");
+		       "Stops a guest at once, as by pulling the plug. Its memory stays until "
+		       "'v3 destroy'.");
 }
 
 int v3_cmd_pause(int argc, char **argv)
@@ -90,8 +91,8 @@ int v3_cmd_console(int argc, char **argv)
 	int vm, status = V3_CMD_FAILED;
 
 	v3_parse_simple(argc, argv,
-			"Attaches this terminal to the console of a guest, until the guest stops or Ctrl-] d. "
-			"Ctrl-] ? shows the keys.", &name, NULL);
+			"Attaches this terminal to the console of a guest, until the guest stops "
+			"or Ctrl-] d. Ctrl-] ? shows the keys.", &name, NULL);
 	vm = v3_dev_vm(name, &msg);
 	if (vm < 0 || v3_console_open(&console, vm, &msg)) {
 		v3_err("%s: %s", v3_printable(name), msg.text);

@@ -40,10 +40,11 @@ int v3_cmd_doctor(int argc, char **argv)
 	struct v3_doctor doctor = { .line = print_line, .root = "", .dev = -1 };
 	struct v3_cpu_facts facts;
 
-	v3_parse_simple(argc, argv,
-			"Tells what this machine has of what v3 needs, and what to do about the rest. "
-			"Works without the module.\vExit status: 0 if guests can run, 1 if not.",
-			NULL, NULL);
+	v3_parse_simple(
+		argc, argv,
+		"Tells what this machine has of what v3 needs, and what to do about the rest. "
+		"Works without the module.\vExit status: 0 if guests can run, 1 if not.",
+		NULL, NULL);
 	/* The module first: it knows what CPUID does not tell. */
 	v3_doctor_module(&doctor);
 	v3_cpu_facts_read(&facts);

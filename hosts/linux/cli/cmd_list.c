@@ -107,7 +107,8 @@ int v3_cmd_list(int argc, char **argv)
 	struct v3_msg msg;
 	int dev, count = -1, i, status = V3_CMD_OK;
 
-	v3_parse_simple(argc, argv, "Lists all guests, their state and how they ended.", NULL, &json);
+	v3_parse_simple(argc, argv, "Lists all guests, their state and how they ended.", NULL,
+			&json);
 	dev = v3_dev_open(&msg);
 	if (dev >= 0)
 		count = get_list(dev, &entries, &msg);

@@ -158,7 +158,8 @@ int v3_cmd_stats(int argc, char **argv)
 	struct v3_msg msg;
 	int dev, vm, err = -1, status = V3_CMD_OK;
 
-	v3_parse_simple(argc, argv, "Shows the memory a guest takes and the exits of its vCPUs, by kind.",
+	v3_parse_simple(argc, argv,
+			"Shows the memory a guest takes and the exits of its vCPUs, by kind.",
 			&name, &json);
 	vm = v3_dev_vm(name, &msg);
 	dev = vm < 0 ? -1 : v3_dev_open(&msg);

@@ -15,7 +15,8 @@ int v3_cmd_version(int argc, char **argv)
 	struct v3_msg msg;
 	int dev, err;
 
-	v3_parse_simple(argc, argv, "Shows the versions of this command and of the module, if it is loaded.",
+	v3_parse_simple(argc, argv,
+			"Shows the versions of this command and of the module, if it is loaded.",
 			NULL, NULL);
 	printf("v3 %s (interface %u)\n", V3_VERSION_STRING, V3_IOC_ABI_VERSION);
 	/* Not v3_dev_open(): a module of another version is just what this is to show. */

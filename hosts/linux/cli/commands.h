@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The subcommands. Each gets argv with argv[0] = "v3 NAME", which its help shows, and returns an exit status.
+ * The subcommands. Each gets argv with argv[0] = "v3 NAME", which its help shows, and returns
+ * an exit status.
  */
 #ifndef V3_CLI_COMMANDS_H
 #define V3_CLI_COMMANDS_H
@@ -32,8 +33,8 @@ int v3_cmd_stats(int argc, char **argv);
 int v3_cmd_version(int argc, char **argv);
 
 /*
- * Parses a command line of nothing but --json, if @json is not NULL, and one name, if @name is not NULL.
- * Ends the process for --help and for mistakes.
+ * Parses a command line of nothing but --json, if @json is not NULL, and one name, if @name is
+ * not NULL. Ends the process for --help and for mistakes.
  */
 void v3_parse_simple(int argc, char **argv, const char *doc, const char **name, bool *json);
 

@@ -152,8 +152,9 @@ static void take_key(struct session *session, char key)
 	case V3_KEY_NONE:
 		break;
 	case V3_KEY_HELP:
-		tell("\r\nv3: keys after Ctrl-]:  d detach, the guest goes on   q stop the guest\r\n"
-		     "                        p pause or resume   Ctrl-] send Ctrl-]   ? this help\r\n");
+		tell("\r\nv3: keys after Ctrl-]:  d detach, the guest goes on   q stop it   "
+		     "p pause or resume\r\n"
+		     "                        Ctrl-] send Ctrl-]            ? this help\r\n");
 		break;
 	case V3_KEY_DETACH:
 		finish(session, V3_CONSOLE_DETACH);
@@ -269,7 +270,8 @@ static void poll_handle(struct session *session, const struct pollfd *fds)
 		read_input(session);
 	if (session->in.start < session->in.end)
 		write_input(session);
-	if (fds[SLOT_CONSOLE].revents & ~POLLOUT && session->console->out.start == session->console->out.end)
+	if (fds[SLOT_CONSOLE].revents & ~POLLOUT &&
+	    session->console->out.start == session->console->out.end)
 		read_output(session);
 }
 
@@ -290,7 +292,8 @@ static void loop(struct session *session)
 	int count;
 
 	while (!session->done) {
-		if (session->output_over && session->console->out.start == session->console->out.end) {
+		if (session->output_over &&
+		    session->console->out.start == session->console->out.end) {
 			finish(session, V3_CONSOLE_ENDED);
 			return;
 		}

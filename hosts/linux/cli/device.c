@@ -25,8 +25,10 @@ int v3_dev_call(int fd, unsigned long request, void *arg, struct v3_msg *msg)
 	else if (err == ENODEV)
 		v3_msg_set(msg, "the VM is gone: it was destroyed");
 	else if (err == ENOTTY)
-		v3_msg_set(msg, "the v3 module does not know request %#lx: command and module are of "
-				"different versions", request);
+		v3_msg_set(msg,
+			   "the v3 module does not know request %#lx: command and module are of "
+			   "different versions",
+			   request);
 	else
 		v3_msg_set(msg, "the v3 module failed: %s", strerror(err));
 	return -err;
@@ -38,12 +40,16 @@ static int open_error(int err, struct v3_msg *msg)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		return v3_msg_set(msg, "%s is not there: load the v3 module (modprobe v3, or insmod "
-				       "v3.ko); 'v3 doctor' tells more", V3_DEV_PATH);
+		return v3_msg_set(msg,
+				  "%s is not there: load the v3 module (modprobe v3, or insmod "
+				  "v3.ko); 'v3 doctor' tells more",
+				  V3_DEV_PATH);
 	case EACCES:
 	case EPERM:
-		return v3_msg_set(msg, "no permission to use %s: be root, or let an administrator give "
-				       "you access to it", V3_DEV_PATH);
+		return v3_msg_set(msg,
+				  "no permission to use %s: be root, or let an administrator give "
+				  "you access to it",
+				  V3_DEV_PATH);
 	default:
 		return v3_msg_set(msg, "%s: %s", V3_DEV_PATH, strerror(err));
 	}
@@ -62,9 +68,10 @@ int v3_dev_open(struct v3_msg *msg)
 	}
 	if (version.abi_version != V3_IOC_ABI_VERSION) {
 		v3_dev_close(fd);
-		return v3_msg_set(msg, "the v3 module speaks interface version %u, this command %u: "
-				       "install matching ones", version.abi_version,
-				  V3_IOC_ABI_VERSION);
+		return v3_msg_set(msg,
+				  "the v3 module speaks interface version %u, this command %u: "
+				  "install matching ones",
+				  version.abi_version, V3_IOC_ABI_VERSION);
 	}
 	return fd;
 }
@@ -75,7 +82,8 @@ int v3_dev_vm(const char *name, struct v3_msg *msg)
 	int fd;
 
 	if (strlen(name) >= sizeof(request.name))
-		return v3_msg_set(msg, "no VM is called '%s': names are shorter", v3_printable(name));
+		return v3_msg_set(msg, "no VM is called '%s': names are shorter",
+				  v3_printable(name));
 	strcpy(request.name, name);
 	fd = v3_dev_open(msg);
 	if (fd < 0)

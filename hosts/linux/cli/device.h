@@ -22,7 +22,10 @@ struct v3_sys {
 };
 extern const struct v3_sys *v3_sys;
 
-/* Opens /dev/v3 and checks that the module speaks our version. Returns the descriptor, or -1 with a message. */
+/*
+ * Opens /dev/v3 and checks that the module speaks our version. Returns the descriptor, or -1
+ * with a message.
+ */
 int v3_dev_open(struct v3_msg *msg);
 
 /*

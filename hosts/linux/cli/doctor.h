@@ -41,7 +41,10 @@ struct v3_cpu_facts {
 };
 void v3_cpu_facts_read(struct v3_cpu_facts *facts);
 
-/* Lines about the processor; about what the firmware disabled, if the module is not there to tell. */
+/*
+ * Lines about the processor; about what the firmware disabled, if the module is not there to
+ * tell.
+ */
 void v3_doctor_cpu(struct v3_doctor *doctor, const struct v3_cpu_facts *facts);
 /* Lines about module, device, KVM, CPUs and memory. */
 void v3_doctor_module(struct v3_doctor *doctor);
@@ -49,7 +52,10 @@ void v3_doctor_kvm(struct v3_doctor *doctor);
 void v3_doctor_cpus(struct v3_doctor *doctor);
 void v3_doctor_memory(struct v3_doctor *doctor);
 
-/* A small file of /proc or /sys below the root, NUL-terminated. Returns its length, or -1 and errno. */
+/*
+ * A small file of /proc or /sys below the root, NUL-terminated. Returns its length, or -1 and
+ * errno.
+ */
 int v3_doctor_read(const struct v3_doctor *doctor, const char *path, char *buf, size_t size);
 
 #endif

@@ -75,7 +75,10 @@ void v3_cpu_facts_read(struct v3_cpu_facts *facts)
 		facts->xsave = c & bit_XSAVE;
 		facts->avx = c & bit_AVX;
 		if (c & (1u << 31)) {
-			/* Not below the highest leaf that leaf 0 tells: __get_cpuid() would refuse. */
+			/*
+			 * Not below the highest leaf that leaf 0 tells: __get_cpuid() would
+			 * refuse.
+			 */
 			__cpuid(0x40000000, a, b, c, d);
 			read_text(facts->hypervisor, b, c, d);
 		}
@@ -100,15 +103,17 @@ static void report_firmware(struct v3_doctor *doctor)
 	if (fd >= 0)
 		close(fd);
 	if (len != (ssize_t)sizeof(value)) {
-		v3_doctor_say(doctor, V3_HEALTH_WARN, "firmware",
-			      "not known whether firmware disabled SVM: load the v3 module (or 'modprobe "
-			      "msr', as root) and ask again");
+		v3_doctor_say(
+			doctor, V3_HEALTH_WARN, "firmware",
+			"not known whether firmware disabled SVM: load the v3 module (or 'modprobe "
+			"msr', as root) and ask again");
 		return;
 	}
 	if (value & VM_CR_SVMDIS)
-		v3_doctor_say(doctor, V3_HEALTH_FAIL, "firmware",
-			      "SVM is disabled%s: enable 'SVM Mode' or 'AMD-V' in the firmware setup",
-			      value & VM_CR_LOCK ? " and locked" : "");
+		v3_doctor_say(
+			doctor, V3_HEALTH_FAIL, "firmware",
+			"SVM is disabled%s: enable 'SVM Mode' or 'AMD-V' in the firmware setup",
+			value & VM_CR_LOCK ? " and locked" : "");
 	else
 		v3_doctor_say(doctor, V3_HEALTH_OK, "firmware", "SVM is not disabled");
 }
@@ -153,17 +158,21 @@ void v3_doctor_cpu(struct v3_doctor *doctor, const struct v3_cpu_facts *facts)
 		report_svm(doctor, facts);
 		report_firmware(doctor);
 	} else if (facts->vmx) {
-		v3_doctor_say(doctor, V3_HEALTH_FAIL, "AMD-V",
-			      "the CPU has Intel VT-x; this version of v3 runs on AMD-V (SVM) only");
+		v3_doctor_say(
+			doctor, V3_HEALTH_FAIL, "AMD-V",
+			"the CPU has Intel VT-x; this version of v3 runs on AMD-V (SVM) only");
 	} else {
-		v3_doctor_say(doctor, V3_HEALTH_FAIL, "AMD-V",
-			      "the CPU offers no SVM%s", facts->hypervisor[0] ?
-			      ": the hypervisor below has to pass it on (nested virtualization)" :
-			      ": v3 needs an AMD or Hygon CPU with AMD-V, enabled in the firmware setup");
+		v3_doctor_say(doctor, V3_HEALTH_FAIL, "AMD-V", "the CPU offers no SVM: %s",
+			      facts->hypervisor[0]
+				      ? "the hypervisor below has to pass it on (nested "
+					"virtualization)"
+				      : "v3 needs an AMD or Hygon CPU with AMD-V, enabled in the "
+					"firmware setup");
 	}
 	if (!facts->invariant_tsc)
 		v3_doctor_say(doctor, facts->svm ? V3_HEALTH_WARN : V3_HEALTH_OK, "TSC",
 			      "not invariant: the guest's time may drift when the CPU sleeps");
 	if (!facts->xsave)
-		v3_doctor_say(doctor, V3_HEALTH_WARN, "XSAVE", "not there: guests get SSE, but no AVX");
+		v3_doctor_say(doctor, V3_HEALTH_WARN, "XSAVE",
+			      "not there: guests get SSE, but no AVX");
 }

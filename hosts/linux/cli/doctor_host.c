@@ -49,11 +49,14 @@ static void report_caps(struct v3_doctor *doctor)
 
 	caps->host_message[sizeof(caps->host_message) - 1] = 0;
 	if (caps->host_status)
-		v3_doctor_say(doctor, V3_HEALTH_FAIL, "virtualization", "the module cannot use it: %s",
-			      caps->host_message[0] ? v3_printable(caps->host_message) : "no reason given");
+		v3_doctor_say(doctor, V3_HEALTH_FAIL, "virtualization",
+			      "the module cannot use it: %s",
+			      caps->host_message[0] ? v3_printable(caps->host_message)
+						    : "no reason given");
 	else
-		v3_doctor_say(doctor, V3_HEALTH_OK, "virtualization", "the module can use it (%.*s)",
-			      (int)sizeof(caps->backend), caps->backend);
+		v3_doctor_say(doctor, V3_HEALTH_OK, "virtualization",
+			      "the module can use it (%.*s)", (int)sizeof(caps->backend),
+			      caps->backend);
 }
 
 void v3_doctor_module(struct v3_doctor *doctor)
@@ -78,7 +81,8 @@ void v3_doctor_module(struct v3_doctor *doctor)
 		v3_doctor_say(doctor, V3_HEALTH_FAIL, "module", "%s", msg.text);
 	else if (exists(doctor, "/sys/module/v3"))
 		v3_doctor_say(doctor, V3_HEALTH_FAIL, "module",
-			      "loaded, but %s is not there: 'dmesg | grep v3' may tell why", V3_DEV_PATH);
+			      "loaded, but %s is not there: 'dmesg | grep v3' may tell why",
+			      V3_DEV_PATH);
 	else
 		v3_doctor_say(doctor, V3_HEALTH_FAIL, "module",
 			      "not loaded: 'modprobe v3', or 'insmod v3.ko', as root");
@@ -106,13 +110,17 @@ void v3_doctor_kvm(struct v3_doctor *doctor)
 		users = atoi(text);
 	/* Whether it also has the CPUs now is known to the module alone: see v3_doctor_cpus(). */
 	if (users > 0)
-		v3_doctor_say(doctor, V3_HEALTH_WARN, "KVM",
-			      "%s is loaded and in use: its VMs own AMD-V on the CPUs; stop them, then "
-			      "'modprobe -r %s'", found, found);
+		v3_doctor_say(
+			doctor, V3_HEALTH_WARN, "KVM",
+			"%s is loaded and in use: its VMs own AMD-V on the CPUs; stop them, then "
+			"'modprobe -r %s'",
+			found, found);
 	else
-		v3_doctor_say(doctor, V3_HEALTH_WARN, "KVM",
-			      "%s is loaded, but not in use: v3 works until KVM starts a VM (Linux 6.12 and "
-			      "later: 'modprobe -r %s' first)", found, found);
+		v3_doctor_say(
+			doctor, V3_HEALTH_WARN, "KVM",
+			"%s is loaded, but not in use: v3 works until KVM starts a VM (Linux 6.12 "
+			"and later: 'modprobe -r %s' first)",
+			found, found);
 }
 
 /* Appends " N" to a list of CPUs as long as there is room. */
@@ -194,7 +202,10 @@ static bool meminfo(const char *text, const char *key, uint64_t *bytes)
 	return true;
 }
 
-/* Bytes free in blocks of the largest size the buddy allocator keeps (4 MiB), from /proc/buddyinfo. */
+/*
+ * Bytes free in blocks of the largest size the buddy allocator keeps (4 MiB), from
+ * /proc/buddyinfo.
+ */
 static uint64_t large_blocks(const struct v3_doctor *doctor)
 {
 	char text[4096];
@@ -233,8 +244,9 @@ void v3_doctor_memory(struct v3_doctor *doctor)
 		v3_doctor_say(doctor, V3_HEALTH_OK, "large blocks", "%s free in blocks of 4 MiB",
 			      v3_size_text(large, large_text));
 	else
-		v3_doctor_say(doctor, V3_HEALTH_WARN, "large blocks",
-			      "only %s free in blocks of 4 MiB: guest memory is contiguous and may not be "
-			      "found; 'echo 1 >/proc/sys/vm/compact_memory' helps",
-			      v3_size_text(large, large_text));
+		v3_doctor_say(
+			doctor, V3_HEALTH_WARN, "large blocks",
+			"only %s free in blocks of 4 MiB: guest memory is contiguous and may not "
+			"be found; 'echo 1 >/proc/sys/vm/compact_memory' helps",
+			v3_size_text(large, large_text));
 }

@@ -15,13 +15,16 @@ static int check_header(Elf *elf, GElf_Ehdr *ehdr, struct v3_msg *msg)
 	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, ehdr))
 		return v3_msg_set(msg, "the ELF header is damaged: %s", elf_errmsg(-1));
 	if (gelf_getclass(elf) != ELFCLASS64)
-		return v3_msg_set(msg, "it is a 32-bit ELF file; a kernel has to be ELF64 for x86-64");
+		return v3_msg_set(msg,
+				  "it is a 32-bit ELF file; a kernel has to be ELF64 for x86-64");
 	if (ehdr->e_ident[EI_DATA] != ELFDATA2LSB || ehdr->e_machine != EM_X86_64)
-		return v3_msg_set(msg, "it is an ELF file for another machine (e_machine %u), not x86-64",
-				  ehdr->e_machine);
+		return v3_msg_set(
+			msg, "it is an ELF file for another machine (e_machine %u), not x86-64",
+			ehdr->e_machine);
 	if (ehdr->e_type == ET_DYN)
-		return v3_msg_set(msg, "it is a shared object or position independent (ET_DYN); link the "
-				       "kernel with -static -no-pie");
+		return v3_msg_set(
+			msg, "it is a shared object or position independent (ET_DYN); link the "
+			     "kernel with -static -no-pie");
 	if (ehdr->e_type == ET_REL)
 		return v3_msg_set(msg, "it is an object file (ET_REL), not a linked kernel");
 	if (ehdr->e_type != ET_EXEC)
@@ -36,24 +39,26 @@ static int check_segment(unsigned int index, const GElf_Phdr *phdr, size_t size,
 	uint64_t end;
 
 	if (phdr->p_filesz > phdr->p_memsz)
-		return v3_msg_set(msg, "segment %u: %#llx bytes in the file, but only %#llx in memory",
-				  index, (unsigned long long)phdr->p_filesz,
-				  (unsigned long long)phdr->p_memsz);
+		return v3_msg_set(
+			msg, "segment %u: %#llx bytes in the file, but only %#llx in memory", index,
+			(unsigned long long)phdr->p_filesz, (unsigned long long)phdr->p_memsz);
 	if (phdr->p_offset > size || phdr->p_filesz > size - phdr->p_offset)
-		return v3_msg_set(msg, "segment %u: bytes %#llx+%#llx are not in the file of %#llx bytes",
-				  index, (unsigned long long)phdr->p_offset,
-				  (unsigned long long)phdr->p_filesz, (unsigned long long)size);
+		return v3_msg_set(
+			msg, "segment %u: bytes %#llx+%#llx are not in the file of %#llx bytes",
+			index, (unsigned long long)phdr->p_offset,
+			(unsigned long long)phdr->p_filesz, (unsigned long long)size);
 	if (__builtin_add_overflow(phdr->p_paddr, phdr->p_memsz, &end))
-		return v3_msg_set(msg, "segment %u: %#llx+%#llx wraps around the address space", index,
-				  (unsigned long long)phdr->p_paddr,
+		return v3_msg_set(msg, "segment %u: %#llx+%#llx wraps around the address space",
+				  index, (unsigned long long)phdr->p_paddr,
 				  (unsigned long long)phdr->p_memsz);
 	if (phdr->p_align > 1 && (phdr->p_align & (phdr->p_align - 1)))
 		return v3_msg_set(msg, "segment %u: alignment %#llx is not a power of two", index,
 				  (unsigned long long)phdr->p_align);
 	if (phdr->p_align > 1 && ((phdr->p_vaddr - phdr->p_offset) & (phdr->p_align - 1)))
-		return v3_msg_set(msg, "segment %u: address %#llx and file position %#llx differ modulo "
-				       "the alignment %#llx", index,
-				  (unsigned long long)phdr->p_vaddr,
+		return v3_msg_set(msg,
+				  "segment %u: address %#llx and file position %#llx differ modulo "
+				  "the alignment %#llx",
+				  index, (unsigned long long)phdr->p_vaddr,
 				  (unsigned long long)phdr->p_offset,
 				  (unsigned long long)phdr->p_align);
 	return 0;
@@ -108,8 +113,11 @@ static int check_entry(const struct v3_elf_image *image, struct v3_msg *msg)
 	unsigned int i;
 
 	if (image->entry >= ENTRY_LIMIT)
-		return v3_msg_set(msg, "its entry point %#llx is not below 4 GiB, where memory is mapped "
-				       "at the start", (unsigned long long)image->entry);
+		return v3_msg_set(
+			msg,
+			"its entry point %#llx is not below 4 GiB, where memory is mapped "
+			"at the start",
+			(unsigned long long)image->entry);
 	for (i = 0; i < image->count; i++) {
 		segment = &image->segments[i];
 		if (image->entry >= segment->gpa && image->entry - segment->gpa < segment->mem_size)
@@ -131,7 +139,8 @@ static int read_segments(Elf *elf, size_t size, struct v3_elf_image *image, stru
 			return v3_msg_set(msg, "its program header %zu is damaged: %s", i,
 					  elf_errmsg(-1));
 		if (phdr.p_type == PT_INTERP || phdr.p_type == PT_DYNAMIC)
-			return v3_msg_set(msg, "it is dynamically linked; a kernel has to be static");
+			return v3_msg_set(msg,
+					  "it is dynamically linked; a kernel has to be static");
 		if (phdr.p_type == PT_LOAD && add_segment(image, (unsigned int)i, &phdr, size, msg))
 			return -1;
 	}

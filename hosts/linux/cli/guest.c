@@ -30,8 +30,9 @@ static int check_fit(const struct v3_guest *guest, struct v3_msg *msg)
 	}
 	if (need <= low)
 		return 0;
-	return v3_msg_set(msg, "%s: the kernel needs memory up to %s, the guest has %s%s: give it more "
-			       "with --memory or 'memory:'",
+	return v3_msg_set(msg,
+			  "%s: the kernel needs memory up to %s, the guest has %s%s: give it more "
+			  "with --memory or 'memory:'",
 			  v3_printable(guest->kernel.path), v3_size_text(need, need_text),
 			  v3_size_text(low, have_text),
 			  guest->kind == V3_KERNEL_ELF ? " there" : "");

@@ -22,9 +22,9 @@ int v3_guest_open(struct v3_guest *guest, struct v3_spec *spec, struct v3_msg *m
 void v3_guest_close(struct v3_guest *guest);
 
 /*
- * Creates the VM and loads the files, with a progress bar on stderr if they are large and it is a terminal.
- * @dev is /dev/v3; @flags V3_IOC_CREATE_*. A name that nobody gave
- * is changed if it is in use. Returns the VM's descriptor, or -1 with a message and no VM.
+ * Creates the VM and loads the files, with a progress bar on stderr if they are large and it is
+ * a terminal. @dev is /dev/v3; @flags V3_IOC_CREATE_*. A name that nobody gave is changed if it
+ * is in use. Returns the VM's descriptor, or -1 with a message and no VM.
  */
 int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct v3_msg *msg);
 

@@ -78,33 +78,39 @@ void v3_file_unmap(struct v3_file *file)
 	file->size = 0;
 }
 
-/* What a file that is no kernel seems to be, for the message. */
-static const char *guess(const struct v3_file *file)
+/* Says what a file that is no kernel seems to be. */
+static int guess(const struct v3_file *file, struct v3_msg *msg)
 {
 	static const struct {
-		unsigned int offset;
-		unsigned int len;
+		unsigned int offset, len;
 		const char *magic;
-		const char *text;
+		/* Of a compression, or else text. */
+		const char *name, *text;
 	} known[] = {
-		{ 0, 2, "\x1F\x8B", "it is compressed with gzip; uncompress it, or give the vmlinuz (bzImage)" },
-		{ 0, 6, "\xFD" "7zXZ", "it is compressed with xz; uncompress it, or give the vmlinuz (bzImage)" },
-		{ 0, 4, "\x28\xB5\x2F\xFD", "it is compressed with zstd; uncompress it, or give the vmlinuz (bzImage)" },
-		{ 0, 3, "BZh", "it is compressed with bzip2; uncompress it, or give the vmlinuz (bzImage)" },
-		{ 0, 4, "\x02\x21\x4C\x18", "it is compressed with lz4; uncompress it, or give the vmlinuz (bzImage)" },
-		{ 0, 6, "070701", "it is a cpio archive; give it with --initrd" },
-		{ 0, 5, "\x89" "LZO\0", "it is compressed with lzop; uncompress it, or give the vmlinuz (bzImage)" },
-		{ 56, 4, "ARM\x64", "it is a Linux kernel for arm64, not x86-64" },
-		{ 0, 2, "MZ", "it is a PE program without a Linux setup header" },
-		{ 0, 2, "#!", "it is a script" },
+		{ 0, 2, "\x1F\x8B", "gzip", NULL },
+		{ 0, 4, "\xFD\x37zX", "xz", NULL },
+		{ 0, 4, "\x28\xB5\x2F\xFD", "zstd", NULL },
+		{ 0, 3, "BZh", "bzip2", NULL },
+		{ 0, 4, "\x02\x21\x4C\x18", "lz4", NULL },
+		{ 0, 4, "\x89LZO", "lzop", NULL },
+		{ 0, 6, "070701", NULL, "it is a cpio archive; give it with --initrd" },
+		{ 56, 4, "ARM\x64", NULL, "it is a Linux kernel for arm64, not x86-64" },
+		{ 0, 2, "MZ", NULL, "it is a PE program without a Linux setup header" },
+		{ 0, 2, "#!", NULL, "it is a script" },
 	};
+	const char *bytes = file->data;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (file->size >= known[i].offset + known[i].len &&
-		    !memcmp((const char *)file->data + known[i].offset, known[i].magic, known[i].len))
-			return known[i].text;
-	return "it is neither a static ELF64 kernel nor a Linux bzImage";
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (file->size < known[i].offset + known[i].len ||
+		    memcmp(bytes + known[i].offset, known[i].magic, known[i].len))
+			continue;
+		if (known[i].text)
+			return v3_msg_set(msg, "%s", known[i].text);
+		return v3_msg_set(msg, "it is compressed with %s; uncompress it, or give the "
+				       "vmlinuz (bzImage)", known[i].name);
+	}
+	return v3_msg_set(msg, "it is neither a static ELF64 kernel nor a Linux bzImage");
 }
 
 int v3_kernel_check(const struct v3_file *file, enum v3_linux_entry entry,
@@ -115,8 +121,10 @@ int v3_kernel_check(const struct v3_file *file, enum v3_linux_entry entry,
 	if (file->size >= SELFMAG && !memcmp(file->data, ELFMAG, SELFMAG)) {
 		*kind = V3_KERNEL_ELF;
 		if (entry == V3_LINUX_ENTRY_32)
-			return v3_msg_set(msg, "%s: --entry 32 is for bzImage kernels; an ELF64 kernel "
-					       "starts in 64-bit mode", v3_printable(file->path));
+			return v3_msg_set(msg,
+					  "%s: --entry 32 is for bzImage kernels; an ELF64 kernel "
+					  "starts in 64-bit mode",
+					  v3_printable(file->path));
 		if (!v3_elf_parse(file->data, file->size, elf, &why))
 			return 0;
 	} else if (v3_bzimage_detect(file->data, file->size)) {
@@ -124,7 +132,7 @@ int v3_kernel_check(const struct v3_file *file, enum v3_linux_entry entry,
 		if (!v3_bzimage_check(file->data, file->size, entry, &why))
 			return 0;
 	} else {
-		v3_msg_set(&why, "%s", guess(file));
+		guess(file, &why);
 	}
 	return v3_msg_set(msg, "%s: %s", v3_printable(file->path), why.text);
 }

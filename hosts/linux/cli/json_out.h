@@ -12,7 +12,10 @@
 /* A non-negative integer; those above INT64_MAX, which no counter reaches, are cut to it. */
 json_t *v3_json_uint(uint64_t value);
 
-/* Prints and frees @json; NULL stands for a failed allocation on the way. Returns 0, or -1 after a message. */
+/*
+ * Prints and frees @json; NULL stands for a failed allocation on the way. Returns 0, or -1
+ * after a message.
+ */
 int v3_json_print(json_t *json);
 
 #endif

@@ -30,16 +30,18 @@ static const struct argp_option guest_options[] = {
 	{ "name", 'n', "NAME", 0, "Name of the guest (default: that of the file)", 0 },
 	{ "kernel", 'k', "FILE", 0, "Kernel: a static ELF64 file or a Linux bzImage", 0 },
 	{ "initrd", 'i', "FILE", 0, "Initial RAM disk", 0 },
-	{ "append", 'a', "STRING", 0, "Command line of the guest; added to that of a description", 0 },
+	{ "append", 'a', "STRING", 0, "Command line of the guest; added to a description's", 0 },
 	{ "memory", 'm', "SIZE", 0, "Memory, such as 512MiB or 2G (default: 256MiB)", 0 },
-	{ "cpus", 'c', "LIST", 0, "Host CPUs to run on, such as 2-3,6: one for each vCPU (default: v3 chooses)", 0 },
-	{ "vcpus", KEY_VCPUS, "N", 0, "Number of vCPUs (default: as many as CPUs are named, or 1)", 0 },
-	{ "entry", KEY_ENTRY, "auto|32|64", 0, "Which entry of a bzImage to use (default: auto)", 0 },
+	{ "cpus", 'c', "LIST", 0,
+	  "Host CPUs to run on, such as 2-3,6: one for each vCPU (default: v3 chooses)", 0 },
+	{ "vcpus", KEY_VCPUS, "N", 0,
+	  "Number of vCPUs (default: as many as CPUs are named, or 1)", 0 },
+	{ "entry", KEY_ENTRY, "auto|32|64", 0, "Which entry of a bzImage to use", 0 },
 	{ 0 }
 };
 
 static const struct argp_option run_options[] = {
-	{ "no-reboot", KEY_NO_REBOOT, NULL, 0, "End when the guest resets, do not run it again", 0 },
+	{ "no-reboot", KEY_NO_REBOOT, NULL, 0, "End when the guest resets itself", 0 },
 	{ "detach", 'd', NULL, 0, "Start the guest, print its name and leave it running", 0 },
 	{ "timeout", 't', "SECONDS", 0, "Stop the guest after that time", 0 },
 	{ 0 }
@@ -60,7 +62,8 @@ static error_t parse_guest(int key, char *arg, struct argp_state *state)
 
 	if (key == ARGP_KEY_ARG) {
 		if (parsed->guest)
-			argp_error(state, "one guest at a time: '%s' is one too many", v3_printable(arg));
+			argp_error(state, "one guest at a time: '%s' is one too many",
+				   v3_printable(arg));
 		parsed->guest = arg;
 		return 0;
 	}
@@ -100,8 +103,8 @@ static const struct argp guest_argp = {
 	.options = guest_options,
 	.parser = parse_guest,
 	.args_doc = args_doc,
-	.doc = "Creates a guest, loads its kernel and leaves it ready for 'v3 start'. It stays until "
-	       "'v3 destroy'.",
+	.doc = "Creates a guest, loads its kernel and leaves it ready for 'v3 start'. It stays "
+	       "until 'v3 destroy'.",
 };
 
 static const struct argp guest_child = { .options = guest_options, .parser = parse_guest };
@@ -110,7 +113,8 @@ static const struct argp run_argp = {
 	.options = run_options,
 	.parser = parse_run,
 	.args_doc = args_doc,
-	.doc = "Runs a guest with its console on this terminal until it ends. Ctrl-] ? shows the keys.\v"
+	.doc = "Runs a guest with its console on this terminal until it ends. Ctrl-] ? shows the "
+	       "keys.\v"
 	       "Exit status: that of the guest (0 for a power-off), or\n"
 	       "  240  the guest crashed\n"
 	       "  241  it reset itself and is not to run again\n"
@@ -130,7 +134,10 @@ static bool is_description(const char *path)
 	return dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
 }
 
-/* The guest that is named without an option. Returns 0, -1 with a message (a bad description), or 1 likewise (usage). */
+/*
+ * The guest that is named without an option. Returns 0, -1 with a message (a bad description),
+ * or 1 likewise (usage).
+ */
 static int take_guest(struct parsed *parsed, struct v3_spec *spec, struct v3_msg *msg)
 {
 	v3_spec_init(spec);
@@ -188,9 +195,11 @@ static int check_together(const struct parsed *parsed, const struct v3_spec *spe
 			  struct v3_msg *msg)
 {
 	if (!spec->kernel)
-		return v3_msg_set(msg, "no guest is given: name a description (*.yaml) or a kernel");
+		return v3_msg_set(msg,
+				  "no guest is given: name a description (*.yaml) or a kernel");
 	if (parsed->run && parsed->run->detach && parsed->run->timeout_s)
-		return v3_msg_set(msg, "--timeout does not go with --detach: nobody would watch the time");
+		return v3_msg_set(
+			msg, "--timeout does not go with --detach: nobody would watch the time");
 	return 0;
 }
 

@@ -13,9 +13,10 @@ struct v3_run_options {
 };
 
 /*
- * Makes the specification from a command line. With @run NULL it is that of `v3 create`, without the options
- * in struct v3_run_options. Ends the process for --help and for mistakes that argp finds.
- * Returns 0; or an exit status after a message: @usage for a bad command line, @failed for a bad description.
+ * Makes the specification from a command line. With @run NULL it is that of `v3 create`,
+ * without the options in struct v3_run_options. Ends the process for --help and for mistakes
+ * that argp finds. Returns 0; or an exit status after a message: @usage for a bad command line,
+ * @failed for a bad description.
  */
 int v3_options_parse(int argc, char **argv, int usage, int failed, struct v3_spec *spec,
 		     struct v3_run_options *run);

@@ -40,9 +40,10 @@ int v3_size_parse(const char *text, uint64_t *bytes, struct v3_msg *msg)
 	if (*p) {
 		unit = strchr(units, *p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
 		if (!unit || (p[1] && strcasecmp(p + 1, "iB")))
-			return v3_msg_set(msg,
-					  "'%s' has an unknown unit (use K, M, G, T or KiB, MiB, GiB, TiB)",
-					  v3_printable(text));
+			return v3_msg_set(
+				msg,
+				"'%s' has an unknown unit (use K, M, G, T or KiB, MiB, GiB, TiB)",
+				v3_printable(text));
 		shift = 10 * (unsigned int)(unit - units + 1);
 	}
 	if (value > UINT64_MAX >> shift)

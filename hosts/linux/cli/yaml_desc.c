@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Guest descriptions: libcyaml knows the keys and their types, the setters of spec.c know the values.
- * Values come as text: libcyaml's own numbers would take "2x" for 2.
+ * Guest descriptions: libcyaml knows the keys and their types, the setters of spec.c know the
+ * values. Values come as text: libcyaml's own numbers would take "2x" for 2.
  */
 #include "yaml_desc.h"
 
@@ -152,13 +152,16 @@ static int explain(const struct v3_yaml_doc *doc, const struct complaint *compla
 	key = after(text, "Missing required mapping field: ");
 	if (key) {
 		v3_yaml_find_lack(doc, "memory", key, &pos);
-		return v3_yaml_msg(msg, doc, pos, "the key '%s' is missing here", v3_printable(key));
+		return v3_yaml_msg(msg, doc, pos, "the key '%s' is missing here",
+				   v3_printable(key));
 	}
 	if (after(text, "Expecting STRING") && complaint->field[0])
-		return v3_yaml_msg(msg, doc, pos, "'%s' has to be a single value, not a list or mapping",
+		return v3_yaml_msg(msg, doc, pos,
+				   "'%s' has to be a single value, not a list or mapping",
 				   complaint->field);
 	if (after(text, "Expecting STRING"))
-		return v3_yaml_msg(msg, doc, pos, "this has to be a single value, not a list or mapping");
+		return v3_yaml_msg(msg, doc, pos,
+				   "this has to be a single value, not a list or mapping");
 	if (after(text, "Expecting MAPPING"))
 		return v3_yaml_msg(msg, doc, pos, "this has to be a mapping, such as 'size: 1GiB'");
 	return v3_yaml_msg(msg, doc, pos, "%s", *text ? v3_printable(text) : cyaml_strerror(err));
@@ -234,10 +237,11 @@ static int take_memory(const struct raw_desc *raw, struct v3_spec *spec,
 				   "memory: the list is empty");
 	for (i = 0; i < raw->mem_count; i++)
 		if (v3_spec_add_memory(spec, raw->mem[i].size, raw->mem[i].node, &why))
-			return v3_yaml_msg(msg, doc,
-					   v3_yaml_value(doc, "memory", (int)i,
-							 after(why.text, "NUMA node") ? "node" : "size"),
-					   "memory: %s", why.text);
+			return v3_yaml_msg(
+				msg, doc,
+				v3_yaml_value(doc, "memory", (int)i,
+					      after(why.text, "NUMA node") ? "node" : "size"),
+				"memory: %s", why.text);
 	return 0;
 }
 
@@ -253,7 +257,8 @@ static int take_cpus(const struct raw_desc *raw, struct v3_spec *spec,
 			goto bad;
 		for (j = 0; j < i; j++)
 			if ((uint64_t)spec->cpus[j] == cpu) {
-				v3_msg_set(&why, "CPU %llu is named twice", (unsigned long long)cpu);
+				v3_msg_set(&why, "CPU %llu is named twice",
+					   (unsigned long long)cpu);
 				goto bad;
 			}
 		if (i == V3_MAX_VCPUS) {
@@ -264,9 +269,11 @@ static int take_cpus(const struct raw_desc *raw, struct v3_spec *spec,
 	}
 	if (raw->cpus || raw->cpu_list_count || !v3_yaml_is_list(doc, "cpus"))
 		return 0;
-	return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "cpus", -1, NULL), "cpus: the list is empty");
+	return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "cpus", -1, NULL),
+			   "cpus: the list is empty");
 bad:
-	return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "cpus", (int)i, NULL), "cpus: %s", why.text);
+	return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "cpus", (int)i, NULL), "cpus: %s",
+			   why.text);
 }
 
 static int load(const struct v3_yaml_doc *doc, const char *text, size_t size,

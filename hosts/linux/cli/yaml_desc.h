@@ -11,8 +11,8 @@
 #define V3_YAML_MAX (1u << 20)
 
 /*
- * Reads the description @text of @size bytes into a fresh @spec. Relative paths in it are relative to
- * the folder of @path. Does not finish it. Returns 0, or -1 with a message
+ * Reads the description @text of @size bytes into a fresh @spec. Relative paths in it are
+ * relative to the folder of @path. Does not finish it. Returns 0, or -1 with a message
  * "path:line:column: what".
  */
 int v3_yaml_parse(const char *path, const char *text, size_t size, struct v3_spec *spec,

@@ -91,8 +91,9 @@ static int load_tree(struct v3_yaml_doc *doc, yaml_parser_t *parser, const char 
 	if (!root)
 		result = v3_msg_set(msg, "%s: describes nothing", v3_printable(doc->path));
 	else if (root->type != YAML_MAPPING_NODE)
-		result = v3_yaml_msg(msg, doc, pos_of(root->start_mark),
-				     "a guest description is a mapping, lines such as 'memory: 1GiB'");
+		result = v3_yaml_msg(
+			msg, doc, pos_of(root->start_mark),
+			"a guest description is a mapping, lines such as 'memory: 1GiB'");
 	else
 		result = check_end(doc, parser, text, size, msg);
 	if (result)
@@ -133,7 +134,8 @@ static yaml_node_t *child(const struct v3_yaml_doc *doc, const yaml_node_t *mapp
 
 	if (!mapping || mapping->type != YAML_MAPPING_NODE)
 		return NULL;
-	for (pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top; pair++)
+	for (pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top;
+	     pair++)
 		if (is_text(yaml_document_get_node(tree_of(doc), pair->key), key))
 			return yaml_document_get_node(tree_of(doc), pair->value);
 	return NULL;
