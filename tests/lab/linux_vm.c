@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * linux_vm [OPTION]... NAME GUEST: runs a tiny guest (linux_vm.h) and waits for its end.
- *   -m MIB   memory     -c CPU   host CPU     -v N   vCPUs
+ *   -m MIB   memory     -c CPU   host CPU     -v N   vCPUs    -N NODE  of the memory
  *   -d       detached: does not wait          -n     creates and loads, does not start, sleeps
  * linux_vm state|stop|destroy|pause|resume|wait NAME: a request to a VM by its name.
  * Status: the guest's exit code, 100 + kind of another end, 2 for a request that failed.
@@ -11,7 +11,7 @@
 struct options {
 	unsigned long mib;
 	unsigned int vcpus;
-	int cpu;
+	int cpu, node;
 	bool detached, wait_only;
 };
 
@@ -30,6 +30,7 @@ static int vm_create(int dev, const char *name, const struct options *options)
 
 	create_init(&arg, name);
 	arg.mem[0].size = options->mib * MIB;
+	arg.mem[0].node = options->node;
 	arg.num_vcpus = options->vcpus;
 	for (i = 0; i < arg.num_vcpus && i < V3_IOC_VCPUS; i++)
 		arg.cpus[i] = options->cpu;
@@ -111,13 +112,14 @@ static int by_name(const char *what, const char *name)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .mib = 8, .vcpus = 1, .cpu = -1 };
+	struct options options = { .mib = 8, .vcpus = 1, .cpu = -1, .node = -1 };
 	int option;
 
-	while ((option = getopt(argc, argv, "m:c:v:dn")) != -1) {
+	while ((option = getopt(argc, argv, "m:c:v:N:dn")) != -1) {
 		switch (option) {
 		case 'm': options.mib = strtoul(optarg, NULL, 0); break;
 		case 'c': options.cpu = atoi(optarg); break;
+		case 'N': options.node = atoi(optarg); break;
 		case 'v': options.vcpus = (unsigned int)atoi(optarg); break;
 		case 'd': options.detached = true; break;
 		case 'n': options.wait_only = true; break;
