@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "build_image.h"
 #include "bzimage.h"
@@ -358,6 +360,31 @@ static void test_files(void **state)
 	v3_file_unmap(&file);
 }
 
+/* Somebody cuts a file short while it is mapped: the process says so and ends. */
+static void test_cut_short(void **state)
+{
+	const char *path = test_elf_file();
+	char text[200] = "";
+	struct v3_file file;
+	int status, pipe_fds[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(pipe_fds), 0);
+	pid = fork();
+	if (!pid) {
+		dup2(pipe_fds[1], STDERR_FILENO);
+		if (v3_file_map(&file, path, &msg) || truncate(path, 0))
+			_exit(1);
+		_exit(*(const volatile char *)file.data);
+	}
+	close(pipe_fds[1]);
+	assert_true(read(pipe_fds[0], text, sizeof(text) - 1) > 0);
+	close(pipe_fds[0]);
+	assert_true(waitpid(pid, &status, 0) == pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == V3_RUN_FAILED);
+	assert_line(text, "cut short while it was read");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_bzimage),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_cut_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, test_cleanup);

@@ -228,12 +228,15 @@ static void test_progress_text(void **state)
 
 static void test_printable(void **state)
 {
-	char text[300];
+	char text[400];
 
 	assert_string_equal(v3_printable("a\x1b[31m\tb\x7f"), "a?[31m?b?");
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = 0;
-	assert_int_equal(strlen(v3_printable(text)), 199);
+	assert_int_equal(strlen(v3_printable(text)), 319);
+	assert_string_equal(v3_printable(text) + 314, "xx...");
+	text[256] = 0;
+	assert_string_equal(v3_printable(text), text);
 }
 
 int main(void)

@@ -61,6 +61,22 @@ for signal in TERM HUP; do
 	[ "$(guests)" = 0 ] || fail "SIG$signal left a guest"
 done
 
+# Somebody else stops or destroys it
+for command in stop destroy; do
+	v3 run --name other -m 64M -a run=hello,spin /lab/lwk.elf </dev/null >log 2>&1 &
+	pid=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		grep -q 'Hello from' log && break
+		sleep 1
+	done
+	expect 0 v3 $command other
+	status=0
+	wait $pid || status=$?
+	[ $status = 242 ] || fail "$command: status $status, $(cat log)"
+	tail -n 1 log | grep -q 'v3: other: ' || fail "$command: no word at the end: $(cat log)"
+	[ "$(guests)" = 0 ] || fail "$command left a guest"
+done
+
 # Its output has no reader any more
 status=0
 { v3 run -m 64M -a 'run=flood n=100000' /lab/lwk.elf </dev/null 2>log || echo $? >status; } |

@@ -41,7 +41,8 @@ int v3_msg_set(struct v3_msg *msg, const char *fmt, ...)
 
 const char *v3_printable(const char *text)
 {
-	static _Thread_local char buffers[4][200];
+	/* Room for the longest message of the module. */
+	static _Thread_local char buffers[4][320];
 	static _Thread_local unsigned int turn;
 	char *out = buffers[turn++ % 4];
 	size_t i;
