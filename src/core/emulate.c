@@ -219,6 +219,8 @@ static enum v3_emul_result op_port_in(void *opaque, uint16_t port, uint32_t *val
 
 	(void)fault;
 	*value = v3_io_in(world->vcpu, port, size);
+	if (size < 4)
+		*value &= (1u << (8 * size)) - 1;
 	return V3_EMUL_OK;
 }
 

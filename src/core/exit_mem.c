@@ -34,29 +34,53 @@ void v3_exit_io(struct v3_vcpu *vcpu, const struct v3_exit *exit)
  * A plain load or store of a device: the hardware has translated the address and checked
  * everything, so the guest-physical address of the fault and the register file are enough.
  */
-static bool mmio_simple(struct v3_vcpu *vcpu, const struct v3_insn *insn, v3_gpa_t gpa)
+static inline void mmio_plain(struct v3_vcpu *vcpu, const struct v3_emul_simple *op, v3_gpa_t gpa)
+{
+	if (op->write)
+		v3_mmio_write(vcpu, gpa, op->size, v3_emul_simple_value(vcpu->gpr, op));
+	else
+		v3_emul_simple_commit(vcpu->gpr, op, v3_mmio_read(vcpu, gpa, op->size));
+}
+
+static inline bool in_one_page(v3_gpa_t gpa, unsigned int size)
+{
+	return (gpa & V3_PAGE_MASK) + size <= V3_PAGE_SIZE;
+}
+
+/* Anything but the commonest forms: decode it, and emulate it if it is no plain access. */
+static void mmio_decoded(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
+			 const uint8_t bytes[V3_INSN_BUFFER], unsigned int n, v3_gpa_t gpa)
 {
 	struct v3_emul_simple op;
+	struct v3_insn insn;
 
-	if (!v3_emul_simple_mmio(insn, &op) || (gpa & V3_PAGE_MASK) + op.size > V3_PAGE_SIZE)
-		return false;
-	if (op.write)
-		v3_mmio_write(vcpu, gpa, op.size, v3_emul_simple_value(vcpu->gpr, &op));
-	else
-		v3_emul_simple_commit(vcpu->gpr, &op, v3_mmio_read(vcpu, gpa, op.size));
-	v3_vcpu_skip(vcpu, insn->length);
-	return true;
+	if (!v3_insn_decode(vcpu, env, &insn, bytes, n))
+		return;
+	if (!v3_emul_simple_mmio(&insn, &op) || !in_one_page(gpa, op.size)) {
+		v3_emulate(vcpu);
+		return;
+	}
+	mmio_plain(vcpu, &op, gpa);
+	v3_vcpu_skip(vcpu, insn.length);
 }
 
 static void mmio(struct v3_vcpu *vcpu, v3_gpa_t gpa)
 {
-	struct v3_insn_env env;
-	struct v3_insn insn;
 	uint8_t bytes[V3_INSN_BUFFER];
+	struct v3_insn_env env;
+	struct v3_emul_simple op;
+	unsigned int n, length = 0;
 
 	vcpu->vm->arch->insn_env(vcpu, &env);
-	if (v3_insn_get(vcpu, &env, &insn, bytes) && !mmio_simple(vcpu, &insn, gpa))
-		v3_emulate(vcpu);
+	n = v3_insn_fetch(vcpu, &env, bytes);
+	if (n == V3_INSN_MAX_LEN && env.mode == V3_INSN_MODE_64)
+		length = v3_emul_quick_mmio(bytes, &op);
+	if (!length || !in_one_page(gpa, op.size)) {
+		mmio_decoded(vcpu, &env, bytes, n, gpa);
+		return;
+	}
+	mmio_plain(vcpu, &op, gpa);
+	v3_vcpu_skip(vcpu, length);
 }
 
 static void no_memory(struct v3_vcpu *vcpu, const struct v3_exit *exit)
@@ -67,22 +91,30 @@ static void no_memory(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 		  vcpu->index, (unsigned long long)exit->npf.gpa, (unsigned long long)vcpu->rip);
 }
 
+static bool in_hook(const struct v3_mmio_hook *hook, v3_gpa_t gpa)
+{
+	return hook && gpa - hook->gpa < hook->size;
+}
+
 void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	v3_gpa_t gpa = exit->npf.gpa;
-	bool backed = v3_memory_ptr(vcpu->vm, gpa, 1) != NULL;
+	bool backed;
 
+	/* Guests poll: most faults are for the device of the fault before. */
+	if (in_hook(vcpu->last_mmio, gpa) && !exit->npf.walk && !exit->npf.fetch) {
+		mmio(vcpu, gpa);
+		return;
+	}
+	backed = v3_memory_ptr(vcpu->vm, gpa, 1) != NULL;
 	if (backed && !(exit->npf.write && v3_memory_is_rom(gpa))) {
 		/* Tables are complete, so this is a stale translation: the next access walks anew. */
 		vcpu->stats.ram_faults++;
 		vcpu->vm->arch->flush_tlb(vcpu);
-		return;
-	}
-	if (!backed && (exit->npf.walk || exit->npf.fetch))
+	} else if (exit->npf.walk || (!backed && exit->npf.fetch)) {
+		/* Page-table entries are marked accessed, which read-only memory does not let. */
 		no_memory(vcpu, exit);
-	else if (exit->npf.walk)
-		/* The CPU marks page-table entries accessed; in read-only memory it cannot. */
-		no_memory(vcpu, exit);
-	else
+	} else {
 		mmio(vcpu, gpa);
+	}
 }

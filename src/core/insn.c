@@ -15,9 +15,9 @@ static void fetch_failed(struct v3_vcpu *vcpu, v3_gpa_t gpa)
 		  vcpu->index, (unsigned long long)vcpu->rip, (unsigned long long)gpa);
 }
 
-/* Host pointer to the code at gva and how much of its page follows; NULL: complain only if asked. */
-static const uint8_t *code_ptr(struct v3_vcpu *vcpu, const struct v3_insn_env *env, v3_gva_t gva,
-			       unsigned int *left, bool complain)
+/* As code_ptr(), by walking the guest's tables. */
+static const uint8_t *code_walk(struct v3_vcpu *vcpu, const struct v3_insn_env *env, v3_gva_t gva,
+				unsigned int *left, bool complain)
 {
 	struct v3_vm *vm = vcpu->vm;
 	struct v3_walk_result result;
@@ -40,7 +40,60 @@ static const uint8_t *code_ptr(struct v3_vcpu *vcpu, const struct v3_insn_env *e
 	return code;
 }
 
-static v3_gva_t linear_rip(const struct v3_vcpu *vcpu, const struct v3_insn_env *env,
+static inline struct v3_code_page *page_slot(struct v3_vcpu *vcpu, v3_gva_t gva)
+{
+	return &vcpu->code_pages[gva >> V3_PAGE_SHIFT & (V3_CODE_PAGES - 1)];
+}
+
+static bool page_is_known(const struct v3_code_page *page, const struct v3_insn_env *env,
+			  v3_gva_t gva)
+{
+	const struct v3_walk_cpu *cpu = &env->walk;
+
+	return page->gva == (gva & ~V3_PAGE_MASK) && page->code && page->cr3 == cpu->cr3 &&
+	       page->cr0 == cpu->cr0 && page->cr4 == cpu->cr4 && page->efer == cpu->efer &&
+	       page->user == cpu->user && v3_walk_trace_holds(&page->trace);
+}
+
+/* Remembers what a walk has just found. */
+static void page_remember(struct v3_vcpu *vcpu, const struct v3_insn_env *env, v3_gva_t gva,
+			  const uint8_t *code)
+{
+	struct v3_code_page *page = page_slot(vcpu, gva);
+
+	gva &= ~V3_PAGE_MASK;
+	page->code = NULL;
+	if (!v3_guest_walk_trace(&env->walk, &vcpu->vm->walk_mem, gva, &page->trace) ||
+	    v3_memory_ptr(vcpu->vm, page->trace.gpa, V3_PAGE_SIZE) != code)
+		return;
+	page->gva = gva;
+	page->cr0 = env->walk.cr0;
+	page->cr3 = env->walk.cr3;
+	page->cr4 = env->walk.cr4;
+	page->efer = env->walk.efer;
+	page->user = env->walk.user;
+	page->code = code;
+}
+
+/* Host pointer to the code at gva and how much of its page follows; NULL: complain only if asked. */
+static const uint8_t *code_ptr(struct v3_vcpu *vcpu, const struct v3_insn_env *env, v3_gva_t gva,
+			       unsigned int *left, bool complain)
+{
+	unsigned int offset = gva & V3_PAGE_MASK;
+	const struct v3_code_page *page = page_slot(vcpu, gva);
+	const uint8_t *code;
+
+	if (page_is_known(page, env, gva)) {
+		*left = (unsigned int)V3_PAGE_SIZE - offset;
+		return page->code + offset;
+	}
+	code = code_walk(vcpu, env, gva, left, complain);
+	if (code)
+		page_remember(vcpu, env, gva, code - offset);
+	return code;
+}
+
+static inline v3_gva_t linear_rip(const struct v3_vcpu *vcpu, const struct v3_insn_env *env,
 			   unsigned int offset)
 {
 	if (env->mode == V3_INSN_MODE_64)
@@ -48,9 +101,8 @@ static v3_gva_t linear_rip(const struct v3_vcpu *vcpu, const struct v3_insn_env 
 	return (uint32_t)(env->cs_base + (uint32_t)vcpu->rip + offset);
 }
 
-/* Up to 15 bytes at RIP; how many could be fetched. 0: a fault is queued or the VM ended. */
-static unsigned int insn_fetch(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
-			       uint8_t bytes[V3_INSN_BUFFER])
+unsigned int v3_insn_fetch(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
+			   uint8_t bytes[V3_INSN_BUFFER])
 {
 	unsigned int left, n;
 	const uint8_t *code = code_ptr(vcpu, env, linear_rip(vcpu, env, 0), &left, true);
@@ -73,10 +125,10 @@ static unsigned int insn_fetch(struct v3_vcpu *vcpu, const struct v3_insn_env *e
 	return V3_INSN_MAX_LEN;
 }
 
-bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
-		 uint8_t bytes[V3_INSN_BUFFER])
+bool v3_insn_decode(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
+		    const uint8_t bytes[V3_INSN_BUFFER], unsigned int n)
 {
-	unsigned int n = insn_fetch(vcpu, env, bytes), left;
+	unsigned int left;
 
 	if (!n)
 		return false;
@@ -95,6 +147,12 @@ bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_
 		v3_vcpu_ud(vcpu);
 		return false;
 	}
+}
+
+bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
+		 uint8_t bytes[V3_INSN_BUFFER])
+{
+	return v3_insn_decode(vcpu, env, insn, bytes, v3_insn_fetch(vcpu, env, bytes));
 }
 
 static unsigned int insn_length(struct v3_vcpu *vcpu)

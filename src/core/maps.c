@@ -42,7 +42,8 @@ enum v3_status v3_io_hook(struct v3_vm *vm, uint16_t first, unsigned int count,
 		if (status != V3_OK)
 			return status;
 	}
-	vm->io[vm->num_io++] = (struct v3_io_hook){ first, (uint16_t)(end - 1), ops, ctx };
+	vm->io[vm->num_io++] = (struct v3_io_hook){ first, (uint16_t)(end - 1), ops->in, ops->out,
+						    ctx };
 	for (port = first; port < end; port++)
 		vm->io_pages[port / V3_IO_PAGE_PORTS][port % V3_IO_PAGE_PORTS] =
 			(uint8_t)vm->num_io;
@@ -61,7 +62,7 @@ static uint32_t io_in_split(struct v3_vcpu *vcpu, uint16_t port, unsigned int si
 	unsigned int i;
 
 	for (i = 0; i < size; i++)
-		value |= v3_io_in(vcpu, (uint16_t)(port + i), 1) << (8 * i);
+		value |= (v3_io_in(vcpu, (uint16_t)(port + i), 1) & 0xff) << (8 * i);
 	return value;
 }
 
@@ -70,8 +71,7 @@ uint32_t v3_io_in(struct v3_vcpu *vcpu, uint16_t port, unsigned int size)
 	const struct v3_io_hook *hook = io_find(vcpu->vm, port);
 
 	if (hook && port + size - 1 <= hook->last)
-		return hook->ops->in ? hook->ops->in(vcpu, hook->ctx, port, size) & ones(size)
-				     : ones(size);
+		return hook->in ? hook->in(vcpu, hook->ctx, port, size) : 0xffffffff;
 	return size == 1 ? 0xff : io_in_split(vcpu, port, size);
 }
 
@@ -81,8 +81,8 @@ void v3_io_out(struct v3_vcpu *vcpu, uint16_t port, unsigned int size, uint32_t 
 	unsigned int i;
 
 	if (hook && port + size - 1 <= hook->last) {
-		if (hook->ops->out)
-			hook->ops->out(vcpu, hook->ctx, port, size, value & ones(size));
+		if (hook->out)
+			hook->out(vcpu, hook->ctx, port, size, value & ones(size));
 		return;
 	}
 	for (i = 0; size > 1 && i < size; i++)

@@ -39,6 +39,20 @@ enum v3_vcpu_run {
 	V3_RUN_WAIT_SIPI = 2,
 };
 
+/*
+ * A code page of which an instruction was looked at. Valid while the registers are the same and
+ * every table entry on the way still holds the same value, which is checked each time: no flush of
+ * the guest's can make it stale.
+ */
+#define V3_CODE_PAGES 16
+struct v3_code_page {
+	const uint8_t *code;		/* start of the page on the host; NULL: nothing remembered */
+	v3_gva_t gva;
+	uint64_t cr0, cr3, cr4, efer;
+	bool user;
+	struct v3_walk_trace trace;
+};
+
 struct v3_vcpu {
 	/* Registers of the guest, current whenever it does not run. First: src/svm/entry.S uses the offset. */
 	uint64_t gpr[16];
@@ -66,6 +80,7 @@ struct v3_vcpu {
 	struct v3_event intr;		/* acknowledged interrupt or NMI not delivered yet */
 	/* The MMIO hook that was hit last. */
 	const struct v3_mmio_hook *last_mmio;
+	struct v3_code_page code_pages[V3_CODE_PAGES];	/* by low bits of the page number */
 
 	struct v3_vm *vm;		/* [const] */
 	struct v3_host *host;		/* [const] */
@@ -186,6 +201,11 @@ bool v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode);
  */
 bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
 		 uint8_t bytes[V3_INSN_BUFFER]);
+/* Its two halves. Fetch: up to 15 bytes at RIP, and how many; 0: a fault is queued or the VM ended. */
+unsigned int v3_insn_fetch(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
+			   uint8_t bytes[V3_INSN_BUFFER]);
+bool v3_insn_decode(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
+		    const uint8_t bytes[V3_INSN_BUFFER], unsigned int n);
 /* End of an instruction that was executed in software: interrupt shadow, trap flag. RIP is already new. */
 void v3_vcpu_insn_done(struct v3_vcpu *vcpu);
 

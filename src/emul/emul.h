@@ -160,6 +160,15 @@ struct v3_emul_simple {
  */
 bool v3_emul_simple_mmio(const struct v3_insn *insn, struct v3_emul_simple *out);
 
+/**
+ * Tries the commonest forms without decoding: 64-bit mode, at most a REX prefix, MOV 89, 8B and C7 /0 with
+ * 4 or 8 bytes of memory. Fills *op as v3_emul_simple_mmio() would.
+ *
+ * @param bytes  all 15 bytes of an instruction, whatever its length.
+ * @return its length, or 0: use v3_decode().
+ */
+unsigned int v3_emul_quick_mmio(const uint8_t bytes[V3_INSN_MAX_LEN], struct v3_emul_simple *op);
+
 /** The value a store writes; only the low desc->size bytes are non-zero. */
 uint64_t v3_emul_simple_value(const uint64_t *gpr, const struct v3_emul_simple *desc);
 

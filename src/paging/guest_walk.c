@@ -4,18 +4,21 @@
 #include "x86/cr.h"
 #include "x86/pte.h"
 
-/* What a walk needs all the way, and the entries' bits so far: all of them ANDed, and ORed. */
+/* What a walk needs all the way. */
 struct walk {
 	const struct v3_walk_cpu *cpu;
 	const struct v3_walk_mem *mem;
 	unsigned int access;
 	bool user;		/* a user access: CPL 3, and not to system structures */
+};
+
+/* Bits of the entries on the way: those that all had, and those that any had. */
+struct rights {
 	uint64_t all, any;
 };
 
-static inline void *table_ptr(const struct walk *walk, v3_gpa_t gpa, size_t len)
+static inline void *table_ptr(const struct v3_walk_mem *mem, v3_gpa_t gpa, size_t len)
 {
-	const struct v3_walk_mem *mem = walk->mem;
 
 	if (gpa - mem->gpa < mem->size)
 		return mem->virt + (gpa - mem->gpa);
@@ -31,19 +34,20 @@ static enum v3_walk_status walk_fault(const struct walk *walk, struct v3_walk_re
 		error |= V3_PFEC_W;
 	if (walk->user)
 		error |= V3_PFEC_U;
-	/* The bit is only defined with NX or SMEP enabled (APM2 8.4.2). */
-	if (walk->access & V3_WALK_FETCH && (cpu->efer & V3_EFER_NXE || cpu->cr4 & V3_CR4_SMEP))
+	/* The bit is only defined with NX, which needs PAE, or SMEP (APM2 8.4.2). */
+	if (walk->access & V3_WALK_FETCH &&
+	    ((cpu->efer & V3_EFER_NXE && cpu->cr4 & V3_CR4_PAE) || cpu->cr4 & V3_CR4_SMEP))
 		error |= V3_PFEC_I;
 	result->error = error;
 	return V3_WALK_FAULT;
 }
 
 /* Supervisor access to a user page, after the write check. */
-static bool supervisor_ok(const struct walk *walk)
+static inline bool supervisor_ok(const struct walk *walk, struct rights rights)
 {
 	const struct v3_walk_cpu *cpu = walk->cpu;
 
-	if (!(walk->all & V3_PTE_U))
+	if (!(rights.all & V3_PTE_U))
 		return true;
 	if (walk->access & V3_WALK_FETCH)
 		return !(cpu->cr4 & V3_CR4_SMEP);
@@ -53,14 +57,14 @@ static bool supervisor_ok(const struct walk *walk)
 	return !(walk->access & V3_WALK_SYSTEM) && cpu->rflags & V3_RFLAGS_AC;
 }
 
-static bool access_ok(const struct walk *walk)
+static inline bool access_ok(const struct walk *walk, struct rights rights)
 {
-	if (walk->access & V3_WALK_FETCH && walk->any & V3_PTE_NX)
+	if (walk->access & V3_WALK_FETCH && rights.any & V3_PTE_NX)
 		return false;
-	if (walk->access & V3_WALK_WRITE && !(walk->all & V3_PTE_W) &&
+	if (walk->access & V3_WALK_WRITE && !(rights.all & V3_PTE_W) &&
 	    (walk->user || walk->cpu->cr0 & V3_CR0_WP))
 		return false;
-	return walk->user ? walk->all & V3_PTE_U : supervisor_ok(walk);
+	return walk->user ? rights.all & V3_PTE_U : supervisor_ok(walk, rights);
 }
 
 /* Bits the CPU sets in an entry: A, and D in the leaf of a write. */
@@ -113,58 +117,52 @@ static enum v3_walk_status finish(v3_gva_t gva, uint64_t base, unsigned int shif
 	return V3_WALK_OK;
 }
 
-/* The leaf is found: rights, reserved bits of large pages, A and D. */
-static enum v3_walk_status leaf64(struct walk *walk, uint64_t *entry, uint64_t value,
-				  unsigned int shift, v3_gva_t gva,
-				  struct v3_walk_result *result)
-{
-	if (value & reserved_in_leaf(shift))
-		return walk_fault(walk, result, V3_PFEC_P | V3_PFEC_RSVD);
-	if (!access_ok(walk))
-		return walk_fault(walk, result, V3_PFEC_P);
-	set_ad64(entry, value, ad_bits(walk, true));
-	return finish(gva, value & V3_PTE_ADDR_MASK, shift, result);
-}
-
 /*
  * Walks 8-byte entries from a table whose entries span 1 << shift bytes (39: long mode; 21: below PAE's
- * pointers). On the path of each emulated instruction.
+ * pointers). On the path of each emulated instruction: one test per level for all that can be wrong.
  */
-static enum v3_walk_status walk64(struct walk *walk, uint64_t table, unsigned int shift,
+static enum v3_walk_status walk64(const struct walk *walk, uint64_t table, unsigned int shift,
 				  v3_gva_t gva, struct v3_walk_result *result)
 {
 	const uint64_t reserved = reserved_everywhere(walk->cpu), ad = ad_bits(walk, false);
+	const struct v3_walk_mem *const mem = walk->mem;
+	struct rights rights = { ~0ull, 0 };
+	uint64_t *entry, value;
 
-	for (;; shift -= V3_PT_INDEX_BITS) {
+	for (;;) {
 		v3_gpa_t gpa = table + (gva >> shift << 3 & 0xff8);
-		uint64_t *entry = table_ptr(walk, gpa, 8), value;
 
+		entry = table_ptr(mem, gpa, 8);
 		if (!entry) {
 			result->gpa = gpa;
 			return V3_WALK_NOT_RAM;
 		}
 		value = __atomic_load_n(entry, __ATOMIC_RELAXED);
-		if (!(value & V3_PTE_P))
-			return walk_fault(walk, result, 0);
-		if (value & reserved)
-			return walk_fault(walk, result, V3_PFEC_P | V3_PFEC_RSVD);
-		walk->all &= value;
-		walk->any |= value;
-		if (shift == V3_PAGE_SHIFT || value & V3_PTE_PS) {
-			if (shift == V3_PAGE_SHIFT_512G)
-				return walk_fault(walk, result, V3_PFEC_P | V3_PFEC_RSVD);
-			return leaf64(walk, entry, value, shift, gva, result);
-		}
-		set_ad64(entry, value, ad);
+		if ((value & (reserved | V3_PTE_P)) != V3_PTE_P)
+			return walk_fault(walk, result,
+					  value & V3_PTE_P ? V3_PFEC_P | V3_PFEC_RSVD : 0);
+		rights.all &= value;
+		rights.any |= value;
+		if (value & V3_PTE_PS || shift == V3_PAGE_SHIFT)
+			break;
+		if (ad & ~value)
+			__atomic_fetch_or(entry, ad, __ATOMIC_SEQ_CST);
 		table = value & V3_PTE_ADDR_MASK;
+		shift -= V3_PT_INDEX_BITS;
 	}
+	if (shift == V3_PAGE_SHIFT_512G || value & reserved_in_leaf(shift))
+		return walk_fault(walk, result, V3_PFEC_P | V3_PFEC_RSVD);
+	if (!access_ok(walk, rights))
+		return walk_fault(walk, result, V3_PFEC_P);
+	set_ad64(entry, value, ad_bits(walk, true));
+	return finish(gva, value & V3_PTE_ADDR_MASK, shift, result);
 }
 
-static enum v3_walk_status walk_pae(struct walk *walk, v3_gva_t gva,
+static enum v3_walk_status walk_pae(const struct walk *walk, v3_gva_t gva,
 				    struct v3_walk_result *result)
 {
 	v3_gpa_t gpa = (walk->cpu->cr3 & V3_CR3_PAE_ADDR_MASK) + 8 * ((gva >> 30) & 3);
-	uint64_t *entry = table_ptr(walk, gpa, 8), value;
+	uint64_t *entry = table_ptr(walk->mem, gpa, 8), value;
 
 	if (!entry) {
 		result->gpa = gpa;
@@ -184,12 +182,13 @@ static uint64_t pse36_base(uint32_t value)
 	return (value & V3_PDE_ADDR_MASK_4M) | high << 32;
 }
 
-static enum v3_walk_status leaf32(struct walk *walk, uint32_t *entry, uint32_t value, bool large,
-				  v3_gva_t gva, struct v3_walk_result *result)
+static enum v3_walk_status leaf32(const struct walk *walk, struct rights rights, uint32_t *entry,
+				  uint32_t value, bool large, v3_gva_t gva,
+				  struct v3_walk_result *result)
 {
 	if (large && value & (1u << 21))
 		return walk_fault(walk, result, V3_PFEC_P | V3_PFEC_RSVD);
-	if (!access_ok(walk))
+	if (!access_ok(walk, rights))
 		return walk_fault(walk, result, V3_PFEC_P);
 	set_ad32(entry, value, (uint32_t)ad_bits(walk, true));
 	if (large)
@@ -197,14 +196,15 @@ static enum v3_walk_status leaf32(struct walk *walk, uint32_t *entry, uint32_t v
 	return finish(gva, value & V3_PTE_ADDR_MASK_LEGACY, V3_PAGE_SHIFT, result);
 }
 
-static enum v3_walk_status walk32(struct walk *walk, v3_gva_t gva, struct v3_walk_result *result)
+static enum v3_walk_status walk32(const struct walk *walk, v3_gva_t gva, struct v3_walk_result *result)
 {
 	uint64_t table = walk->cpu->cr3 & V3_PTE_ADDR_MASK_LEGACY;
+	struct rights rights = { ~0ull, 0 };
 	unsigned int level;
 
 	for (level = 2;; level--) {
 		unsigned int index = (gva >> (V3_PAGE_SHIFT + 10 * (level - 1))) & 1023;
-		uint32_t *entry = table_ptr(walk, table + 4 * index, 4), value;
+		uint32_t *entry = table_ptr(walk->mem, table + 4 * index, 4), value;
 		bool large;
 
 		if (!entry) {
@@ -214,10 +214,10 @@ static enum v3_walk_status walk32(struct walk *walk, v3_gva_t gva, struct v3_wal
 		value = __atomic_load_n(entry, __ATOMIC_RELAXED);
 		if (!(value & V3_PTE_P))
 			return walk_fault(walk, result, 0);
-		walk->all &= value;
+		rights.all &= value;
 		large = level == 2 && value & V3_PTE_PS && walk->cpu->cr4 & V3_CR4_PSE;
 		if (level == 1 || large)
-			return leaf32(walk, entry, value, large, gva, result);
+			return leaf32(walk, rights, entry, value, large, gva, result);
 		set_ad32(entry, value, (uint32_t)ad_bits(walk, false));
 		table = value & V3_PTE_ADDR_MASK_LEGACY;
 	}
@@ -229,7 +229,7 @@ enum v3_walk_status v3_guest_walk(const struct v3_walk_cpu *cpu, const struct v3
 {
 	struct walk walk = {
 		.cpu = cpu, .mem = mem, .access = access,
-		.user = cpu->user && !(access & V3_WALK_SYSTEM), .all = ~0ull, .any = 0,
+		.user = cpu->user && !(access & V3_WALK_SYSTEM),
 	};
 
 	if (!(cpu->cr0 & V3_CR0_PG))
@@ -240,4 +240,34 @@ enum v3_walk_status v3_guest_walk(const struct v3_walk_cpu *cpu, const struct v3
 	if (cpu->cr4 & V3_CR4_PAE)
 		return walk_pae(&walk, gva, result);
 	return walk32(&walk, gva, result);
+}
+
+bool v3_guest_walk_trace(const struct v3_walk_cpu *cpu, const struct v3_walk_mem *mem, v3_gva_t gva,
+			 struct v3_walk_trace *trace)
+{
+	uint64_t table = cpu->cr3 & V3_CR3_ADDR_MASK, value;
+	unsigned int shift = V3_PAGE_SHIFT_512G, i;
+	struct v3_walk_result result;
+
+	if (!(cpu->cr0 & V3_CR0_PG) || !(cpu->efer & V3_EFER_LMA))
+		return false;
+	for (i = 0; i < 4; i++, shift -= V3_PT_INDEX_BITS) {
+		const uint64_t *entry = table_ptr(mem, table + (gva >> shift << 3 & 0xff8), 8);
+
+		if (!entry)
+			return false;
+		value = __atomic_load_n(entry, __ATOMIC_RELAXED);
+		trace->step[i].entry = entry;
+		trace->step[i].value = value;
+		trace->depth = i + 1;
+		if (!(value & V3_PTE_P))
+			return false;
+		if (value & V3_PTE_PS || shift == V3_PAGE_SHIFT) {
+			finish(gva, value & V3_PTE_ADDR_MASK, shift, &result);
+			trace->gpa = result.gpa;
+			return true;
+		}
+		table = value & V3_PTE_ADDR_MASK;
+	}
+	return false;
 }

@@ -52,4 +52,31 @@ enum v3_walk_status v3_guest_walk(const struct v3_walk_cpu *cpu, const struct v3
 				  v3_gva_t gva, unsigned int access,
 				  struct v3_walk_result *result);
 
+/*
+ * The entries that a 4-level walk of gva reads: as long as all of them hold the same values, and the
+ * registers in struct v3_walk_cpu are the same, the walk has the same result.
+ */
+struct v3_walk_trace {
+	unsigned int depth;
+	struct {
+		const uint64_t *entry;
+		uint64_t value;
+	} step[4];
+	v3_gpa_t gpa;		/* that the leaf gives */
+};
+
+/* False if the walk does not end in a leaf, or the guest is not in long mode. Checks no rights, sets no bits. */
+bool v3_guest_walk_trace(const struct v3_walk_cpu *cpu, const struct v3_walk_mem *mem, v3_gva_t gva,
+			 struct v3_walk_trace *trace);
+
+static inline bool v3_walk_trace_holds(const struct v3_walk_trace *trace)
+{
+	unsigned int i;
+
+	for (i = 0; i < trace->depth; i++)
+		if (__atomic_load_n(trace->step[i].entry, __ATOMIC_RELAXED) != trace->step[i].value)
+			return false;
+	return true;
+}
+
 #endif

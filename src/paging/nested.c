@@ -194,7 +194,9 @@ static enum v3_status set_range(struct v3_nested *nested, v3_gpa_t gpa, v3_hpa_t
 enum v3_status v3_nested_map(struct v3_nested *nested, v3_gpa_t gpa, v3_hpa_t hpa, uint64_t size,
 			     unsigned int access)
 {
-	if (!(access & V3_NPT_R) || hpa & ~V3_PTE_ADDR_MASK)
+	const v3_hpa_t limit = V3_PTE_ADDR_MASK + V3_PAGE_SIZE;
+
+	if (!(access & V3_NPT_R) || hpa >= limit || size > limit - hpa)
 		return V3_ERR_INVALID;
 	return set_range(nested, gpa, hpa, size, access);
 }
