@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The mapper of nested tables: leaf sizes, splitting, accounting, failing allocations. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "paging/nested.h"
+#include "x86/pte.h"
+
+#define K4 V3_PAGE_SIZE_4K
+#define M2 V3_PAGE_SIZE_2M
+#define G1 V3_PAGE_SIZE_1G
+#define FRAME (1ull << 32)	/* "physical" address of the first table page */
+#define MAX_TABLES 4096
+
+/* Table pages; those that are free are poisoned. */
+struct pool {
+	uint64_t *pages[MAX_TABLES];
+	unsigned int used, calls, fail_at;
+};
+
+static enum v3_status pool_alloc(void *ctx, v3_hpa_t *hpa)
+{
+	struct pool *pool = ctx;
+	unsigned int i;
+
+	if (++pool->calls == pool->fail_at)
+		return V3_ERR_NOMEM;
+	for (i = 0; pool->pages[i]; i++)
+		assert_true(i < MAX_TABLES - 1);
+	pool->pages[i] = calloc(1, V3_PAGE_SIZE);
+	assert_non_null(pool->pages[i]);
+	pool->used++;
+	*hpa = FRAME + i * V3_PAGE_SIZE;
+	return V3_OK;
+}
+
+static unsigned int pool_index(const struct pool *pool, v3_hpa_t hpa)
+{
+	uint64_t index = (hpa - FRAME) / V3_PAGE_SIZE;
+
+	assert_true(hpa >= FRAME && hpa % V3_PAGE_SIZE == 0 && index < MAX_TABLES);
+	assert_non_null(pool->pages[index]);
+	return (unsigned int)index;
+}
+
+static void pool_free(void *ctx, v3_hpa_t hpa)
+{
+	struct pool *pool = ctx;
+	unsigned int i = pool_index(pool, hpa);
+
+	free(pool->pages[i]);
+	pool->pages[i] = NULL;
+	pool->used--;
+}
+
+static void *pool_virt(void *ctx, v3_hpa_t hpa)
+{
+	struct pool *pool = ctx;
+
+	return pool->pages[pool_index(pool, hpa)];
+}
+
+static struct pool pool;
+
+static void begin(struct v3_nested *nested, const struct v3_nested_format *format)
+{
+	const struct v3_nested_mem mem = { pool_alloc, pool_free, pool_virt, &pool };
+
+	memset(&pool, 0, sizeof(pool));
+	assert_int_equal(v3_nested_init(nested, format, &mem), V3_OK);
+	assert_int_equal(nested->table_pages, 1);
+}
+
+static void finish(struct v3_nested *nested)
+{
+	assert_int_equal(nested->table_pages, pool.used);
+	v3_nested_destroy(nested);
+	assert_int_equal(pool.used, 0);
+	assert_int_equal(nested->table_pages, 0);
+	assert_int_equal(nested->leaf_bytes[1] | nested->leaf_bytes[2] | nested->leaf_bytes[3], 0);
+	v3_nested_destroy(nested);	/* twice is harmless */
+}
+
+static void expect(const struct v3_nested *nested, v3_gpa_t gpa, v3_hpa_t hpa, unsigned int level,
+		   unsigned int access)
+{
+	struct v3_nested_leaf leaf;
+
+	assert_true(v3_nested_lookup(nested, gpa, &leaf));
+	assert_int_equal(leaf.hpa, hpa);
+	assert_int_equal(leaf.level, level);
+	assert_int_equal(leaf.access, access);
+}
+
+static void expect_none(const struct v3_nested *nested, v3_gpa_t gpa)
+{
+	struct v3_nested_leaf leaf;
+
+	assert_false(v3_nested_lookup(nested, gpa, &leaf));
+}
+
+static void expect_bytes(const struct v3_nested *nested, uint64_t pages_4k, uint64_t pages_2m,
+			 uint64_t pages_1g, uint64_t tables)
+{
+	assert_int_equal(nested->leaf_bytes[1], pages_4k * K4);
+	assert_int_equal(nested->leaf_bytes[2], pages_2m * M2);
+	assert_int_equal(nested->leaf_bytes[3], pages_1g * G1);
+	assert_int_equal(nested->table_pages, tables);
+}
+
+static void test_leaf_sizes(void **state)
+{
+	struct v3_nested nested;
+
+	(void)state;
+	begin(&nested, &v3_npt_format_1g);
+	/* All aligned: the largest leaf. */
+	assert_int_equal(v3_nested_map(&nested, 0, 8 * G1, 2 * G1, V3_NPT_RWX), V3_OK);
+	expect_bytes(&nested, 0, 0, 2, 2);
+	expect(&nested, G1 + 0x12345, 9 * G1 + 0x12345, 3, V3_NPT_RWX);
+	/* The host address is only 2 MiB aligned. */
+	assert_int_equal(v3_nested_map(&nested, 4 * G1, M2, G1, V3_NPT_RWX), V3_OK);
+	expect_bytes(&nested, 0, 512, 2, 3);
+	expect(&nested, 4 * G1 + M2 + 5, 2 * M2 + 5, 2, V3_NPT_RWX);
+	/* ... only 4 KiB aligned. */
+	assert_int_equal(v3_nested_map(&nested, 6 * G1, K4, M2, V3_NPT_RWX), V3_OK);
+	expect_bytes(&nested, 512, 512, 2, 5);
+	expect(&nested, 6 * G1 + M2 - 1, M2 + K4 - 1, 1, V3_NPT_RWX);
+	/* A range that begins and ends unaligned: small leaves at the edges. */
+	assert_int_equal(v3_nested_map(&nested, 8 * G1 + M2 - K4, 3 * G1 - K4, 2 * M2 + 2 * K4,
+				       V3_NPT_RWX), V3_OK);
+	expect_bytes(&nested, 514, 514, 2, 8);
+	expect_none(&nested, 8 * G1 + M2 - K4 - 1);
+	expect(&nested, 8 * G1 + M2 - K4, 3 * G1 - K4, 1, V3_NPT_RWX);
+	expect(&nested, 8 * G1 + M2, 3 * G1, 2, V3_NPT_RWX);
+	expect(&nested, 8 * G1 + 3 * M2, 3 * G1 + 2 * M2, 1, V3_NPT_RWX);
+	expect_none(&nested, 8 * G1 + 3 * M2 + K4);
+	finish(&nested);
+}
+
+static void test_format_without_1g(void **state)
+{
+	struct v3_nested nested;
+
+	(void)state;
+	begin(&nested, &v3_npt_format_2m);
+	assert_int_equal(v3_nested_map(&nested, 0, 0, G1, V3_NPT_RWX), V3_OK);
+	expect_bytes(&nested, 0, 512, 0, 3);
+	expect(&nested, G1 - 1, G1 - 1, 2, V3_NPT_RWX);
+	assert_int_equal(v3_nested_unmap(&nested, 0, G1), V3_OK);
+	expect_bytes(&nested, 0, 0, 0, 3);
+	finish(&nested);
+}
+
+/* What a PC's first megabyte does to a large leaf. */
+static void test_split(void **state)
+{
+	struct v3_nested nested;
+
+	(void)state;
+	begin(&nested, &v3_npt_format_1g);
+	assert_int_equal(v3_nested_map(&nested, 0, G1, G1, V3_NPT_RWX), V3_OK);
+	expect_bytes(&nested, 0, 0, 1, 2);
+	assert_int_equal(v3_nested_unmap(&nested, 0xa0000, 0x20000), V3_OK);
+	expect_bytes(&nested, 512 - 32, 511, 0, 4);
+	expect(&nested, 0x9ffff, G1 + 0x9ffff, 1, V3_NPT_RWX);
+	expect_none(&nested, 0xa0000);
+	expect_none(&nested, 0xbffff);
+	expect(&nested, M2, G1 + M2, 2, V3_NPT_RWX);
+	/* Read-only over it. */
+	assert_int_equal(v3_nested_map(&nested, 0xc0000, G1 + 0xc0000, 0x40000,
+				       V3_NPT_R | V3_NPT_X), V3_OK);
+	expect_bytes(&nested, 512 - 32, 511, 0, 4);
+	expect(&nested, 0xc0000, G1 + 0xc0000, 1, V3_NPT_R | V3_NPT_X);
+	expect(&nested, 0xfffff, G1 + 0xfffff, 1, V3_NPT_R | V3_NPT_X);
+	expect(&nested, 0x100000, G1 + 0x100000, 1, V3_NPT_RWX);
+	/* A large leaf over all that gives the tables back. */
+	assert_int_equal(v3_nested_map(&nested, 0, 2 * G1, G1, V3_NPT_RWX), V3_OK);
+	expect_bytes(&nested, 0, 0, 1, 2);
+	expect(&nested, 0xa0000, 2 * G1 + 0xa0000, 3, V3_NPT_RWX);
+	finish(&nested);
+}
+
+/* A split keeps access and memory type. */
+static void test_access(void **state)
+{
+	static const unsigned int access[] = {
+		V3_NPT_R, V3_NPT_R | V3_NPT_W, V3_NPT_R | V3_NPT_X, V3_NPT_RWX,
+		V3_NPT_R | V3_NPT_UC, V3_NPT_R | V3_NPT_W | V3_NPT_UC, V3_NPT_RWX | V3_NPT_UC,
+	};
+	struct v3_nested nested;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(access) / sizeof(access[0]); i++) {
+		begin(&nested, &v3_npt_format_1g);
+		assert_int_equal(v3_nested_map(&nested, 0, 0, G1, access[i]), V3_OK);
+		expect(&nested, 5 * M2, 5 * M2, 3, access[i]);
+		assert_int_equal(v3_nested_unmap(&nested, 0, K4), V3_OK);
+		expect(&nested, 5 * M2, 5 * M2, 2, access[i]);
+		expect(&nested, 5 * K4, 5 * K4, 1, access[i]);
+		finish(&nested);
+	}
+}
+
+/* Bits of the entries themselves, as hardware reads them (APM2 15.25.5). */
+static void test_entries(void **state)
+{
+	struct v3_nested nested;
+	uint64_t *table;
+
+	(void)state;
+	begin(&nested, &v3_npt_format_1g);
+	assert_int_equal(v3_nested_map(&nested, 1ull << 39, 3 * G1, G1, V3_NPT_RWX), V3_OK);
+	assert_int_equal(v3_nested_map(&nested, (1ull << 39) + G1, K4, K4,
+				       V3_NPT_R | V3_NPT_UC), V3_OK);
+	table = pool_virt(&pool, nested.root);
+	assert_int_equal(table[0], 0);
+	assert_int_equal(table[1] & ~V3_PTE_ADDR_MASK, V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_A);
+	table = pool_virt(&pool, table[1] & V3_PTE_ADDR_MASK);
+	assert_int_equal(table[0], 3 * G1 | V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_A | V3_PTE_D |
+				   V3_PTE_PS);
+	table = pool_virt(&pool, table[1] & V3_PTE_ADDR_MASK);
+	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
+	assert_int_equal(table[0], K4 | V3_PTE_P | V3_PTE_U | V3_PTE_A | V3_PTE_D | V3_PTE_PCD |
+				   V3_PTE_PWT | V3_PTE_NX);
+	finish(&nested);
+}
+
+static void test_bad_arguments(void **state)
+{
+	const uint64_t top = 1ull << 48;
+	struct v3_nested nested;
+	struct v3_nested_leaf leaf;
+
+	(void)state;
+	begin(&nested, &v3_npt_format_1g);
+	assert_int_equal(v3_nested_map(&nested, 1, 0, K4, V3_NPT_RWX), V3_ERR_INVALID);
+	assert_int_equal(v3_nested_map(&nested, 0, 1, K4, V3_NPT_RWX), V3_ERR_INVALID);
+	assert_int_equal(v3_nested_map(&nested, 0, 0, K4 + 1, V3_NPT_RWX), V3_ERR_INVALID);
+	assert_int_equal(v3_nested_map(&nested, 0, 0, K4, 0), V3_ERR_INVALID);
+	assert_int_equal(v3_nested_map(&nested, 0, 0, K4, V3_NPT_W), V3_ERR_INVALID);
+	assert_int_equal(v3_nested_map(&nested, top, 0, K4, V3_NPT_RWX), V3_ERR_INVALID);
+	assert_int_equal(v3_nested_map(&nested, top - K4, 0, 2 * K4, V3_NPT_RWX), V3_ERR_INVALID);
+	assert_int_equal(v3_nested_map(&nested, 0, 1ull << 52, K4, V3_NPT_RWX), V3_ERR_INVALID);
+	assert_int_equal(v3_nested_map(&nested, 0, (1ull << 52) - K4, 2 * K4, V3_NPT_RWX),
+			 V3_ERR_INVALID);
+	assert_int_equal(v3_nested_map(&nested, K4, 0, ~0ull - K4 + 1, V3_NPT_RWX),
+			 V3_ERR_INVALID);
+	assert_int_equal(v3_nested_unmap(&nested, 1, K4), V3_ERR_INVALID);
+	assert_int_equal(v3_nested_unmap(&nested, top - K4, 2 * K4), V3_ERR_INVALID);
+	expect_bytes(&nested, 0, 0, 0, 1);
+	/* The very last page, and nothing at all. */
+	assert_int_equal(v3_nested_map(&nested, top - K4, (1ull << 52) - K4, K4, V3_NPT_R), V3_OK);
+	expect(&nested, top - 1, (1ull << 52) - 1, 1, V3_NPT_R);
+	assert_int_equal(v3_nested_map(&nested, 0, 0, 0, V3_NPT_RWX), V3_OK);
+	assert_false(v3_nested_lookup(&nested, top, &leaf));
+	assert_false(v3_nested_lookup(&nested, ~0ull, &leaf));
+	/* Unmapping what is not mapped needs no tables, however much it is. */
+	assert_int_equal(v3_nested_unmap(&nested, 0, top - K4), V3_OK);
+	expect_bytes(&nested, 1, 0, 0, 4);
+	assert_int_equal(v3_nested_unmap(&nested, 0, top), V3_OK);
+	assert_int_equal(nested.leaf_bytes[1], 0);
+	finish(&nested);
+}
+
+/* Each allocation fails once: nothing leaks, the count stays right, and it works the next time. */
+static void test_failing_allocations(void **state)
+{
+	struct v3_nested nested;
+	const struct v3_nested_mem mem = { pool_alloc, pool_free, pool_virt, &pool };
+	enum v3_status status = V3_ERR_NOMEM;
+	unsigned int n;
+
+	(void)state;
+	for (n = 1; status != V3_OK; n++) {
+		assert_true(n < 20);
+		memset(&pool, 0, sizeof(pool));
+		pool.fail_at = n;
+		status = v3_nested_init(&nested, &v3_npt_format_1g, &mem);
+		if (status == V3_OK)
+			status = v3_nested_map(&nested, 0, G1, G1, V3_NPT_RWX);
+		if (status == V3_OK)
+			status = v3_nested_unmap(&nested, 0xa0000, 0x20000);
+		if (status == V3_OK)
+			status = v3_nested_map(&nested, 5 * G1 - K4, K4, 3 * K4, V3_NPT_R);
+		if (status != V3_OK && nested.root != V3_HPA_NONE) {
+			assert_int_equal(v3_nested_map(&nested, 0, G1, 2 * G1, V3_NPT_RWX), V3_OK);
+			expect(&nested, G1 + 1, 2 * G1 + 1, 3, V3_NPT_RWX);
+		}
+		assert_int_equal(nested.table_pages, pool.used);
+		v3_nested_destroy(&nested);
+		assert_int_equal(pool.used, 0);
+	}
+	assert_int_equal(n, 10);	/* root, PDPT; PD, PT; twice PD, PT; then none fails */
+}
+
+/* --- Against an array of pages --- */
+
+#define MODEL_PAGES (4u * 512)	/* 8 MiB from MODEL_GPA on */
+#define MODEL_GPA (G1 - 2 * M2)	/* across a 1 GiB boundary */
+
+static uint64_t random_state = 1;
+
+static uint64_t rnd(uint64_t below)
+{
+	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
+	return (random_state >> 33) % below;
+}
+
+static void compare(const struct v3_nested *nested, const uint64_t *model)
+{
+	uint64_t mapped = 0;
+	unsigned int i;
+
+	for (i = 0; i < MODEL_PAGES; i++) {
+		struct v3_nested_leaf leaf;
+		bool there = v3_nested_lookup(nested, MODEL_GPA + i * K4 + 8, &leaf);
+
+		assert_int_equal(there, model[i] != 0);
+		if (!there)
+			continue;
+		assert_int_equal(leaf.hpa, (model[i] & ~(K4 - 1)) + 8);
+		assert_int_equal(leaf.access, model[i] & (K4 - 1));
+		mapped += K4;
+	}
+	assert_int_equal(nested->leaf_bytes[1] + nested->leaf_bytes[2] + nested->leaf_bytes[3],
+			 mapped);
+	assert_int_equal(nested->table_pages, pool.used);
+}
+
+static void test_random(void **state)
+{
+	static uint64_t model[MODEL_PAGES];
+	struct v3_nested nested;
+	unsigned int step, i;
+
+	(void)state;
+	begin(&nested, &v3_npt_format_1g);
+	memset(model, 0, sizeof(model));
+	for (step = 0; step < 2000; step++) {
+		unsigned int align = rnd(3) ? 1 : 512, first, count;
+		unsigned int access = V3_NPT_R | (unsigned int)rnd(8) << 1;
+		uint64_t hpa = (1 + rnd(1000)) * (rnd(2) ? M2 : K4);
+		bool map = rnd(3);
+
+		first = (unsigned int)rnd(MODEL_PAGES) / align * align;
+		count = (1 + (unsigned int)rnd(MODEL_PAGES - first)) / align * align;
+		access &= V3_NPT_RWX | V3_NPT_UC;
+		if (map)
+			assert_int_equal(v3_nested_map(&nested, MODEL_GPA + first * K4, hpa,
+						       count * K4, access), V3_OK);
+		else
+			assert_int_equal(v3_nested_unmap(&nested, MODEL_GPA + first * K4,
+							 count * K4), V3_OK);
+		for (i = first; i < first + count; i++)
+			model[i] = map ? (hpa + (i - first) * K4) | access : 0;
+		compare(&nested, model);
+	}
+	finish(&nested);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_leaf_sizes),
+		cmocka_unit_test(test_format_without_1g),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_access),
+		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_bad_arguments),
+		cmocka_unit_test(test_failing_allocations),
+		cmocka_unit_test(test_random),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
