@@ -45,6 +45,6 @@ endif()
 add_library(v3_kernel INTERFACE)
 target_compile_options(v3_kernel INTERFACE
 	-m64 -fno-pic
-	$<$<COMPILE_LANGUAGE:C>:-O2 -ffreestanding -mno-red-zone -mgeneral-regs-only
+	$<$<COMPILE_LANGUAGE:C>:-O2 -DV3_X86_INLINE -ffreestanding -mno-red-zone -mgeneral-regs-only
 		-mcmodel=kernel -fno-stack-protector -fno-asynchronous-unwind-tables
 		-fno-unwind-tables -Wframe-larger-than=1024>)

@@ -20,7 +20,7 @@ struct v3_exit {
 		struct {
 			uint16_t port;
 			uint8_t size;		/* 1, 2, 4 */
-			bool in, string, rep;
+			bool in, string;
 			uint64_t next_rip;
 		} io;
 		struct {

@@ -2,6 +2,7 @@
 /* Registration of device hooks, and finding them on an exit. Read-only once the VM runs: no locks. */
 #include "core/vm.h"
 
+#include "lib/bits.h"
 #include "lib/mem.h"
 
 /* --- Ports --- */
@@ -13,7 +14,26 @@ static enum v3_status io_page_get(struct v3_vm *vm, unsigned int page)
 	return vm->io_pages[page] ? V3_OK : V3_ERR_NOMEM;
 }
 
-static const struct v3_io_hook *io_find(const struct v3_vm *vm, uint16_t port)
+static uint32_t in_ones(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned int size)
+{
+	(void)vcpu;
+	(void)ctx;
+	(void)port;
+	(void)size;
+	return 0xffffffff;
+}
+
+static void out_nothing(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned int size,
+			uint32_t value)
+{
+	(void)vcpu;
+	(void)ctx;
+	(void)port;
+	(void)size;
+	(void)value;
+}
+
+static inline const struct v3_io_hook *io_find(const struct v3_vm *vm, uint16_t port)
 {
 	const uint8_t *page = vm->io_pages[port / V3_IO_PAGE_PORTS];
 	unsigned int index = page ? page[port % V3_IO_PAGE_PORTS] : 0;
@@ -42,8 +62,8 @@ enum v3_status v3_io_hook(struct v3_vm *vm, uint16_t first, unsigned int count,
 		if (status != V3_OK)
 			return status;
 	}
-	vm->io[vm->num_io++] = (struct v3_io_hook){ first, (uint16_t)(end - 1), ops->in, ops->out,
-						    ctx };
+	vm->io[vm->num_io++] = (struct v3_io_hook){ first, (uint16_t)(end - 1), ops->in ? ops->in : in_ones,
+						    ops->out ? ops->out : out_nothing, ctx };
 	for (port = first; port < end; port++)
 		vm->io_pages[port / V3_IO_PAGE_PORTS][port % V3_IO_PAGE_PORTS] =
 			(uint8_t)vm->num_io;
@@ -56,7 +76,7 @@ static uint32_t ones(unsigned int size)
 }
 
 /* An access that no single hook covers: byte by byte. */
-static uint32_t io_in_split(struct v3_vcpu *vcpu, uint16_t port, unsigned int size)
+static V3_NOINLINE uint32_t io_in_split(struct v3_vcpu *vcpu, uint16_t port, unsigned int size)
 {
 	uint32_t value = 0;
 	unsigned int i;
@@ -70,9 +90,9 @@ uint32_t v3_io_in(struct v3_vcpu *vcpu, uint16_t port, unsigned int size)
 {
 	const struct v3_io_hook *hook = io_find(vcpu->vm, port);
 
-	if (hook && port + size - 1 <= hook->last)
-		return hook->in ? hook->in(vcpu, hook->ctx, port, size) : 0xffffffff;
-	return size == 1 ? 0xff : io_in_split(vcpu, port, size);
+	if (!hook || port + size - 1 > hook->last)
+		return size == 1 ? 0xff : io_in_split(vcpu, port, size);
+	return hook->in(vcpu, hook->ctx, port, size);
 }
 
 void v3_io_out(struct v3_vcpu *vcpu, uint16_t port, unsigned int size, uint32_t value)
@@ -81,8 +101,7 @@ void v3_io_out(struct v3_vcpu *vcpu, uint16_t port, unsigned int size, uint32_t 
 	unsigned int i;
 
 	if (hook && port + size - 1 <= hook->last) {
-		if (hook->out)
-			hook->out(vcpu, hook->ctx, port, size, value & ones(size));
+		hook->out(vcpu, hook->ctx, port, size, value & ones(size));
 		return;
 	}
 	for (i = 0; size > 1 && i < size; i++)
@@ -164,7 +183,7 @@ static const struct v3_mmio_hook *mmio_hook(struct v3_vcpu *vcpu, v3_gpa_t gpa, 
 	return hook->size - (gpa - hook->gpa) >= size ? hook : NULL;
 }
 
-static uint64_t mmio_read_split(struct v3_vcpu *vcpu, v3_gpa_t gpa, unsigned int size)
+static V3_NOINLINE uint64_t mmio_read_split(struct v3_vcpu *vcpu, v3_gpa_t gpa, unsigned int size)
 {
 	uint64_t value = 0;
 	unsigned int i;

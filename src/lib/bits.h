@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Keeps the rare part of a function out of its frame. */
+#define V3_NOINLINE		__attribute__((noinline))
 #define V3_BIT(n)		(1ULL << (n))
 #define V3_ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define V3_CONTAINER_OF(ptr, type, member) \

@@ -22,7 +22,6 @@ static void decode_ioio(const struct svm_vmcb *vmcb, struct v3_exit *exit)
 	exit->io.size = (uint8_t)(info >> SVM_IOIO_SIZE_SHIFT & SVM_IOIO_SIZE_MASK);
 	exit->io.in = info & SVM_IOIO_IN;
 	exit->io.string = info & SVM_IOIO_STRING;
-	exit->io.rep = info & SVM_IOIO_REP;
 	exit->io.next_rip = vmcb->exit_info2;
 }
 
@@ -91,6 +90,15 @@ void svm_exit_decode(const struct svm_vmcb *vmcb, const struct v3_host_caps *cap
 		     struct v3_exit *exit)
 {
 	exit->insn_len = 0;
+	/* Before the switch, which kernels compile to a search: the commonest exits. */
+	if (vmcb->exit_code == SVM_EXIT_IOIO) {
+		decode_ioio(vmcb, exit);
+		return;
+	}
+	if (vmcb->exit_code == SVM_EXIT_NPF) {
+		decode_npf(vmcb, exit);
+		return;
+	}
 	switch (vmcb->exit_code) {
 	case SVM_EXIT_INTR:
 		exit->kind = V3_EXIT_INTR;
@@ -131,9 +139,6 @@ void svm_exit_decode(const struct svm_vmcb *vmcb, const struct v3_host_caps *cap
 	case SVM_EXIT_HLT:
 		exit->kind = V3_EXIT_HLT;
 		break;
-	case SVM_EXIT_IOIO:
-		decode_ioio(vmcb, exit);
-		return;
 	case SVM_EXIT_MSR:
 		exit->kind = vmcb->exit_info1 & 1 ? V3_EXIT_WRMSR : V3_EXIT_RDMSR;
 		break;
@@ -143,9 +148,6 @@ void svm_exit_decode(const struct svm_vmcb *vmcb, const struct v3_host_caps *cap
 	case SVM_EXIT_XSETBV:
 		exit->kind = V3_EXIT_XSETBV;
 		break;
-	case SVM_EXIT_NPF:
-		decode_npf(vmcb, exit);
-		return;
 	case SVM_EXIT_SHUTDOWN:
 		decode_raw(vmcb, V3_EXIT_SHUTDOWN, exit);
 		return;

@@ -20,8 +20,6 @@ void v3_x86_cpuid(uint32_t leaf, uint32_t subleaf, struct v3_cpuid_regs *regs);
 uint64_t v3_x86_rdmsr(uint32_t msr);
 void v3_x86_wrmsr(uint32_t msr, uint64_t value);
 
-/* Not ordered against the instructions around it (APM2 13.2.4). */
-uint64_t v3_x86_rdtsc(void);
 
 uint64_t v3_x86_read_cr0(void);
 void v3_x86_write_cr0(uint64_t value);
@@ -62,8 +60,6 @@ void v3_x86_cli(void);
 void v3_x86_sti(void);
 
 /* EFER.SVME must be set, else #UD. hpa: physical address of a VMCB, 4 KiB aligned. */
-void v3_x86_stgi(void);
-void v3_x86_clgi(void);
 void v3_x86_vmsave(uint64_t hpa);
 void v3_x86_vmload(uint64_t hpa);
 void v3_x86_invlpga(uint64_t va, uint32_t asid);
@@ -72,6 +68,26 @@ void v3_x86_wbinvd(void);
 
 /* Enter the host's machine-check handler, as the intercepted machine check would have (INT 18). */
 void v3_x86_int_mce(void);
+
+/*
+ * What every guest entry executes: inline where V3_X86_INLINE says so (freestanding builds), because a call
+ * and its prologue cost more than the instruction.
+ */
+#ifdef V3_X86_INLINE
+#define V3_X86_HOT static inline
+#else
+#define V3_X86_HOT
+#endif
+
+/* Not ordered against the instructions around it (APM2 13.2.4). */
+V3_X86_HOT uint64_t v3_x86_rdtsc(void);
+/* EFER.SVME must be set, else #UD. */
+V3_X86_HOT void v3_x86_stgi(void);
+V3_X86_HOT void v3_x86_clgi(void);
+
+#ifdef V3_X86_INLINE
+#include "x86/insn_hot.h"
+#endif
 
 static inline void v3_x86_pause(void)
 {

@@ -5,6 +5,9 @@
  */
 #include "x86/cr.h"
 #include "x86/insn.h"
+#ifndef V3_X86_INLINE
+#include "x86/insn_hot.h"
+#endif
 
 void v3_x86_cpuid(uint32_t leaf, uint32_t subleaf, struct v3_cpuid_regs *regs)
 {
@@ -27,14 +30,6 @@ void v3_x86_wrmsr(uint32_t msr, uint64_t value)
 	__asm__ volatile("wrmsr"
 			 : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
 			 : "memory");
-}
-
-uint64_t v3_x86_rdtsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
 }
 
 #define V3_REG_ACCESSORS(reg) \
@@ -121,16 +116,6 @@ void v3_x86_cli(void)
 void v3_x86_sti(void)
 {
 	__asm__ volatile("sti" : : : "memory");
-}
-
-void v3_x86_stgi(void)
-{
-	__asm__ volatile("stgi" : : : "memory");
-}
-
-void v3_x86_clgi(void)
-{
-	__asm__ volatile("clgi" : : : "memory");
 }
 
 void v3_x86_vmsave(uint64_t hpa)
