@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# timeout: 120
+# lab: --smp 2 --append nohz_full=1 --append rcu_nocbs=1
+# build: linux_vm.c
+# A guest that never leaves its CPU does not hold up the rest of the host: RCU, the soft-lockup
+# watchdog, and other threads of the same CPU get their turn, with and without the host's tick.
+# shellcheck source=tests/lab/lib.sh
+. /lab/lib.sh
+
+complaints() { dmesg | grep -cE 'soft lockup|rcu: INFO|blocked for more' || true; }
+
+module_load
+echo 0 >/sys/module/rcupdate/parameters/rcu_cpu_stall_suppress
+echo 3 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
+echo 1 >/proc/sys/kernel/watchdog_thresh
+echo 0-1 >/proc/sys/kernel/watchdog_cpumask
+echo 1 >/proc/sys/kernel/watchdog
+[ "$(cat /proc/sys/kernel/soft_watchdog)" = 1 ] || fail 'there is no soft-lockup watchdog'
+
+# CPU 0 has its tick, CPU 1 has none while one thread runs there alone
+for cpu in 0 1; do
+	for guest in spin exits; do
+		expect 0 linux_vm -d -c $cpu busy $guest
+		sleep 5
+		[ "$(complaints)" = 0 ] || fail "$(dmesg | tail -n 30)"
+		# a program that shares the CPU gets somewhere
+		start=$(cut -d. -f1 /proc/uptime)
+		taskset $((1 << cpu)) awk 'BEGIN { for (i = 0; i < 100000; i++) n += i }'
+		took=$(($(cut -d. -f1 /proc/uptime) - start))
+		echo "CPU $cpu, $guest: 100000 rounds beside it in $took s"
+		[ $took -le 8 ] || fail 'it got too little of the CPU'
+		expect 0 linux_vm destroy busy
+	done
+done
+[ "$(complaints)" = 0 ] || fail "$(dmesg | tail -n 30)"
