@@ -57,20 +57,44 @@ static void exit_invd(struct v3_vcpu *vcpu)
 	v3_vcpu_skip(vcpu, vcpu->exit.insn_len);
 }
 
+/* Stopped before the IRET that ends an NMI handler: NMIs may come again once it is done (APM2 15.21.9). */
 static void exit_nmi_window(struct v3_vcpu *vcpu)
 {
-	/* Stopped before the IRET: it still has to run, then NMIs may come again. */
-	vcpu->nmi_blocked = false;
+	vcpu->nmi_iret = true;
+	vcpu->nmi_iret_rip = vcpu->rip;
 	vcpu->inject_work = true;
+}
+
+/*
+ * The first exit after that one. With an NMI waiting it is the trap of a single step, which the guest does not
+ * see; if the IRET faulted instead, RIP has not moved and the trap flag is taken back.
+ */
+static bool nmi_iret_done(struct v3_vcpu *vcpu)
+{
+	bool stepped = vcpu->nmi_step, same = vcpu->rip == vcpu->nmi_iret_rip;
+
+	vcpu->nmi_step = false;
+	if (stepped && same)
+		vcpu->rflags &= ~V3_RFLAGS_TF;
+	if (same)
+		return false;
+	vcpu->nmi_iret = vcpu->nmi_blocked = false;
+	vcpu->inject_work = true;
+	return stepped && vcpu->exit.kind == V3_EXIT_EXCEPTION &&
+	       vcpu->exit.exception.vector == V3_EXCP_DB;
 }
 
 void v3_exit_handle(struct v3_vcpu *vcpu)
 {
 	const struct v3_exit *exit = &vcpu->exit;
 
+	if (vcpu->nmi_iret && nmi_iret_done(vcpu))
+		return;
 	switch (exit->kind) {
-	case V3_EXIT_NONE:
 	case V3_EXIT_INTR:
+		v3_timers_interrupted(vcpu);
+		break;
+	case V3_EXIT_NONE:
 	case V3_EXIT_NMI:
 	case V3_EXIT_SMI:
 	case V3_EXIT_INIT:

@@ -140,19 +140,24 @@ static bool deliver_first(struct v3_vcpu *vcpu)
 void v3_inject_prepare(struct v3_vcpu *vcpu)
 {
 	unsigned int windows = 0;
-	bool tpr_blocked = false, nmi_waits;
+	bool tpr_blocked = false, nmi_waits, delivered = deliver_first(vcpu);
 
-	deliver_first(vcpu);
 	nmi_waits = vcpu->nmi_pending && !vcpu->nmi_blocked;
 	if (vcpu->intr.valid || nmi_waits || intr_waits(vcpu, &tpr_blocked))
 		windows |= V3_WINDOW_INTR;
 	if (tpr_blocked)
 		windows |= V3_WINDOW_TPR;
-	if (vcpu->nmi_blocked)
+	if (vcpu->nmi_blocked && !vcpu->nmi_iret)
 		windows |= V3_WINDOW_NMI;
+	/* One step over the IRET, unless the guest steps itself, or a handler would see the flag. */
+	if (vcpu->nmi_iret && vcpu->nmi_pending && !delivered &&
+	    !(vcpu->rflags & V3_RFLAGS_TF)) {
+		vcpu->rflags |= V3_RFLAGS_TF;
+		vcpu->nmi_step = true;
+	}
 	if (windows != vcpu->windows) {
 		vcpu->vm->arch->set_windows(vcpu, windows);
 		vcpu->windows = windows;
 	}
-	vcpu->inject_work = windows != 0;
+	vcpu->inject_work = windows != 0 || vcpu->nmi_iret;
 }

@@ -71,7 +71,6 @@ static enum v3_status block_add(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size, i
 	block->size = size;
 	block->node = node;
 	block->virt = v3_os_virt(vm->host, block->hpa);
-	memset(block->virt, 0, size);
 	vm->num_blocks++;
 	return V3_OK;
 }
@@ -195,6 +194,10 @@ enum v3_status v3_memory_create(struct v3_vm *vm, const struct v3_vm_config *con
 		}
 		vm->ram_bytes += config->mem[i].size;
 	}
+	/* Only when all of it is there: a request that cannot be met must fail fast. */
+	for (i = 0; i < vm->num_blocks; i++)
+		memset(vm->blocks[i].virt, 0, vm->blocks[i].size);
+	vm->ram_zeroed = true;
 	walk_mem_init(vm);
 	return ram_map(vm);
 }
@@ -208,7 +211,8 @@ void v3_memory_destroy(struct v3_vm *vm)
 		struct v3_mem_block *block = &vm->blocks[i];
 
 		/* The host gets nothing of the guest's to see. */
-		memset(block->virt, 0, block->size);
+		if (vm->ram_zeroed)
+			memset(block->virt, 0, block->size);
 		v3_os_page_free(vm->host, block->hpa, block->size / V3_PAGE_SIZE);
 	}
 	vm->num_blocks = 0;

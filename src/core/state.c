@@ -60,6 +60,7 @@ void v3_vcpu_reset(struct v3_vcpu *vcpu, bool init)
 	core_state_set(vcpu, &state);
 	vcpu->vm->arch->set_state(vcpu, &state);
 	vcpu->shadow = vcpu->nmi_blocked = vcpu->nmi_pending = false;
+	vcpu->nmi_iret = vcpu->nmi_step = false;
 	vcpu->interrupted.valid = vcpu->exception.valid = vcpu->intr.valid = false;
 	vcpu->run = vcpu->index ? V3_RUN_WAIT_SIPI : V3_RUN_RUNNABLE;
 	vcpu->inject_work = true;

@@ -157,7 +157,17 @@ static void host_timer_arm(struct v3_vcpu *vcpu)
 	if (tsc >= vcpu->host_timer_tsc)
 		return;
 	vcpu->host_timer_tsc = tsc;
-	v3_os_timer_arm(vcpu->host, vcpu->host_timer, v3_timers_deadline(vcpu));
+	vcpu->host_timer_ns = v3_timers_deadline(vcpu);
+	v3_os_timer_arm(vcpu->host, vcpu->host_timer, vcpu->host_timer_ns);
+}
+
+void v3_timers_interrupted(struct v3_vcpu *vcpu)
+{
+	if (vcpu->host_timer_tsc == NEVER ||
+	    v3_os_clock_ns(vcpu->host) < vcpu->host_timer_ns)
+		return;
+	vcpu->host_timer_tsc = NEVER;
+	host_timer_arm(vcpu);
 }
 
 void v3_timers_run(struct v3_vcpu *vcpu)

@@ -67,6 +67,9 @@ struct v3_vcpu {
 	/* Interrupt shadow of STI or MOV SS. */
 	bool shadow;
 	bool nmi_blocked, nmi_pending;
+	/* Stopped at the IRET of an NMI handler: NMIs stay blocked until it is done. */
+	bool nmi_iret, nmi_step;
+	uint64_t nmi_iret_rip;
 	/* v3_inject_prepare() has something to do. */
 	bool inject_work;
 	/* Task priority as the hardware holds it, and as the interrupt controller last heard of it. */
@@ -107,6 +110,7 @@ struct v3_vcpu {
 	struct v3_timer *timers;	/* [tlock] sorted by deadline */
 	struct v3_host_timer *host_timer; /* NULL outside of the thread */
 	uint64_t host_timer_tsc;	/* what it is armed for; all ones: not armed */
+	uint64_t host_timer_ns;		/* the same by the host's clock */
 
 	struct v3_host_thread *thread;	/* guarded by v3_vm.control */
 	struct v3_host_event *event;	/* [const] */
@@ -174,6 +178,11 @@ void v3_exit_handle(struct v3_vcpu *vcpu);
 /* time.c */
 /* Runs due timers, then arms the host's timer for the next. Thread, no guest. */
 void v3_timers_run(struct v3_vcpu *vcpu);
+/*
+ * After an exit for a host interrupt: the host's timer may have fired although the TSC is not there yet,
+ * because the host's clock is steered. It is armed again for the rest. Thread.
+ */
+void v3_timers_interrupted(struct v3_vcpu *vcpu);
 /* clock_ns() at which the first timer is due; UINT64_MAX: none. */
 uint64_t v3_timers_deadline(struct v3_vcpu *vcpu);
 /* After tsc_base moved. */

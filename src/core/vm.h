@@ -128,6 +128,7 @@ struct v3_vm {
 	unsigned int num_blocks;
 	struct v3_mem_block blocks[V3_MAX_BLOCKS];	/* sorted by gpa */
 	uint64_t ram_bytes;
+	bool ram_zeroed;			/* a guest may have used it */
 	struct v3_walk_mem walk_mem;
 	struct v3_nested nested;
 

@@ -6,6 +6,10 @@
  * LDTR and the system-call MSRs (15.5.2). GIF is 0 from before until after, so that nothing on the host
  * runs with the guest's FS, GS or TR.
  */
+#ifndef V3_ASM_AFTER_EXIT
+/* What a host kernel wants done with RAX free after the guest ran, such as filling the return stack buffer. */
+#define V3_ASM_AFTER_EXIT
+#endif
 #ifndef V3_ASM_RET
 /* A host kernel that wants another return (thunks, straight-line speculation) defines it. */
 #define V3_ASM_RET ret
@@ -62,6 +66,7 @@ svm_enter:
 	movq	%r13, 0x68(%rdi)
 	movq	%r14, 0x70(%rdi)
 	movq	%r15, 0x78(%rdi)
+	V3_ASM_AFTER_EXIT
 	popq	%rax
 	vmload	%rax
 

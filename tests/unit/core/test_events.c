@@ -91,6 +91,19 @@ static void test_shadow(void **state)
 	guest_destroy(script);
 }
 
+/* The IRET of an NMI handler executes; with an NMI waiting the step over it traps. */
+static void guest_iret(struct script *script, bool waits)
+{
+	guest_exit(script, SVM_EXIT_IRET, 0, 0);
+	assert_int_equal(script->vmcb->event_inj, 0);
+	assert_false(script->vmcb->intercept_misc1 & SVM_I1_IRET);
+	assert_int_equal(!!(script->vmcb->rflags & V3_RFLAGS_TF), waits);
+	script->vmcb->rflags &= ~V3_RFLAGS_TF;
+	script->vmcb->rip += 0x100;
+	if (waits)
+		guest_exit(script, SVM_EXIT_EXCEPTION + V3_EXCP_DB, 0, 0);
+}
+
 static void test_nmi(void **state)
 {
 	struct script *script = start();
@@ -105,11 +118,31 @@ static void test_nmi(void **state)
 	v3_vcpu_nmi(script->vcpu);
 	guest_intr(script);
 	assert_int_equal(script->vmcb->event_inj, 0);
-	guest_exit(script, SVM_EXIT_IRET, 0, 0);
+	guest_iret(script, true);
 	assert_int_equal(script->vmcb->event_inj, INJ_NMI);
+	guest_iret(script, false);
+	/* No longer blocked. */
+	v3_vcpu_nmi(script->vcpu);
+	guest_intr(script);
+	assert_int_equal(script->vmcb->event_inj, INJ_NMI);
+	guest_destroy(script);
+}
+
+/* The IRET faults: it is still to be executed, and NMIs stay blocked. */
+static void test_nmi_iret_faults(void **state)
+{
+	struct script *script = start();
+
+	(void)state;
+	v3_vcpu_nmi(script->vcpu);
+	guest_intr(script);
+	v3_vcpu_nmi(script->vcpu);
 	guest_exit(script, SVM_EXIT_IRET, 0, 0);
-	assert_int_equal(script->vmcb->event_inj, 0);
-	assert_false(script->vmcb->intercept_misc1 & SVM_I1_IRET);
+	assert_true(script->vmcb->rflags & V3_RFLAGS_TF);
+	guest_exit(script, SVM_EXIT_EXCEPTION + V3_EXCP_AC, 0, 0);
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP_ERR(V3_EXCP_AC, 0));
+	assert_false(script->vmcb->rflags & V3_RFLAGS_TF);
+	assert_true(script->vcpu->nmi_blocked);
 	guest_destroy(script);
 }
 
@@ -263,7 +296,7 @@ static void test_interrupted_nmi(void **state)
 	assert_int_equal(script->vmcb->event_inj, INJ_NMI);
 	guest_intr(script);
 	assert_int_equal(script->vmcb->event_inj, INJ_INTR(0x31));
-	guest_exit(script, SVM_EXIT_IRET, 0, 0);
+	guest_iret(script, true);
 	assert_int_equal(script->vmcb->event_inj, INJ_NMI);
 	guest_destroy(script);
 }
@@ -385,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_interrupt_went_away),
 		cmocka_unit_test(test_shadow),
 		cmocka_unit_test(test_nmi),
+		cmocka_unit_test(test_nmi_iret_faults),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_tpr_window),
 		cmocka_unit_test(test_tpr_lowered),

@@ -5,5 +5,8 @@
  */
 #ifdef __ASSEMBLY__
 #include <linux/linkage.h>
+#include <asm/nospec-branch.h>
 #define ret RET
+/* A guest's return addresses must not steer the host's (Spectre v2, as KVM does); patched out where not needed. */
+#define V3_ASM_AFTER_EXIT FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
 #endif
