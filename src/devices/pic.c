@@ -185,7 +185,7 @@ static void write_ocw2(struct v3_pic_chip *chip, uint8_t value)
 							   chip->isr, &rank);
 		if (level == 8)
 			break;
-		/* fall through */
+		__attribute__((__fallthrough__));
 	case 3:			/* specific EOI */
 	case 7:			/* and rotate */
 		chip->isr &= (uint8_t)~(1u << level);
