@@ -129,7 +129,7 @@ static void ext_features_add(struct v3_vm *vm)
 	}
 }
 
-/* Leaf 0xD: sizes in subleaf 0 EBX follow XCR0, so it is dynamic (SDM 1 13.2). */
+/* Leaf 0xD: the sizes in EBX of subleaves 0 and 1 follow XCR0, so they are dynamic (SDM 1 13.2). */
 static void xsave_add(struct v3_vm *vm)
 {
 	uint64_t xcr0 = vm->host->caps.xcr0;
@@ -146,6 +146,7 @@ static void xsave_add(struct v3_vm *vm)
 	regs = host_add(vm, V3_CPUID_LEAF_XSAVE, 1, true);
 	regs->eax &= V3_CPUID_D1_EAX_XSAVEOPT | V3_CPUID_D1_EAX_XSAVEC | V3_CPUID_D1_EAX_XGETBV1;
 	regs->ebx = regs->ecx = regs->edx = 0;
+	vm->cpuid[vm->num_cpuid - 1].dynamic = true;
 	for (i = 2; i < 63; i++)
 		if (xcr0 >> i & 1)
 			host_add(vm, V3_CPUID_LEAF_XSAVE, i, true);
@@ -339,6 +340,26 @@ static uint32_t xsave_size(const struct v3_vm *vm, uint64_t xcr0)
 	return size;
 }
 
+/* Size of the compacted area; a component's ECX bit 1 says that it is aligned to 64 bytes there. */
+static uint32_t xsavec_size(const struct v3_vm *vm, uint64_t xcr0)
+{
+	uint32_t size = 512 + 64;
+	unsigned int i;
+
+	for (i = 2; i < 63; i++) {
+		const struct v3_cpuid_entry *entry;
+
+		if (!(xcr0 >> i & 1))
+			continue;
+		entry = entry_find(vm, V3_CPUID_LEAF_XSAVE, i);
+		if (entry && entry->regs.ecx & 2)
+			size = (size + 63) & ~63u;
+		if (entry)
+			size += entry->regs.eax;
+	}
+	return size;
+}
+
 /* The parts of an answer that change from vCPU to vCPU or while the guest runs. */
 static void answer_complete(struct v3_vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
 			    struct v3_cpuid *regs)
@@ -354,6 +375,9 @@ static void answer_complete(struct v3_vcpu *vcpu, uint32_t leaf, uint32_t sublea
 		regs->edx = vcpu->index;
 	} else if (leaf == V3_CPUID_LEAF_XSAVE && subleaf == 0) {
 		regs->ebx = xsave_size(vm, vcpu->xcr0);
+	} else if (leaf == V3_CPUID_LEAF_XSAVE && subleaf == 1 &&
+		   regs->eax & V3_CPUID_D1_EAX_XSAVEC) {
+		regs->ebx = xsavec_size(vm, vcpu->xcr0);
 	}
 	for (i = 0; i < vm->num_cpuid_hooks; i++)
 		if (leaf - vm->cpuid_hooks[i].first <=
