@@ -26,11 +26,12 @@ within()
 }
 
 none() { [ "$(guests)" = 0 ]; }
-spinning() { grep -q '^spin: for ever' log; }
+spinning() { grep -qs "^spin: for ever" log; }
 
 # victim OPTION... - a guest that spins, with its owner in the background as $owner.
 victim()
 {
+	rm -f log
 	v3 run --name victim "$@" -a run=spin /lab/lwk.elf </dev/null >log 2>&1 &
 	owner=$!
 	within 30 spinning || fail "the guest does not run: $(cat log)"
