@@ -28,7 +28,7 @@ $linux -a "$base -- echo ready; read a; read b; echo got \$b then \$a" /lab/vmli
 pid=$!
 exec 3>keys
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	grep -q ready log && break
+	grep -q ready log 2>/dev/null && break
 	sleep 3
 done
 printf 'first line\nsecond line\n' >&3

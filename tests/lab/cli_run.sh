@@ -47,10 +47,11 @@ one_line
 
 # Signals
 for signal in TERM HUP; do
+	rm -f log
 	v3 run --name sig -m 64M -a run=hello,spin /lab/lwk.elf </dev/null >log 2>&1 &
 	pid=$!
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		grep -q 'Hello from' log && break
+		grep -q 'Hello from' log 2>/dev/null && break
 		sleep 1
 	done
 	kill -$signal $pid
@@ -63,10 +64,11 @@ done
 
 # Somebody else stops or destroys it
 for command in stop destroy; do
+	rm -f log
 	v3 run --name other -m 64M -a run=hello,spin /lab/lwk.elf </dev/null >log 2>&1 &
 	pid=$!
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		grep -q 'Hello from' log && break
+		grep -q 'Hello from' log 2>/dev/null && break
 		sleep 1
 	done
 	expect 0 v3 $command other
