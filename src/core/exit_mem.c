@@ -42,9 +42,15 @@ static inline void mmio_plain(struct v3_vcpu *vcpu, const struct v3_emul_simple 
 		v3_emul_simple_commit(vcpu->gpr, op, v3_mmio_read(vcpu, gpa, op->size));
 }
 
-static inline bool in_one_page(v3_gpa_t gpa, unsigned int size)
+/*
+ * Whether the fault's address is the operand's. At the start of a page it need not be: an operand that begins
+ * in the page before faults there, too.
+ */
+static inline bool is_whole_operand(v3_gpa_t gpa, unsigned int size)
 {
-	return (gpa & V3_PAGE_MASK) + size <= V3_PAGE_SIZE;
+	unsigned int offset = gpa & V3_PAGE_MASK;
+
+	return size == 1 || (offset && offset + size <= V3_PAGE_SIZE);
 }
 
 /* Anything but the commonest forms: decode it, and emulate it if it is no plain access. */
@@ -56,7 +62,7 @@ static void mmio_decoded(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
 
 	if (!v3_insn_decode(vcpu, env, &insn, bytes, n))
 		return;
-	if (!v3_emul_simple_mmio(&insn, &op) || !in_one_page(gpa, op.size)) {
+	if (!v3_emul_simple_mmio(&insn, &op) || !is_whole_operand(gpa, op.size)) {
 		v3_emulate(vcpu);
 		return;
 	}
@@ -75,7 +81,7 @@ static void mmio(struct v3_vcpu *vcpu, v3_gpa_t gpa)
 	n = v3_insn_fetch(vcpu, &env, bytes);
 	if (n == V3_INSN_MAX_LEN && env.mode == V3_INSN_MODE_64)
 		length = v3_emul_quick_mmio(bytes, &op);
-	if (!length || !in_one_page(gpa, op.size)) {
+	if (!length || !is_whole_operand(gpa, op.size)) {
 		mmio_decoded(vcpu, &env, bytes, n, gpa);
 		return;
 	}
