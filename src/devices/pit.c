@@ -24,6 +24,12 @@
  */
 #define MIN_PERIOD_TICKS (V3_PIT_HZ / 20000)
 
+/*
+ * Edges that a busy host made late are caught up with, at twice the rate: guests count them to tell the time
+ * and to see whether the timer works. After a longer stop the rest is forgotten.
+ */
+#define MAX_OWED 64
+
 struct pit {
 	struct v3_vm *vm;	/* constant */
 	struct v3_lock lock;	/* guards all below */
@@ -31,6 +37,8 @@ struct pit {
 	uint8_t port61;		/* the writable bits */
 	bool line;
 	int64_t next_edge;	/* of channel 0, in ticks; V3_PIT_NEVER: timer disarmed */
+	int64_t next_fire;	/* when the timer fires: next_edge, or sooner for an owed one */
+	unsigned int owed;	/* edges that went by while the vCPU did not run */
 	struct v3_timer timer;
 };
 
@@ -47,22 +55,47 @@ static void pit_set_line(struct pit *pit, bool level)
 	v3_irq_set(pit->vm, V3_PIT_GSI, level);
 }
 
+static bool is_periodic(const struct v3_pit_channel *ch)
+{
+	return ch->mode == 2 || ch->mode == 3;
+}
+
 static void pit_arm(struct pit *pit, int64_t now)
 {
 	struct v3_pit_channel *ch = &pit->ch[0];
 
 	pit->next_edge = v3_pit_channel_next_edge(ch, now);
 	/* Only periodic modes have an edge beyond a skipped one. */
-	if ((ch->mode == 2 || ch->mode == 3) && ch->reload < MIN_PERIOD_TICKS &&
+	if (is_periodic(ch) && ch->reload < MIN_PERIOD_TICKS &&
 	    pit->next_edge - now < MIN_PERIOD_TICKS)
 		pit->next_edge = now + MIN_PERIOD_TICKS;
+	pit->next_fire = pit->next_edge;
+	if (pit->owed && pit->next_edge - now > (int64_t)ch->reload / 2)
+		pit->next_fire = now + (int64_t)ch->reload / 2;
 	if (pit->next_edge == V3_PIT_NEVER)
 		v3_timer_cancel(&pit->timer);
 	else
-		v3_timer_arm(&pit->timer, v3_tick_ns(pit->next_edge, V3_PIT_HZ));
+		v3_timer_arm(&pit->timer, v3_tick_ns(pit->next_fire, V3_PIT_HZ));
 }
 
-/* However many edges went by since the timer was armed, the guest sees one. */
+/* Counts the edges up to now, of which the guest is about to see one. */
+static void pit_account(struct pit *pit, int64_t now)
+{
+	const struct v3_pit_channel *ch = &pit->ch[0];
+	uint64_t edges = 0;
+
+	if (!is_periodic(ch) || ch->reload < 2 * MIN_PERIOD_TICKS) {
+		pit->owed = 0;
+		return;
+	}
+	if (now >= pit->next_edge)
+		edges = (uint64_t)(now - pit->next_edge) / ch->reload + 1;
+	edges += pit->owed;
+	if (edges > MAX_OWED)
+		edges = MAX_OWED;
+	pit->owed = (unsigned int)edges - 1;
+}
+
 static void pit_timer(struct v3_timer *timer, void *ctx)
 {
 	struct pit *pit = ctx;
@@ -70,13 +103,14 @@ static void pit_timer(struct v3_timer *timer, void *ctx)
 	int64_t now = pit_ticks(pit);
 
 	(void)timer;
-	if (pit->next_edge != V3_PIT_NEVER && now >= pit->next_edge) {
+	if (pit->next_edge != V3_PIT_NEVER && now >= pit->next_fire) {
+		pit_account(pit, now);
 		pit_set_line(pit, false);
 		pit_set_line(pit, true);
 		pit_arm(pit, now);
 	} else if (pit->next_edge != V3_PIT_NEVER) {
 		/* Rearmed after the callback had begun. */
-		v3_timer_arm(&pit->timer, v3_tick_ns(pit->next_edge, V3_PIT_HZ));
+		v3_timer_arm(&pit->timer, v3_tick_ns(pit->next_fire, V3_PIT_HZ));
 	}
 	v3_lock_irqrestore(&pit->lock, flags);
 }
@@ -84,6 +118,7 @@ static void pit_timer(struct v3_timer *timer, void *ctx)
 /* Channel 0 was written: the line follows OUT, as far as software made it change. */
 static void pit_update(struct pit *pit, int64_t now)
 {
+	pit->owed = 0;
 	pit_set_line(pit, v3_pit_channel_out(&pit->ch[0], now));
 	pit_arm(pit, now);
 }

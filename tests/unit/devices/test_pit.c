@@ -73,7 +73,7 @@ static void test_one_shot(void **state)
 	assert_null(vm->timers);
 }
 
-static void test_missed_ticks_coalesce(void **state)
+static void test_missed_ticks_are_caught_up(void **state)
 {
 	program(0, 2, 11932);
 	vm->irq_edges[0] = 0;
@@ -85,6 +85,20 @@ static void test_missed_ticks_coalesce(void **state)
 	assert_int_equal(vm->timers->deadline, v3_tick_ns(1 + 11932 * 100, V3_PIT_HZ));
 	fake_time_set(vm, vm->timers->deadline);
 	assert_int_equal(vm->irq_edges[0], 2);
+	/* Those that are owed come in between, twice as fast, and not more than a second's worth. */
+	assert_int_equal(vm->timers->deadline,
+			 v3_tick_ns(1 + 11932 * 100 + 11932 / 2, V3_PIT_HZ));
+	fake_time_advance(vm, 2 * SEC);
+	assert_in_range(vm->irq_edges[0], 200 + 60, 200 + 66);
+	vm->irq_edges[0] = 0;
+	fake_time_advance(vm, 10 * SEC);
+	assert_in_range(vm->irq_edges[0], 999, 1001);
+	/* A new program starts without debts. */
+	vm->now += SEC;
+	program(0, 2, 11932);
+	vm->irq_edges[0] = 0;
+	fake_time_advance(vm, SEC);
+	assert_in_range(vm->irq_edges[0], 99, 101);
 }
 
 static void test_tiny_periods_are_bounded(void **state)
@@ -217,7 +231,7 @@ int main(void)
 		cmocka_unit_test(test_ticks),
 		cmocka_unit_test_setup_teardown(test_periodic_without_drift, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_shot, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_missed_ticks_coalesce, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missed_ticks_are_caught_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tiny_periods_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_line_follows_mode, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late_callback_after_reprogramming, setup,
