@@ -212,12 +212,26 @@ static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expec
 	return V3_EMUL_OK;
 }
 
+/*
+ * The CPU has checked the permission for the port of the exit, not for any other: a second vCPU may have put
+ * another instruction here since. The guest then executes that one itself.
+ */
+static bool port_allowed(const struct v3_vcpu *vcpu, uint16_t port, uint32_t size, bool in)
+{
+	const struct v3_exit *exit = &vcpu->exit;
+
+	return exit->kind == V3_EXIT_IO && exit->io.port == port && exit->io.size == size &&
+	       exit->io.in == in;
+}
+
 static enum v3_emul_result op_port_in(void *opaque, uint16_t port, uint32_t *value, uint32_t size,
 				      struct v3_emul_fault *fault)
 {
 	struct world *world = opaque;
 
 	(void)fault;
+	if (!port_allowed(world->vcpu, port, size, true))
+		return V3_EMUL_STOP;
 	*value = v3_io_in(world->vcpu, port, size);
 	if (size < 4)
 		*value &= (1u << (8 * size)) - 1;
@@ -230,6 +244,8 @@ static enum v3_emul_result op_port_out(void *opaque, uint16_t port, uint32_t val
 	struct world *world = opaque;
 
 	(void)fault;
+	if (!port_allowed(world->vcpu, port, size, false))
+		return V3_EMUL_STOP;
 	v3_io_out(world->vcpu, port, size, value);
 	return V3_EMUL_OK;
 }
