@@ -174,6 +174,19 @@ static void walk_mem_init(struct v3_vm *vm)
 	};
 }
 
+/* In steps: zeroing gigabytes in one go would keep the host's other threads off this CPU. */
+static void block_zero(struct v3_vm *vm, const struct v3_mem_block *block)
+{
+	const uint64_t step = 16ull << 20;
+	uint64_t done, n;
+
+	for (done = 0; done < block->size; done += n) {
+		n = block->size - done < step ? block->size - done : step;
+		memset(block->virt + done, 0, n);
+		v3_os_yield(vm->host);
+	}
+}
+
 enum v3_status v3_memory_create(struct v3_vm *vm, const struct v3_vm_config *config)
 {
 	v3_gpa_t gpa = 0;
@@ -196,7 +209,7 @@ enum v3_status v3_memory_create(struct v3_vm *vm, const struct v3_vm_config *con
 	}
 	/* Only when all of it is there: a request that cannot be met must fail fast. */
 	for (i = 0; i < vm->num_blocks; i++)
-		memset(vm->blocks[i].virt, 0, vm->blocks[i].size);
+		block_zero(vm, &vm->blocks[i]);
 	vm->ram_zeroed = true;
 	walk_mem_init(vm);
 	return ram_map(vm);
@@ -212,7 +225,7 @@ void v3_memory_destroy(struct v3_vm *vm)
 
 		/* The host gets nothing of the guest's to see. */
 		if (vm->ram_zeroed)
-			memset(block->virt, 0, block->size);
+			block_zero(vm, block);
 		v3_os_page_free(vm->host, block->hpa, block->size / V3_PAGE_SIZE);
 	}
 	vm->num_blocks = 0;
