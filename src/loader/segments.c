@@ -3,6 +3,8 @@
 #include "boot_params.h"
 #include "entry.h"
 
+#include "lib/bits.h"
+
 #define reject(vm, status, ...) (v3_vm_log(vm, V3_LOG_ERROR, "kernel: " __VA_ARGS__), status)
 #define ULL(x) ((unsigned long long)(x))
 
@@ -68,9 +70,10 @@ static enum v3_status check_segments(struct v3_vm *vm, const struct v3_boot_conf
 	return V3_OK;
 }
 
-static enum v3_status load(struct v3_vm *vm, const struct v3_boot_config *config,
-			   const struct v3_segment_load *segments, unsigned int count,
-			   const struct v3_extent *at, v3_gpa_t entry)
+/* Not inlined: its frame beside that of the caller would be over 1 KiB. */
+static V3_NOINLINE enum v3_status load(struct v3_vm *vm, const struct v3_boot_config *config,
+				       const struct v3_segment_load *segments, unsigned int count,
+				       const struct v3_extent *at, v3_gpa_t entry)
 {
 	struct v3_loading loading = { .vm = vm, .config = config,
 				      .total = config->initrd.size };
