@@ -7,8 +7,8 @@
 
 module_load
 base='console=ttyS0 quiet mitigations=off nokaslr panic=-1'
-expect 0 v3 run -m 512M --initrd /lab/guest.cpio --timeout 200 -a "$base -- uname -sr; grep -c ^processor /proc/cpuinfo; echo sum \$((40 + 2)); cat /proc/interrupts" /lab/vmlinuz
-said 'Linux 6.' 'sum 42' 'the command ended with 0' 'powered off'
+expect 0 v3 run -m 512M --initrd /lab/guest.cpio --timeout 100 -a "$base -- uname -sr; grep -c ^processor /proc/cpuinfo; echo sum \$((40 + 2)); cat /proc/interrupts; seq 1 400; echo last line" /lab/vmlinuz
+said 'Linux 6.' 'sum 42' 'last line' 'the command ended with 0' 'powered off'
 
-expect 241 v3 run -m 512M --no-reboot --initrd /lab/guest.cpio --timeout 200 -a "$base -- reboot -f" /lab/vmlinuz
+expect 241 v3 run -m 512M --no-reboot --initrd /lab/guest.cpio --timeout 100 -a "$base -- reboot -f" /lab/vmlinuz
 said 'reset itself'
