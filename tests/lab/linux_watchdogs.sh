@@ -2,8 +2,8 @@
 # timeout: 120
 # lab: --smp 2 --append nohz_full=1 --append rcu_nocbs=1
 # build: linux_vm.c
-# A guest that never leaves its CPU does not hold up the rest of the host: RCU, the soft-lockup
-# watchdog, and other threads of the same CPU get their turn, with and without the host's tick.
+# A guest that never leaves its CPU, or a large one, does not hold up the rest of the host: RCU, the
+# soft-lockup watchdog and other threads get their turn, with and without the host's tick.
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
@@ -16,6 +16,10 @@ echo 1 >/proc/sys/kernel/watchdog_thresh
 echo 0-1 >/proc/sys/kernel/watchdog_cpumask
 echo 1 >/proc/sys/kernel/watchdog
 [ "$(cat /proc/sys/kernel/soft_watchdog)" = 1 ] || fail 'there is no soft-lockup watchdog'
+
+# Finding, zeroing and freeing much memory takes seconds here, and does not take them at once
+expect 42 linux_vm -m 1024 large exit
+[ "$(complaints)" = 0 ] || fail "$(dmesg | tail -n 30)"
 
 # CPU 0 has its tick, CPU 1 has none while one thread runs there alone
 for cpu in 0 1; do

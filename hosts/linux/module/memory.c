@@ -151,12 +151,40 @@ static bool search_over(const struct search *search)
 	return time_after(jiffies, search->deadline) || fatal_signal_pending(current);
 }
 
+/*
+ * alloc_contig_range() does not let go of the CPU, and many kernels zero all pages inside of it
+ * (init_on_alloc): large ranges are taken in pieces. *bad is the start of the piece that failed.
+ */
+#define PIECE ((128ul << 20) >> PAGE_SHIFT)
+
+static int take_range(unsigned long start, size_t count, unsigned long *bad)
+{
+	size_t done, n;
+	int err;
+
+	for (done = 0; done < count; done += n) {
+		n = min(PIECE, count - done);
+		err = -EINTR;
+		if (!fatal_signal_pending(current))
+			err = v3_lx_alloc_contig_range(start + done, start + done + n,
+						       GFP_KERNEL | __GFP_NOWARN |
+						       __GFP_RETRY_MAYFAIL);
+		if (err) {
+			free_run(start, done, true);
+			*bad = start + done;
+			return err;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
 static enum search_result search_zone(struct search *search, struct zone *zone)
 {
 	unsigned long start = ALIGN(zone->zone_start_pfn, search->align), pfn = start;
 	unsigned long end = min(zone_end_pfn(zone), search->limit);
-	unsigned long step = ALIGN(max(search->align, search->count / 4), search->align);
-	unsigned long steps = 0;
+	unsigned long step = min(search->count, PIECE) / 4;
+	unsigned long steps = 0, bad;
 	int err;
 
 	/* [start, pfn) was looked at and is plausible */
@@ -173,8 +201,7 @@ static enum search_result search_zone(struct search *search, struct zone *zone)
 				pfn = start = ALIGN(pfn + 1, search->align);
 			continue;
 		}
-		err = v3_lx_alloc_contig_range(start, start + search->count,
-					       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
+		err = take_range(start, search->count, &bad);
 		if (!err) {
 			search->found = start;
 			return SEARCH_FOUND;
@@ -182,7 +209,8 @@ static enum search_result search_zone(struct search *search, struct zone *zone)
 		search->attempts++;
 		if (err == -EINTR || err == -ENOMEM || search_over(search))
 			return SEARCH_STOP;
-		start += step;
+		/* what is in the way is somewhere in that piece */
+		start = ALIGN(bad + step, search->align);
 		pfn = max(pfn, start);
 	}
 	return SEARCH_NOT_HERE;
