@@ -33,9 +33,13 @@ uint64_t v3_vm_tsc_khz(const struct v3_vm *vm)
 
 uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns)
 {
-	uint64_t ticks = v3_mul_shift32(ns, vm->host->ticks_per_ns_32);
+	unsigned __int128 product = (unsigned __int128)ns * vm->host->ticks_per_ns_32;
+	uint64_t ticks = (uint64_t)(product >> 32);
 	uint64_t shown = v3_mul_shift32(ticks, vm->host->ns_per_tick_32);
 
+	/* Centuries away, as devices say "never": must not wrap around to soon. */
+	if (product >> 94)
+		return NEVER;
 	/*
 	 * Both factors are rounded down, which adds up to 40 us a day: v3_now() has to have reached
 	 * ns when the TSC reaches the result, or timers that are due by the TSC find nothing to do.
