@@ -130,11 +130,13 @@ uint64_t v3_vm_tsc_khz(const struct v3_vm *vm);
 
 /** @name Device life cycle
  * @{ */
+/**
+ * A device is in its power-on state when it is added. There is no reset of a VM: a guest that resets
+ * itself ends with V3_END_RESET, and the host makes a new VM with new devices if it wants one.
+ */
 struct v3_device_ops {
 	/** For messages; static storage. */
 	const char *name;
-	/** To power-on state; no vCPU runs. May be NULL. */
-	void (*reset)(void *ctx);
 	/** Frees it; no vCPU runs and none will. May be NULL. */
 	void (*destroy)(void *ctx);
 };

@@ -163,9 +163,8 @@ static void pm_out(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned int 
 	v3_lock_irqrestore(&pm->lock, flags);
 }
 
-static void pm_reset(void *ctx)
+static void pm_power_on(struct acpi_pm *pm)
 {
-	struct acpi_pm *pm = ctx;
 	uint64_t flags = v3_lock_irqsave(&pm->lock);
 
 	pm->synced_half = pm_ticks(pm) / HALF_WRAP;
@@ -184,7 +183,7 @@ static void pm_destroy(void *ctx)
 
 static const struct v3_io_ops pm_io_ops = { .in = pm_in, .out = pm_out };
 static const struct v3_device_ops pm_ops = {
-	.name = "acpi-pm", .reset = pm_reset, .destroy = pm_destroy,
+	.name = "acpi-pm", .destroy = pm_destroy,
 };
 
 enum v3_status v3_acpi_pm_create(struct v3_vm *vm)
@@ -197,7 +196,7 @@ enum v3_status v3_acpi_pm_create(struct v3_vm *vm)
 	pm->vm = vm;
 	v3_lock_init(&pm->lock);
 	v3_timer_init(&pm->timer, v3_vm_vcpu(vm, 0), pm_timer, pm);
-	pm_reset(pm);
+	pm_power_on(pm);
 	status = v3_device_add(vm, &pm_ops, pm);
 	if (status) {
 		pm_destroy(pm);

@@ -179,9 +179,8 @@ static void i8042_out(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned i
 	v3_lock_irqrestore(&kbc->lock, flags);
 }
 
-static void i8042_reset(void *ctx)
+static void i8042_power_on(struct i8042 *kbc)
 {
-	struct i8042 *kbc = ctx;
 	uint64_t flags = v3_lock_irqsave(&kbc->lock);
 
 	kbc->status = STATUS_SYSTEM | STATUS_UNLOCKED;
@@ -202,7 +201,7 @@ static void i8042_destroy(void *ctx)
 
 static const struct v3_io_ops i8042_io_ops = { .in = i8042_in, .out = i8042_out };
 static const struct v3_device_ops i8042_ops = {
-	.name = "i8042", .reset = i8042_reset, .destroy = i8042_destroy,
+	.name = "i8042", .destroy = i8042_destroy,
 };
 
 enum v3_status v3_i8042_create(struct v3_vm *vm)
@@ -214,7 +213,7 @@ enum v3_status v3_i8042_create(struct v3_vm *vm)
 		return V3_ERR_NOMEM;
 	kbc->vm = vm;
 	v3_lock_init(&kbc->lock);
-	i8042_reset(kbc);
+	i8042_power_on(kbc);
 	status = v3_device_add(vm, &i8042_ops, kbc);
 	if (status) {
 		i8042_destroy(kbc);

@@ -100,9 +100,8 @@ void v3_intc_pic_output(struct v3_intc *intc, bool level)
 	v3_ioapic_set(&intc->ioapic, PIN_PIC, level);
 }
 
-static void intc_reset(void *ctx)
+static void intc_power_on(struct v3_intc *intc)
 {
-	struct v3_intc *intc = ctx;
 	unsigned int i;
 
 	for (i = 0; i < intc->num_lapics; i++)
@@ -128,7 +127,6 @@ static void intc_destroy(void *ctx)
 
 static const struct v3_device_ops device_ops = {
 	.name = "interrupt controllers",
-	.reset = intc_reset,
 	.destroy = intc_destroy,
 };
 
@@ -159,7 +157,7 @@ enum v3_status v3_intc_create(struct v3_vm *vm)
 	v3_lock_init(&intc->ioapic.lock);
 	for (i = 0; i < num_lapics; i++)
 		v3_lapic_setup(&intc->lapic[i], v3_vm_vcpu(vm, i));
-	intc_reset(intc);
+	intc_power_on(intc);
 	/* Added first: the hooks that a later failure leaves behind point to what the VM keeps. */
 	status = v3_device_add(vm, &device_ops, intc);
 	if (status != V3_OK) {

@@ -230,9 +230,8 @@ static void port61_out(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned 
 	v3_lock_irqrestore(&pit->lock, flags);
 }
 
-static void pit_reset(void *ctx)
+static void pit_power_on(struct pit *pit)
 {
-	struct pit *pit = ctx;
 	uint64_t flags = v3_lock_irqsave(&pit->lock);
 
 	v3_pit_channel_reset(&pit->ch[0], true);
@@ -254,7 +253,7 @@ static void pit_destroy(void *ctx)
 static const struct v3_io_ops pit_io_ops = { .in = pit_in, .out = pit_out };
 static const struct v3_io_ops port61_io_ops = { .in = port61_in, .out = port61_out };
 static const struct v3_device_ops pit_ops = {
-	.name = "pit", .reset = pit_reset, .destroy = pit_destroy,
+	.name = "pit", .destroy = pit_destroy,
 };
 
 enum v3_status v3_pit_create(struct v3_vm *vm)
@@ -267,7 +266,7 @@ enum v3_status v3_pit_create(struct v3_vm *vm)
 	pit->vm = vm;
 	v3_lock_init(&pit->lock);
 	v3_timer_init(&pit->timer, v3_vm_vcpu(vm, 0), pit_timer, pit);
-	pit_reset(pit);
+	pit_power_on(pit);
 	status = v3_device_add(vm, &pit_ops, pit);
 	if (status) {
 		pit_destroy(pit);

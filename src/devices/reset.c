@@ -63,10 +63,8 @@ static void exit_out(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned in
 			  "guest wrote %u to the exit port", value & 0xff);
 }
 
-static void port92_reset(void *ctx)
+static void port92_power_on(struct port92 *p92)
 {
-	struct port92 *p92 = ctx;
-
 	p92->value = PORT92_A20;
 }
 
@@ -81,7 +79,7 @@ static const struct v3_io_ops ignore_ops = { .in = NULL, .out = NULL };
 static const struct v3_io_ops port92_io_ops = { .in = port92_in, .out = port92_out };
 static const struct v3_io_ops exit_io_ops = { .in = NULL, .out = exit_out };
 static const struct v3_device_ops port92_ops = {
-	.name = "port92", .reset = port92_reset, .destroy = port92_destroy,
+	.name = "port92", .destroy = port92_destroy,
 };
 
 enum v3_status v3_reset_create(struct v3_vm *vm)
@@ -92,7 +90,7 @@ enum v3_status v3_reset_create(struct v3_vm *vm)
 	if (!p92)
 		return V3_ERR_NOMEM;
 	p92->vm = vm;
-	port92_reset(p92);
+	port92_power_on(p92);
 	status = v3_device_add(vm, &port92_ops, p92);
 	if (status) {
 		port92_destroy(p92);

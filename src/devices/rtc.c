@@ -411,17 +411,12 @@ static void rtc_out(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned int
 	v3_lock_irqrestore(&rtc->lock, flags);
 }
 
-/* Time and memory are battery-backed: a reset only ends interrupts. */
-static void rtc_reset(void *ctx)
+static void rtc_power_on(struct rtc *rtc)
 {
-	struct rtc *rtc = ctx;
 	uint64_t flags = v3_lock_irqsave(&rtc->lock);
 	uint64_t now = v3_now(rtc->vm);
 
-	rtc->index = 0;
 	rtc->synced_ns = now;
-	rtc->reg[REG_B] &= (uint8_t)~C_SOURCES;
-	rtc->reg[REG_C] = 0;
 	rtc_update(rtc, now);
 	v3_lock_irqrestore(&rtc->lock, flags);
 }
@@ -436,7 +431,7 @@ static void rtc_destroy(void *ctx)
 
 static const struct v3_io_ops rtc_io_ops = { .in = rtc_in, .out = rtc_out };
 static const struct v3_device_ops rtc_ops = {
-	.name = "rtc", .reset = rtc_reset, .destroy = rtc_destroy,
+	.name = "rtc", .destroy = rtc_destroy,
 };
 
 enum v3_status v3_rtc_create(struct v3_vm *vm, uint64_t unix_seconds)
@@ -457,7 +452,7 @@ enum v3_status v3_rtc_create(struct v3_vm *vm, uint64_t unix_seconds)
 	rtc->reg[REG_B] = B_24H;
 	rtc->reg[REG_D] = D_VALID;
 	v3_cmos_fill(vm, rtc->reg);
-	rtc_reset(rtc);
+	rtc_power_on(rtc);
 	status = v3_device_add(vm, &rtc_ops, rtc);
 	if (status) {
 		rtc_destroy(rtc);

@@ -367,9 +367,8 @@ static void uart_input(void *ctx)
 	v3_lock_irqrestore(&uart->lock, flags);
 }
 
-static void uart_reset(void *ctx)
+static void uart_power_on(struct uart *uart)
 {
-	struct uart *uart = ctx;
 	uint64_t flags = v3_lock_irqsave(&uart->lock);
 
 	uart->ier = uart->fcr = uart->lcr = uart->mcr = uart->lsr = uart->scr = 0;
@@ -392,7 +391,7 @@ static void uart_destroy(void *ctx)
 
 static const struct v3_io_ops uart_io_ops = { .in = uart_in, .out = uart_out };
 static const struct v3_device_ops uart_ops = {
-	.name = "uart", .reset = uart_reset, .destroy = uart_destroy,
+	.name = "uart", .destroy = uart_destroy,
 };
 
 enum v3_status v3_uart_create(struct v3_vm *vm, uint16_t port, unsigned int gsi,
@@ -408,7 +407,7 @@ enum v3_status v3_uart_create(struct v3_vm *vm, uint16_t port, unsigned int gsi,
 	uart->console = console;
 	v3_lock_init(&uart->lock);
 	v3_timer_init(&uart->timer, v3_vm_vcpu(vm, 0), uart_timer, uart);
-	uart_reset(uart);
+	uart_power_on(uart);
 	status = v3_device_add(vm, &uart_ops, uart);
 	if (status) {
 		uart_destroy(uart);

@@ -67,15 +67,6 @@ void fake_vm_destroy(struct v3_vm *vm)
 	free(vm);
 }
 
-void fake_vm_reset(struct v3_vm *vm)
-{
-	unsigned int i;
-
-	for (i = 0; i < vm->num_devices; i++)
-		if (vm->devices[i].ops->reset)
-			vm->devices[i].ops->reset(vm->devices[i].ctx);
-}
-
 /* Hooks */
 
 static enum v3_status hook_add(struct v3_vm *vm, struct fake_hooks *hooks,

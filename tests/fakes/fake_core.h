@@ -89,8 +89,6 @@ struct v3_vm {
 struct v3_vm *fake_vm_create(unsigned int num_vcpus);
 /* Destroys the devices in reverse order; ends the program if memory is left. */
 void fake_vm_destroy(struct v3_vm *vm);
-/* Calls reset of all devices. */
-void fake_vm_reset(struct v3_vm *vm);
 /* Adds a range of guest memory, ascending; RAM and ROM get zeroed bytes behind them. */
 void fake_vm_add_mem(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size, enum v3_mem_kind kind);
 /* RAM of size bytes as the core lays it out: a hole at 0xA0000, ROM from 0xC0000 to 1 MiB. */

@@ -97,7 +97,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(&a, data + at, sizeof(a));
 		act(vm, &a);
 	}
-	fake_vm_reset(vm);
 	fake_vm_destroy(vm);
 	return 0;
 }

@@ -38,7 +38,6 @@ static void test_attach(void **state)
 	/* Ports that a PC has and this one has not. */
 	assert_int_equal(in8(vm, 0x2f8 + 5), 0xff);
 	assert_int_equal(in8(vm, 0x1f7), 0xff);
-	fake_vm_reset(vm);
 	fake_vm_destroy(vm);
 }
 

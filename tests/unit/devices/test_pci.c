@@ -151,10 +151,8 @@ static void test_reset_register(void **state)
 	assert_string_equal(vm->end.reason, "guest wrote 0x6 to the reset port 0xcf9");
 }
 
-static void test_reset(void **state)
+static void test_power_on(void **state)
 {
-	select_reg(0, 0, 0, 0);
-	fake_vm_reset(vm);
 	assert_int_equal(fake_in(vm, 0, ADDRESS, 4), 0);
 }
 
@@ -175,7 +173,7 @@ int main(void)
 		DEVICE_TEST(test_added_function),
 		DEVICE_TEST(test_add_after_start),
 		DEVICE_TEST(test_reset_register),
-		DEVICE_TEST(test_reset),
+		DEVICE_TEST(test_power_on),
 		cmocka_unit_test(test_create_failures),
 	};
 

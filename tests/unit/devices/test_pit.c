@@ -210,11 +210,8 @@ static void test_gate2_stops_the_count(void **state)
 	assert_true(in8(vm, 0x61) & 0x20);
 }
 
-static void test_reset(void **state)
+static void test_power_on(void **state)
 {
-	program(0, 2, 1000);
-	out8(vm, 0x61, 3);
-	fake_vm_reset(vm);
 	assert_null(vm->timers);
 	assert_false(vm->irq_level[0]);
 	assert_int_equal(in8(vm, 0x61) & 0x0f, 0);
@@ -241,7 +238,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_channel2_polled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_port61, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gate2_stops_the_count, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_power_on, setup, teardown),
 		cmocka_unit_test(test_create_failures),
 	};
 

@@ -97,6 +97,16 @@ static inline struct v3_vm *intc_vm(unsigned int num_vcpus)
 	return vm;
 }
 
+/* As the host makes it, before any software has touched it. */
+static inline int setup_power_on(void **state)
+{
+	struct v3_vm *vm = fake_vm_create(4);
+
+	assert_int_equal(v3_intc_create(vm), V3_OK);
+	*state = vm;
+	return 0;
+}
+
 static inline int setup1(void **state)
 {
 	*state = intc_vm(1);
@@ -116,6 +126,7 @@ static inline int teardown(void **state)
 }
 
 #define TEST1(f) cmocka_unit_test_setup_teardown(f, setup1, teardown)
+#define TEST_POWER_ON(f) cmocka_unit_test_setup_teardown(f, setup_power_on, teardown)
 #define TEST4(f) cmocka_unit_test_setup_teardown(f, setup4, teardown)
 
 /* Writes one redirection entry of the I/O APIC. */

@@ -39,7 +39,6 @@ static void virtual_wires(void **state)
 	struct v3_vm *vm = *state;
 	bool blocked;
 
-	fake_vm_reset(vm);
 	pic_init(vm, 0x03, 0x03);
 	/* As firmware leaves it: ExtINT at LINT0 of the first vCPU alone */
 	vm->vcpus[0].checks = 0;
@@ -148,7 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(create_failures),
 		TEST1(created_twice),
-		cmocka_unit_test_setup_teardown(virtual_wires, setup4, locks_free),
+		cmocka_unit_test_setup_teardown(virtual_wires, setup_power_on, locks_free),
 		cmocka_unit_test_setup_teardown(lint0_modes, setup1, locks_free),
 		cmocka_unit_test_setup_teardown(extint_message, setup4, locks_free),
 	};

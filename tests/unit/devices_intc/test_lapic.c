@@ -230,11 +230,10 @@ static void init_state(void **state)
 }
 
 /* As firmware leaves it: virtual wire on the first vCPU, the others in reset state. */
-static void reset_state(void **state)
+static void power_on_state(void **state)
 {
 	struct v3_vm *vm = *state;
 
-	fake_vm_reset(vm);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_SVR), SVR_ON);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_LVT_LINT0), 0x700);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_LVT_LINT1), 0x400);
@@ -383,7 +382,7 @@ int main(void)
 		TEST1(software_disabled),
 		TEST1(illegal_vectors),
 		TEST1(init_state),
-		TEST4(reset_state),
+		TEST_POWER_ON(power_on_state),
 		TEST4(race_of_senders),
 		TEST1(race_with_init),
 	};

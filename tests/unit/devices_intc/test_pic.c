@@ -339,14 +339,11 @@ static void initialization(void **state)
 	take(vm, 0, 0x7c);
 }
 
-static void reset_masks_all(void **state)
+static void power_on_masks_all(void **state)
 {
 	struct v3_vm *vm = *state;
 	unsigned int i;
 
-	fake_out(vm, 0, 0x4d0, 1, 0x20);
-	pulse(vm, 4);
-	fake_vm_reset(vm);
 	assert_int_equal(fake_in(vm, 0, M1, 1), 0xff);
 	assert_int_equal(fake_in(vm, 0, S1, 1), 0xff);
 	assert_int_equal(fake_in(vm, 0, 0x4d0, 1), 0);
@@ -372,7 +369,7 @@ int main(void)
 		PIC_TEST(spurious),
 		PIC_TEST(poll_mode),
 		PIC_TEST(initialization),
-		PIC_TEST(reset_masks_all),
+		TEST_POWER_ON(power_on_masks_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
