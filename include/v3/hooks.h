@@ -139,10 +139,13 @@ struct v3_os_hooks {
 	/** @} */
 
 	/** @name Optional: FPU ownership
-	 * Between begin and end the calling thread owns the CPU's FPU, SSE and AVX
-	 * registers and is not preempted or migrated. Interrupts stay on. Default: nothing.
-	 * Context of both: process. All four or none are needed where the host
-	 * kernel itself uses the FPU lazily.
+	 * A vCPU's thread runs the guest between begin and end. There the CPU holds the guest's
+	 * FPU, SSE and AVX registers, XCR0 and TSC_AUX, and segment state that the back end saved
+	 * at the beginning: the thread must not be preempted or migrated, and nothing else
+	 * on this CPU, interrupt handlers included, may use these registers. Interrupts stay on.
+	 * Both hooks or none. Default: nothing, which is right only for a host that never
+	 * preempts a vCPU's thread (it gives up its CPU in event_wait and yield alone)
+	 * and whose interrupt handlers leave the FPU alone. Context of both: process.
 	 * @{ */
 	void (*fpu_begin)(void *ctx);
 	void (*fpu_end)(void *ctx);
