@@ -45,6 +45,9 @@ static int cpu_goes(unsigned int cpu)
 	list_for_each_entry(vm, &v3_lx_vms, link)
 		if (v3_lx_threads_on(vm, cpu))
 			end_vm(vm, reason);
+	/* under PREEMPT_RT wakeups that a vCPU left to this CPU's irq_work may go with the CPU */
+	list_for_each_entry(vm, &v3_lx_vms, link)
+		v3_lx_vm_wake(vm);
 	mutex_unlock(&v3_lx_vms_lock);
 	if (!v3_lx_threads_wait_gone(cpu, V3_LX_GONE_MS) ||
 	    (v3_lx.host && v3_cpu_disable(v3_lx.host, cpu))) {

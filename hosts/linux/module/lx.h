@@ -175,6 +175,8 @@ bool v3_lx_vm_ended(struct v3_lx_vm *vm);
 /* Stops and frees; false if it was dead before. */
 bool v3_lx_vm_destroy(struct v3_lx_vm *vm);
 void v3_lx_state_notify(void *ctx, struct v3_vm *core, void *vm_ctx);
+/* Wakes all who wait for the VM or its consoles. Process. */
+void v3_lx_vm_wake(struct v3_lx_vm *vm);
 void v3_lx_wake(wait_queue_head_t *queue, struct irq_work *work);
 
 /* ioctl.c: checking and dispatch of requests. */

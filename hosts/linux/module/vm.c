@@ -29,7 +29,7 @@ void v3_lx_vm_put(struct v3_lx_vm *vm)
 	kref_put(&vm->ref, vm_free);
 }
 
-static void wake_all(struct v3_lx_vm *vm)
+void v3_lx_vm_wake(struct v3_lx_vm *vm)
 {
 	unsigned int i;
 
@@ -40,18 +40,18 @@ static void wake_all(struct v3_lx_vm *vm)
 
 static void notify_work(struct irq_work *work)
 {
-	wake_all(container_of(work, struct v3_lx_vm, notify));
+	v3_lx_vm_wake(container_of(work, struct v3_lx_vm, notify));
 }
 
 /*
- * Wakes waiters from any context. Under PREEMPT_RT a wait queue's lock may sleep, and libv3
- * calls with preemption off; there the wakeup is left to irq_work's thread.
+ * Wakes waiters from any context. Under PREEMPT_RT a wait queue's lock may sleep; where that is
+ * not allowed, as with preemption off on a vCPU's thread, the wakeup is left to irq_work's thread.
  */
 void v3_lx_wake(wait_queue_head_t *queue, struct irq_work *work)
 {
 	if (!wq_has_sleeper(queue))
 		return;
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
 		irq_work_queue(work);
 	else
 		wake_up_all(queue);
@@ -226,7 +226,7 @@ bool v3_lx_vm_destroy(struct v3_lx_vm *vm)
 	spin_unlock(&vm->lock);
 	if (!core)
 		return false;
-	wake_all(vm);
+	v3_lx_vm_wake(vm);
 	v3_vm_stop(core);
 	wait_event(vm->wait, idle(vm));
 	v3_vm_destroy(core);
