@@ -17,6 +17,8 @@
 #define V3_PC_RSDP_GPA 0xF0000ull
 #define V3_PC_TABLES_GPA 0xF0040ull
 #define V3_PC_TABLES_END 0x100000ull
+/** Where the MP table's floating pointer is, with the table behind it; read-only as well. */
+#define V3_PC_MP_GPA 0xF8000ull
 /** Guest exit port: the low byte written is the VM's exit code. */
 #define V3_PC_EXIT_PORT 0xF4
 
@@ -32,7 +34,7 @@ struct v3_pc_config {
 
 /**
  * Adds LAPICs, IOAPIC, 8259 pair, 8254 with port 0x61, RTC/CMOS, COM1, PCI host bridge, ACPI power
- * management, reset and exit ports, and writes the ACPI tables into guest memory.
+ * management, reset and exit ports, and writes ACPI tables and MP table into guest memory.
  * @return V3_OK, V3_ERR_NOMEM, V3_ERR_EXIST, V3_ERR_STATE, V3_ERR_VERSION (struct_size), V3_ERR_INVALID
  * (reserved), V3_ERR_RANGE (rtc_seconds after the year 9999). On error the VM can only be destroyed.
  * Context: process.

@@ -9,6 +9,7 @@
 #include "devices/acpi_pm.h"
 #include "devices/i8042.h"
 #include "devices/intc.h"
+#include "devices/mptable.h"
 #include "devices/pci.h"
 #include "devices/pit.h"
 #include "devices/reset.h"
@@ -44,6 +45,7 @@ PC_PLAIN(pc_reset, v3_reset_create)
 PC_PLAIN(pc_i8042, v3_i8042_create)
 PC_PLAIN(pc_acpi_pm, v3_acpi_pm_create)
 PC_PLAIN(pc_acpi_tables, v3_acpi_write)
+PC_PLAIN(pc_mp_table, v3_mptable_write)
 
 /* Interrupt controllers first: devices set their lines when they are created. */
 static const struct {
@@ -59,6 +61,7 @@ static const struct {
 	{ "8042", pc_i8042 },
 	{ "ACPI registers", pc_acpi_pm },
 	{ "ACPI tables", pc_acpi_tables },
+	{ "MP table", pc_mp_table },
 };
 
 enum v3_status v3_pc_attach(struct v3_vm *vm, const struct v3_pc_config *config)
