@@ -9,7 +9,10 @@
 
 #define REG_TPR			0x80
 #define REG_SVR			0xf0
+#define REG_LDR			0xd0
+#define REG_DFR			0xe0
 #define REG_ICR			0x300
+#define REG_ICR_HIGH		0x310
 #define REG_LVT_TIMER		0x320
 #define REG_LVT_LINT0		0x350
 #define REG_LVT_LINT1		0x360
@@ -21,7 +24,9 @@
 #define SVR_ENABLE		0x100
 #define LVT_MASKED		0x10000
 #define LVT_PERIODIC		0x20000
-#define ICR_SELF		0x40000
+#define ICR_BUSY		0x1000
+#define DFR_FLAT		0xffffffff
+#define DFR_CLUSTER		0x0fffffff
 #define DIVIDE_BY_16		3
 
 static bool x2;
@@ -48,7 +53,34 @@ void bm_apic_write(unsigned int reg, uint32_t value)
 
 void bm_apic_self_ipi(unsigned int vector)
 {
-	bm_apic_write(REG_ICR, ICR_SELF | vector);
+	bm_apic_write(REG_ICR, BM_ICR_SELF | vector);
+}
+
+uint32_t bm_apic_id(void)
+{
+	uint32_t id = bm_apic_read(BM_APIC_ID);
+
+	return x2 ? id : id >> 24;
+}
+
+void bm_apic_send(uint32_t dest, uint32_t command)
+{
+	if (x2) {
+		/* The MSR is not serializing: what was stored before has to be seen (SDM3 11.12.3). */
+		__asm__ volatile("mfence\n\tlfence" : : : "memory");
+		bm_wrmsr(BM_MSR_X2APIC + (REG_ICR >> 4), (uint64_t)dest << 32 | command);
+		return;
+	}
+	while (bm_mmio_read(BM_APIC_BASE + REG_ICR) & ICR_BUSY)
+		bm_pause();
+	bm_mmio_write(BM_APIC_BASE + REG_ICR_HIGH, dest << 24);
+	bm_mmio_write(BM_APIC_BASE + REG_ICR, command);
+}
+
+void bm_apic_set_logical(bool flat, uint8_t logical)
+{
+	bm_apic_write(REG_DFR, flat ? DFR_FLAT : DFR_CLUSTER);
+	bm_apic_write(REG_LDR, (uint32_t)logical << 24);
 }
 
 static void spurious(void)
@@ -79,24 +111,31 @@ static void setup(void)
 
 /*
  * Switches between xAPIC and x2APIC mode. The way back leads through the disabled state, which
- * resets the APIC (SDM3 11.12.5). False when the CPU has no such mode.
+ * resets the APIC (SDM3 11.12.5). False when the CPU has no such mode. Each CPU switches its own; all of
+ * them have to, before any goes on.
  */
 bool bm_apic_set_x2(bool on)
 {
 	uint64_t base = BM_APIC_BASE | (bm_rdmsr(MSR_APIC_BASE) & ~BASE_ADDR);
+	bool was = base & BASE_X2APIC;
 
 	if (on && !(bm_cpuid(1, 0).ecx & 1u << 21))
 		return false;
 	base &= ~(BASE_ENABLE | BASE_X2APIC);
-	if (!on && x2 && !bm_wrmsr_safe(MSR_APIC_BASE, base))
+	if (!on && was && !bm_wrmsr_safe(MSR_APIC_BASE, base))
 		return false;
-	if (!bm_wrmsr_safe(MSR_APIC_BASE, base | BASE_ENABLE))
+	if (!(on && was) && !bm_wrmsr_safe(MSR_APIC_BASE, base | BASE_ENABLE))
 		return false;
-	if (on && !bm_wrmsr_safe(MSR_APIC_BASE, base | BASE_ENABLE | BASE_X2APIC))
+	if (on && !was && !bm_wrmsr_safe(MSR_APIC_BASE, base | BASE_ENABLE | BASE_X2APIC))
 		return false;
 	x2 = on;
 	setup();
 	return true;
+}
+
+bool bm_apic_init_cpu(void)
+{
+	return bm_apic_set_x2(x2);
 }
 
 /* Prefers xAPIC mode; a machine that firmware locked in x2APIC mode is used as it is. */

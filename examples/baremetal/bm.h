@@ -23,6 +23,16 @@
 #define BM_APIC_EOI		0xb0
 #define BM_MSR_X2APIC		0x800
 
+#define BM_ICR_LOWEST		0x100
+#define BM_ICR_NMI		0x400
+#define BM_ICR_INIT		0x500
+#define BM_ICR_STARTUP		0x600
+#define BM_ICR_LOGICAL		0x800
+#define BM_ICR_ASSERT		0x4000
+#define BM_ICR_SELF		0x40000
+#define BM_ICR_ALL		0x80000
+#define BM_ICR_OTHERS		0xc0000
+
 #define BM_VEC_TIMER		0x40
 #define BM_VEC_SPURIOUS		0xff
 
@@ -114,7 +124,11 @@ struct bm_frame {
 typedef void (*bm_irq_fn)(void);
 
 void bm_trap_init(void);
+/* For each further CPU; room: BM_TRAP_CPU_SIZE bytes, 16-byte aligned, its own for ever. */
+#define BM_TRAP_CPU_SIZE	8448
+void bm_trap_init_cpu(void *room);
 void bm_trap(struct bm_frame *f);
+/* Vectors from 32 on, and 2, the NMI. */
 void bm_irq_set(unsigned int vector, bm_irq_fn fn);
 void bm_gate_set(unsigned int vector, const void *entry);
 void bm_idt_break(void);
@@ -124,6 +138,13 @@ void bm_exit(unsigned int code) __attribute__((noreturn));
 bool bm_apic_init(void);
 bool bm_apic_is_x2(void);
 bool bm_apic_set_x2(bool on);
+/* For each further CPU: its APIC, in the mode of the first one's. */
+bool bm_apic_init_cpu(void);
+uint32_t bm_apic_id(void);
+/* An interrupt command; dest is an APIC ID, or what BM_ICR_LOGICAL makes of it. */
+void bm_apic_send(uint32_t dest, uint32_t command);
+/* Logical destination of this CPU, xAPIC mode only: flat model or clusters of four. */
+void bm_apic_set_logical(bool flat, uint8_t logical);
 uint32_t bm_apic_read(unsigned int reg);
 void bm_apic_write(unsigned int reg, uint32_t value);
 void bm_apic_self_ipi(unsigned int vector);

@@ -13,6 +13,8 @@
 #define PIC2		0xa0
 #define PIC_VECTOR	0x20
 #define EXCEPTIONS	32
+#define VEC_NMI		2
+#define GDT_ENTRIES	6
 
 struct gate {
 	uint16_t offset_low;
@@ -154,6 +156,10 @@ static bool fix_up(struct bm_frame *f)
 
 void bm_trap(struct bm_frame *f)
 {
+	if (f->vector == VEC_NMI && handlers[VEC_NMI]) {
+		handlers[VEC_NMI]();
+		return;
+	}
 	if (f->vector < EXCEPTIONS) {
 		if (fix_up(f))
 			return;
@@ -182,23 +188,44 @@ static void pic_init(void)
 	bm_outb(PIC2 + 1, 0xff);
 }
 
-static void tss_init(void)
+static void tss_init(struct tss *t, uint64_t *gdt, uint8_t *stack_top)
 {
-	uint64_t base = (uint64_t)&tss;
+	uint64_t base = (uint64_t)t;
 
-	tss.ist[IST_FATAL - 1] = (uint64_t)(fatal_stack + STACK_SIZE);
-	tss.iomap_base = sizeof(tss);
-	bm_gdt[BM_SEL_TSS / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 |
-				   (uint64_t)TSS_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
-	bm_gdt[BM_SEL_TSS / 8 + 1] = base >> 32;
+	t->ist[IST_FATAL - 1] = (uint64_t)stack_top;
+	t->iomap_base = sizeof(*t);
+	gdt[BM_SEL_TSS / 8] = (sizeof(*t) - 1) | (base & 0xffffff) << 16 |
+			      (uint64_t)TSS_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
+	gdt[BM_SEL_TSS / 8 + 1] = base >> 32;
 	__asm__ volatile("ltr %w0" : : "r"(BM_SEL_TSS));
+}
+
+/* What a CPU cannot share: a loaded TSS is marked busy in its GDT. */
+struct cpu_tables {
+	uint64_t gdt[GDT_ENTRIES];
+	struct tss tss;
+	uint8_t stack[STACK_SIZE] __attribute__((aligned(16)));
+};
+
+_Static_assert(sizeof(struct cpu_tables) <= BM_TRAP_CPU_SIZE, "room for a CPU's tables");
+
+void bm_trap_init_cpu(void *room)
+{
+	struct cpu_tables *own = memset(room, 0, sizeof(*own));
+	struct table_pointer gdt = { sizeof(own->gdt) - 1, (uint64_t)own->gdt };
+	struct table_pointer p = { sizeof(idt) - 1, (uint64_t)idt };
+
+	memcpy(own->gdt, bm_gdt, sizeof(own->gdt));
+	__asm__ volatile("lgdt %0" : : "m"(gdt));
+	tss_init(&own->tss, own->gdt, own->stack + STACK_SIZE);
+	__asm__ volatile("lidt %0" : : "m"(p));
 }
 
 void bm_trap_init(void)
 {
 	struct table_pointer p = { sizeof(idt) - 1, (uint64_t)idt };
 
-	tss_init();
+	tss_init(&tss, bm_gdt, fatal_stack + STACK_SIZE);
 	for (unsigned int v = 0; v < 256; v++)
 		bm_gate_set(v, bm_isr_stubs + v * 16);
 	idt[2].ist = IST_FATAL;

@@ -15,6 +15,8 @@ struct lwk_options {
 	uint64_t ntimes;	/* rounds of `stream` */
 	uint64_t hz;		/* periodic tick, 0 is none */
 	uint64_t code;		/* exit code of `exit` */
+	uint64_t cpus;		/* at most so many, 0: all there are */
+	uint64_t seed;		/* of the random numbers of `ipistorm` */
 	uint64_t addr;		/* address of `ud`, `romwrite`, `absent`; 0 is the program's own */
 };
 
@@ -29,6 +31,9 @@ void *lwk_alloc(uint64_t size, uint64_t align);
 bool lwk_tick_start(uint64_t hz);
 void lwk_tick_stop(void);
 uint64_t lwk_tick_count(void);
+
+/* bench.c: sorts the samples and prints minimum, median and maximum. */
+void lwk_bench_report(uint64_t *samples, uint64_t count, const char *name, const char *what);
 
 /* ipi.S */
 extern char lwk_isr_ipi_xapic[];
@@ -48,5 +53,8 @@ int lwk_prog_flood(void);
 int lwk_prog_absent(void);
 int lwk_prog_halt(void);
 int lwk_prog_exit(void);
+int lwk_prog_smp(void);
+int lwk_prog_ipi(void);
+int lwk_prog_ipistorm(void);
 
 #endif /* LWK_H */

@@ -29,6 +29,9 @@ static const struct {
 	{ "absent", lwk_prog_absent },
 	{ "halt", lwk_prog_halt },
 	{ "exit", lwk_prog_exit },
+	{ "smp", lwk_prog_smp },
+	{ "ipi", lwk_prog_ipi },
+	{ "ipistorm", lwk_prog_ipistorm },
 };
 
 static void say_cpu(void)

@@ -17,6 +17,8 @@ static const struct {
 	{ "ntimes", &lwk_opt.ntimes, 1000000 },
 	{ "hz", &lwk_opt.hz, 100000 },
 	{ "code", &lwk_opt.code, 255 },
+	{ "cpus", &lwk_opt.cpus, 64 },
+	{ "seed", &lwk_opt.seed, UINT32_MAX },
 	{ "addr", &lwk_opt.addr, 1ULL << 47 },
 };
 
