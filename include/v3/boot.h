@@ -10,12 +10,14 @@
 
 /** A file's bytes, read piecewise: the host may hold them in user memory. */
 struct v3_blob {
+	/** Bytes of the file. */
 	uint64_t size;
 	/**
 	 * Copies [offset, offset+len), which lies within size, to @p dst; V3_ERR_IO if it can't.
 	 * Context: process. The bytes may change between two reads: check copies, not originals.
 	 */
 	enum v3_status (*read)(void *ctx, uint64_t offset, void *dst, size_t len);
+	/** First argument of read. */
 	void *ctx;
 };
 
@@ -33,15 +35,19 @@ enum v3_linux_entry {
 
 /** A piece of a flat kernel: file bytes, then zeros up to mem_size. */
 struct v3_segment_load {
-	v3_gpa_t gpa;
-	uint64_t offset, file_size, mem_size;
+	v3_gpa_t gpa;       /**< where in guest RAM */
+	uint64_t offset;    /**< where in the file */
+	uint64_t file_size; /**< bytes of the file, at most mem_size */
+	uint64_t mem_size;  /**< bytes in guest RAM */
 };
 
 /** A kernel to boot. Zero it, then fill. */
 struct v3_boot_config {
 	/** sizeof(struct v3_boot_config). */
 	uint32_t struct_size;
+	/** Which entry; for v3_boot_linux() only. */
 	enum v3_linux_entry entry;
+	/** The kernel's file. */
 	struct v3_blob kernel;
 	/** Size 0: none. */
 	struct v3_blob initrd;
@@ -49,6 +55,7 @@ struct v3_boot_config {
 	const char *cmdline;
 	/** Called after each piece with bytes loaded so far, e.g. for a progress bar; may be NULL. */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+	/** First argument of progress. */
 	void *progress_ctx;
 };
 

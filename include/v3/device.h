@@ -5,10 +5,12 @@
  * life-cycle callbacks. The library's own devices use nothing else.
  *
  * All registration happens while the VM is V3_VM_CREATED (else V3_ERR_STATE), from one
- * thread. The maps are read-only afterwards, so exits take no lock to find a handler.
+ * thread; V3_ERR_INVALID is for an empty range or no handlers, V3_ERR_NOMEM for more hooks than a VM
+ * can have. The maps are read-only afterwards, so exits take no lock to find a handler.
  *
  * Handlers run on the vCPU's thread with the guest's FPU state loaded, interrupts on, preemption
- * off: they must not sleep and not use the FPU. Several vCPUs can call one handler at once: each device locks itself.
+ * off: they must not sleep and not use the FPU. This is what "context: handler" means below. Several
+ * vCPUs can call one handler at once: each device locks itself.
  */
 #ifndef V3_DEVICE_H
 #define V3_DEVICE_H
@@ -17,11 +19,10 @@
 
 /** A fault that a handler raises in the guest. Vector 0-31. */
 struct v3_fault {
-	uint8_t vector;
-	bool has_error;
-	uint32_t error;
-	/** For \#PF. */
-	uint64_t cr2;
+	uint8_t vector;  /**< 0 to 31 */
+	bool has_error;  /**< it pushes an error code */
+	uint32_t error;  /**< the error code */
+	uint64_t cr2;    /**< address, for \#PF */
 };
 
 /** What an MSR, CPUID or hypercall handler tells. */
@@ -33,57 +34,84 @@ enum v3_hook_result {
 
 /** @name Ports
  * @{ */
-/** Handlers of a port range; @p size is 1, 2 or 4 bytes and lies within the range. NULL in: all ones; NULL out: ignored. */
+/** Handlers of a port range; their size is 1, 2 or 4 bytes and lies within the range. */
 struct v3_io_ops {
+	/** A read: only the low bytes of the result count. NULL: all ones. Context: handler. */
 	uint32_t (*in)(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned int size);
+	/** A write. NULL: ignored. Context: handler. */
 	void (*out)(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned int size,
 		    uint32_t value);
 };
-/** Hooks ports [first, first+count). V3_ERR_EXIST on overlap, V3_ERR_RANGE past 0xFFFF. @p ops must outlive the VM.
- * Unhooked ports read all ones. An access that straddles ranges is split into bytes. */
+/**
+ * Hooks ports [first, first+count). V3_ERR_EXIST on overlap, V3_ERR_RANGE past 0xFFFF. @p ops must
+ * outlive the VM. Unhooked ports read all ones. An access that straddles ranges is split into bytes.
+ * Context: process.
+ */
 enum v3_status v3_io_hook(struct v3_vm *vm, uint16_t first, unsigned int count,
 			  const struct v3_io_ops *ops, void *ctx);
 /** @} */
 
 /** @name MMIO
  * @{ */
-/** Handlers of a guest-physical range; @p offset is relative to its start; size 1, 2, 4 or 8, within the range. */
+/**
+ * Handlers of a guest-physical range; offset is relative to its start; size 1, 2, 4 or 8, within the
+ * range.
+ */
 struct v3_mmio_ops {
+	/** A read: only the low bytes of the result count. Context: handler. */
 	uint64_t (*read)(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size);
+	/** A write. Context: handler. */
 	void (*write)(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size,
 		      uint64_t value);
 };
-/** Hooks [gpa, gpa+size), both multiples of 4 KiB. V3_ERR_EXIST on overlap with RAM or another hook. Unhooked reads give all ones. */
+/**
+ * Hooks [gpa, gpa+size), both multiples of 4 KiB. V3_ERR_EXIST on overlap with RAM or another hook,
+ * V3_ERR_RANGE past 2^48. Unhooked reads give all ones. @p ops must outlive the VM. Context: process.
+ */
 enum v3_status v3_mmio_hook(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size,
 			    const struct v3_mmio_ops *ops, void *ctx);
 /** @} */
 
 /** @name MSRs, CPUID, hypercalls
  * @{ */
+/** Handlers of a range of MSRs. NULL: as V3_HOOK_PASS. */
 struct v3_msr_ops {
+	/** RDMSR. Context: handler. */
 	enum v3_hook_result (*read)(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,
 				    uint64_t *value);
+	/** WRMSR. Context: handler. */
 	enum v3_hook_result (*write)(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,
 				     uint64_t value);
 };
-/** Hooks MSRs [first, first+count); they come before the core's own handling. */
+/**
+ * Hooks MSRs [first, first+count); they come before the core's own handling. V3_ERR_EXIST on overlap.
+ * @p ops must outlive the VM. MSRs that the hardware switches with the guest do not exit: a hook on
+ * them is never called. Context: process.
+ */
 enum v3_status v3_msr_hook(struct v3_vm *vm, uint32_t first, uint32_t count,
 			   const struct v3_msr_ops *ops, void *ctx);
 
+/** Answer of CPUID. */
 struct v3_cpuid {
-	uint32_t eax, ebx, ecx, edx;
+	uint32_t eax; /**< EAX */
+	uint32_t ebx; /**< EBX */
+	uint32_t ecx; /**< ECX */
+	uint32_t edx; /**< EDX */
 };
 /** Called with what the guest would see without it; may change it. */
 typedef void (*v3_cpuid_fn)(struct v3_vcpu *vcpu, void *ctx, uint32_t leaf, uint32_t subleaf,
 			    struct v3_cpuid *regs);
-/** Hooks CPUID leaves [first, first+count). */
+/** Hooks CPUID leaves [first, first+count). Context: process. */
 enum v3_status v3_cpuid_hook(struct v3_vm *vm, uint32_t first, uint32_t count, v3_cpuid_fn fn,
 			     void *ctx);
 
 /** Arguments RBX RCX RDX RSI RDI of a hypercall; result goes to RAX. */
 typedef enum v3_hook_result (*v3_hypercall_fn)(struct v3_vcpu *vcpu, void *ctx, uint64_t number,
 					       const uint64_t args[5], uint64_t *result);
-/** Hooks hypercall numbers [first, first+count) (RAX). Unhooked numbers return V3_ERR_NOENT in RAX. */
+/**
+ * Hooks hypercall numbers [first, first+count) (RAX). V3_ERR_EXIST on overlap. Unhooked numbers return
+ * V3_ERR_NOENT in RAX. Context: process.
+ */
 enum v3_status v3_hypercall_hook(struct v3_vm *vm, uint32_t first, uint32_t count,
 				 v3_hypercall_fn fn, void *ctx);
 /** @} */
@@ -108,11 +136,13 @@ void v3_vcpu_nmi(struct v3_vcpu *vcpu);
  * to, in handler context. Fields belong to libv3.
  */
 struct v3_timer {
+	/** @cond libv3's own */
 	struct v3_vcpu *vcpu;
 	void (*fn)(struct v3_timer *timer, void *ctx);
 	void *ctx;
 	uint64_t deadline;
 	struct v3_timer *next, **pprev;
+	/** @endcond */
 };
 /** Prepares a disarmed timer that belongs to @p vcpu. Context: any. */
 void v3_timer_init(struct v3_timer *timer, struct v3_vcpu *vcpu,
@@ -123,8 +153,9 @@ void v3_timer_arm(struct v3_timer *timer, uint64_t deadline);
 void v3_timer_cancel(struct v3_timer *timer);
 /** Nanoseconds of the VM's own clock: starts at 0 at creation, stands still while paused. Context: any. */
 uint64_t v3_now(const struct v3_vm *vm);
-/** Guest TSC as vCPU reads it now, and its frequency in kHz. Context: any. */
+/** Guest TSC as the vCPU reads it now. Context: any. */
 uint64_t v3_guest_tsc(const struct v3_vcpu *vcpu);
+/** Frequency of guest TSCs in kHz. Context: any. */
 uint64_t v3_vm_tsc_khz(const struct v3_vm *vm);
 /** @} */
 
@@ -140,18 +171,25 @@ struct v3_device_ops {
 	/** Frees it; no vCPU runs and none will. May be NULL. */
 	void (*destroy)(void *ctx);
 };
-/** Adds a device: destroyed with the VM in reverse order. On error the caller still owns @p ctx. Context: process. */
+/**
+ * Adds a device: destroyed with the VM in reverse order. On error the caller still owns @p ctx.
+ * Context: process.
+ */
 enum v3_status v3_device_add(struct v3_vm *vm, const struct v3_device_ops *ops, void *ctx);
 /** Zeroed memory of the host's heap for a device, counted in v3_vm_stats. Context: process. */
 void *v3_device_alloc(struct v3_vm *vm, size_t size);
+/** Frees a v3_device_alloc() of that size; NULL is allowed. Context: process. */
 void v3_device_free(struct v3_vm *vm, void *ptr, size_t size);
 /** Logs a line about the VM; guest-caused lines below V3_LOG_ERROR are rate-limited per VM. Context: any. */
 void v3_vm_log(struct v3_vm *vm, enum v3_log_level level, const char *fmt, ...) V3_PRINTF(3, 4);
 /** Guest output: appends to console @p index; drops the oldest bytes when nobody reads. Context: handler. */
 void v3_console_put(struct v3_vm *vm, unsigned int index, const void *buf, size_t len);
-/** Guest input: next byte or V3_ERR_AGAIN. */
+/** Guest input: next byte or V3_ERR_AGAIN; V3_ERR_NOENT: no such console. Context: any. */
 enum v3_status v3_console_get(struct v3_vm *vm, unsigned int index, uint8_t *byte);
-/** Called when input arrived, any context (console_write's caller). One per console. */
+/**
+ * Has @p input called when input arrived, in the context of v3_console_write()'s caller. V3_ERR_EXIST:
+ * there is one already; V3_ERR_NOENT: no such console. Context: process.
+ */
 enum v3_status v3_console_attach(struct v3_vm *vm, unsigned int index,
 				 void (*input)(void *ctx), void *ctx);
 /** @} */

@@ -147,7 +147,9 @@ struct v3_os_hooks {
 	 * preempts a vCPU's thread (it gives up its CPU in event_wait and yield alone)
 	 * and whose interrupt handlers leave the FPU alone. Context of both: process.
 	 * @{ */
+	/** The registers are libv3's from here on. Context: process. */
 	void (*fpu_begin)(void *ctx);
+	/** They are the host's again. Context: process, on the CPU of fpu_begin. */
 	void (*fpu_end)(void *ctx);
 	/** @} */
 
@@ -171,7 +173,9 @@ struct v3_os_hooks {
 	 * touched, and told after it was given back. Default: always granted (libv3
 	 * itself looks at EFER.SVME and CR4.VMXE too).
 	 * @{ */
+	/** @return V3_OK, or V3_ERR_BUSY: another hypervisor has them. Context: atomic. */
 	enum v3_status (*virt_acquire)(void *ctx, unsigned int cpu);
+	/** libv3 has turned them off again. Context: atomic. */
 	void (*virt_release)(void *ctx, unsigned int cpu);
 	/** @} */
 

@@ -8,14 +8,17 @@
 
 #include <v3/v3.h>
 
-/** Fixed addresses of the platform. */
+/** Guest-physical address of each vCPU's local APIC at its start. */
 #define V3_PC_LAPIC_BASE 0xFEE00000ull
+/** Guest-physical address of the I/O APIC. */
 #define V3_PC_IOAPIC_BASE 0xFEC00000ull
 /** ACPI power-management registers: event, control and timer blocks. */
 #define V3_PC_PM_BASE 0x600
 /** Where the RSDP and the tables are: read-only for the guest. */
 #define V3_PC_RSDP_GPA 0xF0000ull
+/** Where the tables begin that the RSDP leads to. */
 #define V3_PC_TABLES_GPA 0xF0040ull
+/** Where they end at the latest. */
 #define V3_PC_TABLES_END 0x100000ull
 /** Where the MP table's floating pointer is, with the table behind it; read-only as well. */
 #define V3_PC_MP_GPA 0xF8000ull

@@ -17,15 +17,17 @@ typedef uint64_t v3_gva_t;
 /** Host-physical address, in bytes. Never a pointer. */
 typedef uint64_t v3_hpa_t;
 
-/** Size and shift of the base page, the unit of every page count in this API. */
+/** Binary logarithm of V3_PAGE_SIZE. */
 #define V3_PAGE_SHIFT 12
+/** Bytes of the base page, the unit of every page count in this API. */
 #define V3_PAGE_SIZE (1ull << V3_PAGE_SHIFT)
 
 /** No such host-physical address: what a translation that failed returns. */
 #define V3_HPA_NONE (~(v3_hpa_t)0)
 
-/** Any NUMA node, any CPU. */
+/** Any NUMA node. */
 #define V3_NODE_ANY (-1)
+/** Any CPU. */
 #define V3_CPU_ANY (-1)
 
 /**
@@ -34,7 +36,7 @@ typedef uint64_t v3_hpa_t;
  * sees is not a status (see struct v3_fault).
  */
 enum v3_status {
-	V3_OK = 0,
+	V3_OK = 0,             /**< success */
 	V3_ERR_INVALID = -1,   /**< an argument or its combination is not valid */
 	V3_ERR_NOMEM = -2,     /**< the host has no memory of the kind asked for */
 	V3_ERR_NOTSUP = -3,    /**< this CPU, host or build cannot do it */

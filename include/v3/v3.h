@@ -13,10 +13,13 @@
 #include <v3/hooks.h>
 #include <v3/types.h>
 
-/** Version of the library, as a string and as numbers. */
+/** Version of the library: before 1.0 a minor version may change the API. */
 #define V3_VERSION_MAJOR 0
+/** Second number of the version. */
 #define V3_VERSION_MINOR 1
+/** Third number of the version: repairs only. */
 #define V3_VERSION_PATCH 0
+/** The version as text. */
 #define V3_VERSION_STRING "0.1.0"
 
 /** Most vCPUs a VM can have in this version. */
@@ -39,12 +42,16 @@ struct v3_host_caps {
 	const char *backend;
 	/** Address-space identifiers (ASIDs or VPIDs) per CPU, including 0. */
 	uint32_t num_asids;
-	/** Nested paging, and nested leaves of 1 GiB. */
-	bool nested_paging, nested_1g;
-	/** Hardware gives the next RIP; decode assists; flush by ASID; clean bits; pause filter. */
-	bool next_rip, decode_assist, flush_by_asid, clean_bits, pause_filter;
-	/** Guest XCR0 bits that can be offered (0: no XSAVE), and bytes of the XSAVE area. */
+	bool nested_paging; /**< nested page tables */
+	bool nested_1g;     /**< nested leaves of 1 GiB */
+	bool next_rip;      /**< exits give the address of the next instruction */
+	bool decode_assist; /**< exits give instruction bytes and operands */
+	bool flush_by_asid; /**< TLB entries of one guest can be flushed */
+	bool clean_bits;    /**< unchanged control state need not be read again */
+	bool pause_filter;  /**< PAUSE exits can be thinned out */
+	/** Guest XCR0 bits that can be offered; 0: no XSAVE. */
 	uint64_t xcr0;
+	/** Bytes of the XSAVE area for them. */
 	uint32_t xsave_size;
 	/** Physical-address bits. */
 	uint32_t phys_bits;
@@ -108,6 +115,7 @@ struct v3_vm_config {
 	const int32_t *cpus;
 	/** Guest RAM, in guest-physical order; at least one. Copied. */
 	const struct v3_mem_config *mem;
+	/** Entries of mem. */
 	uint32_t num_mem;
 	/** Zero. */
 	uint32_t reserved;
@@ -136,6 +144,7 @@ enum v3_end_kind {
 
 /** How a VM ended. */
 struct v3_vm_end {
+	/** V3_END_NONE: it has not. */
 	enum v3_end_kind kind;
 	/** Exit code for V3_END_EXIT. */
 	uint32_t code;
@@ -183,29 +192,36 @@ enum v3_vm_state v3_vm_state(const struct v3_vm *vm, struct v3_vm_end *end);
 void v3_vm_end(struct v3_vm *vm, enum v3_end_kind kind, uint32_t code, const char *fmt, ...)
 	V3_PRINTF(4, 5);
 
-/** The name, ctx and host of a VM. Context: any. */
+/** Name of a VM, valid until it is destroyed. Context: any. */
 const char *v3_vm_name(const struct v3_vm *vm);
+/** The ctx of its configuration. Context: any. */
 void *v3_vm_ctx(const struct v3_vm *vm);
+/** The host instance it belongs to. Context: any. */
 struct v3_host *v3_vm_host(const struct v3_vm *vm);
 /** @} */
 
 /** @name vCPUs
  * @{ */
+/** How many vCPUs it has; their indices are below that. Context: any. */
 unsigned int v3_vm_num_vcpus(const struct v3_vm *vm);
 /** The vCPU with that index, or NULL. Context: any. */
 struct v3_vcpu *v3_vm_vcpu(struct v3_vm *vm, unsigned int index);
+/** The VM of a vCPU. Context: any. */
 struct v3_vm *v3_vcpu_vm(const struct v3_vcpu *vcpu);
+/** Its index in the VM; 0 is the one that starts. Context: any. */
 unsigned int v3_vcpu_index(const struct v3_vcpu *vcpu);
 /** Host CPU the vCPU is pinned to (V3_CPU_ANY before its thread has run). Context: any. */
 int v3_vcpu_cpu(const struct v3_vcpu *vcpu);
 
 /** A segment register with its hidden part. */
 struct v3_segment {
+	/** Visible part; of no meaning for a descriptor table register. */
 	uint16_t selector;
 	/** Type, S, DPL, P, AVL, L, D/B, G in bits 0-3, 4, 5-6, 7, 8, 9, 10, 11 (APM2 15.5). */
 	uint16_t attrib;
 	/** In bytes, after granularity was applied. */
 	uint32_t limit;
+	/** Linear address. */
 	uint64_t base;
 };
 
@@ -213,43 +229,69 @@ struct v3_segment {
 struct v3_vcpu_state {
 	/** RAX RCX RDX RBX RSP RBP RSI RDI R8-R15. */
 	uint64_t gpr[16];
-	uint64_t rip, rflags;
-	uint64_t cr0, cr2, cr3, cr4, cr8, efer, xcr0;
-	uint64_t dr[4], dr6, dr7;
+	uint64_t rip;    /**< address of the next instruction */
+	uint64_t rflags; /**< flags */
+	uint64_t cr0;    /**< control registers, as the guest reads them */
+	uint64_t cr2;    /**< address of the last page fault */
+	uint64_t cr3;    /**< root of the guest's page tables */
+	uint64_t cr4;    /**< as cr0 */
+	uint64_t cr8;    /**< task priority */
+	uint64_t efer;   /**< as the guest reads it, without SVME */
+	uint64_t xcr0;   /**< state that XSAVE switches */
+	uint64_t dr[4];  /**< addresses of breakpoints */
+	uint64_t dr6;    /**< status of breakpoints */
+	uint64_t dr7;    /**< control of breakpoints */
+	/** By enum v3_seg. */
 	struct v3_segment seg[V3_SEG_COUNT];
 	/** Only base and limit count. */
 	struct v3_segment gdtr, idtr;
-	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
-	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-	uint64_t pat;
+	uint64_t star;           /**< MSR STAR */
+	uint64_t lstar;          /**< MSR LSTAR */
+	uint64_t cstar;          /**< MSR CSTAR */
+	uint64_t sfmask;         /**< MSR SFMASK */
+	uint64_t kernel_gs_base; /**< MSR KernelGSBase */
+	uint64_t sysenter_cs;    /**< MSR SYSENTER_CS */
+	uint64_t sysenter_esp;   /**< MSR SYSENTER_ESP */
+	uint64_t sysenter_eip;   /**< MSR SYSENTER_EIP */
+	uint64_t pat;            /**< MSR PAT */
 };
 
 /**
- * Reads or writes the state of a vCPU that does not run (VM created, paused or stopped), else
- * V3_ERR_STATE. Setting checks the combination and returns V3_ERR_INVALID. Context: process.
+ * Reads the state of a vCPU that does not run (VM created, paused or stopped), else V3_ERR_STATE.
+ * Context: process.
  */
 enum v3_status v3_vcpu_get_state(struct v3_vcpu *vcpu, struct v3_vcpu_state *state);
+/**
+ * Writes the state of a vCPU that does not run (VM created, paused or stopped), else V3_ERR_STATE.
+ * V3_ERR_INVALID, and nothing changed, for a combination that no guest can be in. Context: process.
+ */
 enum v3_status v3_vcpu_set_state(struct v3_vcpu *vcpu, const struct v3_vcpu_state *state);
 /** @} */
 
 /** @name Guest memory
  * @{ */
 /**
- * Copies from or to guest RAM or ROM (writes reach ROM: this is the VMM's own access). Never touches devices.
- * V3_ERR_RANGE and nothing copied if any byte is not backed. Context: any.
+ * Copies from guest RAM or ROM; never touches devices. V3_ERR_RANGE and nothing copied if any byte
+ * is not backed. Guest memory has no lock: a running guest may change it meanwhile. Context: any.
  */
 enum v3_status v3_vm_read(struct v3_vm *vm, v3_gpa_t gpa, void *buf, size_t len);
+/** Copies to guest RAM or ROM (this is the VMM's own access). As v3_vm_read() else. Context: any. */
 enum v3_status v3_vm_write(struct v3_vm *vm, v3_gpa_t gpa, const void *buf, size_t len);
 /** Direct pointer to @p len contiguous bytes of guest RAM or ROM, or NULL. Valid until destroy. Context: any. */
 void *v3_vm_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len);
 
 /** Kinds of guest-physical ranges, as a guest's memory map (e820) tells them. */
-enum v3_mem_kind { V3_MEM_RAM = 1, V3_MEM_ROM = 2, V3_MEM_MMIO = 3 };
+enum v3_mem_kind {
+	V3_MEM_RAM = 1,  /**< memory */
+	V3_MEM_ROM = 2,  /**< memory that the guest cannot write */
+	V3_MEM_MMIO = 3, /**< a device, see v3_mmio_hook() */
+};
+/** One piece of the memory map. */
 struct v3_mem_range {
-	v3_gpa_t gpa;
-	uint64_t size;
-	enum v3_mem_kind kind;
-	int32_t node;
+	v3_gpa_t gpa;          /**< where it begins */
+	uint64_t size;         /**< its bytes */
+	enum v3_mem_kind kind; /**< what is there */
+	int32_t node;          /**< NUMA node of the host that was asked for, or V3_NODE_ANY */
 };
 /** The @p index-th range of the memory map in address order; V3_ERR_NOENT past the end. Context: any. */
 enum v3_status v3_vm_mem_range(const struct v3_vm *vm, unsigned int index,
@@ -285,21 +327,28 @@ enum v3_exit_kind {
 /** Short lower-case name such as "cpuid"; never NULL. */
 const char *v3_exit_name(enum v3_exit_kind kind);
 
+/** What one vCPU did. */
 struct v3_vcpu_stats {
-	uint64_t exits[V3_EXIT_COUNT];
-	/** Interrupts, NMIs and exceptions injected; nested faults that were RAM; HLT waits. */
-	uint64_t injected, ram_faults, halts;
-	/** Nanoseconds between entering and leaving the run loop, and waiting in HLT. */
-	uint64_t run_ns, halt_ns;
+	uint64_t exits[V3_EXIT_COUNT]; /**< by enum v3_exit_kind */
+	uint64_t injected;   /**< interrupts, NMIs and exceptions injected */
+	uint64_t ram_faults; /**< nested faults on RAM: 0, as the tables are complete at the start */
+	uint64_t halts;      /**< waits in HLT */
+	uint64_t run_ns;     /**< nanoseconds between entering and leaving the run loop */
+	uint64_t halt_ns;    /**< nanoseconds waiting in HLT */
 };
+/** What one VM takes. */
 struct v3_vm_stats {
-	/** Guest RAM in bytes; bytes under leaves of 1 GiB, 2 MiB and 4 KiB. */
-	uint64_t ram, leaf_1g, leaf_2m, leaf_4k;
-	/** Nested page-table pages, and VMM memory beside guest RAM: per VM and for all vCPUs, in bytes. */
-	uint64_t table_pages, vmm_bytes, vcpu_bytes;
+	uint64_t ram;         /**< guest RAM in bytes */
+	uint64_t leaf_1g;     /**< bytes of it under nested leaves of 1 GiB */
+	uint64_t leaf_2m;     /**< bytes of it under nested leaves of 2 MiB */
+	uint64_t leaf_4k;     /**< bytes of it under nested leaves of 4 KiB */
+	uint64_t table_pages; /**< pages of nested tables */
+	uint64_t vmm_bytes;   /**< VMM memory beside guest RAM but for the vCPUs', in bytes */
+	uint64_t vcpu_bytes;  /**< the same for all vCPUs */
 };
 /** Consistent enough for people: counters are read while vCPUs run. Context: any. */
 void v3_vm_stats(struct v3_vm *vm, struct v3_vm_stats *stats);
+/** Counters of one vCPU; V3_OK always. Context: any. */
 enum v3_status v3_vcpu_stats(struct v3_vcpu *vcpu, struct v3_vcpu_stats *stats);
 /** @} */
 
