@@ -165,6 +165,8 @@ static void run_guest(struct v3_vcpu *vcpu)
 		vm->arch->run(vcpu, &vcpu->exit);
 		vcpu->stats.exits[vcpu->exit.kind]++;
 		if (vcpu->exit.kind == V3_EXIT_NONE) {
+			if (vcpu->interrupted.valid)
+				v3_inject_requeue(vcpu);
 			if (v3_os_should_yield(vcpu->host))
 				return;
 			if (timer_is_due(vcpu))

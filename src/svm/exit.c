@@ -186,18 +186,20 @@ static bool is_software_event(unsigned int type, unsigned int vector)
 	       (type == V3_EVENT_EXCEPTION && (vector == V3_EXCP_BP || vector == V3_EXCP_OF));
 }
 
-void svm_interrupted_decode(const struct svm_vmcb *vmcb, struct v3_event *event)
+void svm_event_decode(uint64_t info, struct v3_event *event)
 {
-	uint64_t info = vmcb->exit_int_info;
-	unsigned int type = (unsigned int)(info >> SVM_EVENT_TYPE_SHIFT) & SVM_EVENT_TYPE_MASK;
-
-	event->valid = info & SVM_EVENT_VALID && !is_software_event(type, info & 0xff);
-	if (!event->valid)
-		return;
-	event->type = (uint8_t)type;
+	event->valid = info & SVM_EVENT_VALID;
+	event->type = (uint8_t)(info >> SVM_EVENT_TYPE_SHIFT) & SVM_EVENT_TYPE_MASK;
 	event->vector = (uint8_t)info;
 	event->has_error = info & SVM_EVENT_HAS_ERROR;
 	event->error = (uint32_t)(info >> 32);
+}
+
+void svm_interrupted_decode(const struct svm_vmcb *vmcb, struct v3_event *event)
+{
+	svm_event_decode(vmcb->exit_int_info, event);
+	if (is_software_event(event->type, event->vector))
+		event->valid = false;
 }
 
 uint64_t svm_event_encode(const struct v3_event *event)

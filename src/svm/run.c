@@ -93,6 +93,11 @@ void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	v3_x86_clgi();
 	if (!v3_vcpu_may_enter(vcpu)) {
 		v3_x86_stgi();
+		/* Its event goes back: what keeps it from entering may have to be delivered first. */
+		if (vmcb->event_inj & SVM_EVENT_VALID) {
+			svm_event_decode(vmcb->event_inj, &vcpu->interrupted);
+			vmcb->event_inj = 0;
+		}
 		exit->kind = V3_EXIT_NONE;
 		return;
 	}

@@ -79,6 +79,8 @@ void svm_asid_prepare(struct v3_vcpu *vcpu, struct svm_vcpu *svm);
 /* exit.c: from the VMCB to the neutral form; pure. */
 void svm_exit_decode(const struct svm_vmcb *vmcb, const struct v3_host_caps *caps,
 		     struct v3_exit *exit);
+/* EVENTINJ, or EXITINTINFO as it is, to an event; valid = false if there is none. */
+void svm_event_decode(uint64_t info, struct v3_event *event);
 /* EXITINTINFO to an event to deliver again; valid = false if there is none. */
 void svm_interrupted_decode(const struct svm_vmcb *vmcb, struct v3_event *event);
 uint64_t svm_event_encode(const struct v3_event *event);

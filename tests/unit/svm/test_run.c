@@ -282,6 +282,46 @@ static void test_abandoned_entry(void **state)
 	destroy();
 }
 
+/*
+ * An entry that is abandoned gives its event back: one of higher priority may come before the next
+ * entry, and would take its place.
+ */
+static void test_abandoned_event(void **state)
+{
+	static const struct v3_event events[] = {
+		{ .valid = true, .type = V3_EVENT_INTR, .vector = 0x23 },
+		{ .valid = true, .type = V3_EVENT_NMI, .vector = 2 },
+		{ .valid = true, .type = V3_EVENT_EXCEPTION, .vector = 14, .has_error = true,
+		  .error = 7 },
+		/* From the host's emulation: RIP is behind the instruction, so it does not come again. */
+		{ .valid = true, .type = V3_EVENT_EXCEPTION, .vector = 3 },
+	};
+	struct v3_vcpu *vcpu;
+	struct v3_exit exit;
+	unsigned int i;
+
+	(void)state;
+	create(0);
+	vcpu = v3_vm_vcpu(vm, 0);
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		vm->arch->inject(vcpu, &events[i]);
+		v3_vcpu_check_intr(vcpu);
+		svm_load(vcpu);
+		svm_run(vcpu, &exit);
+		svm_put(vcpu);
+		assert_int_equal(exit.kind, V3_EXIT_NONE);
+		assert_true(vcpu->interrupted.valid);
+		assert_int_equal(vcpu->interrupted.type, events[i].type);
+		assert_int_equal(vcpu->interrupted.vector, events[i].vector);
+		assert_int_equal(vcpu->interrupted.has_error, events[i].has_error);
+		assert_int_equal(vcpu->interrupted.error, events[i].error);
+		assert_true(svm_vcpu(vcpu)->vmcb->event_inj == 0);
+		vcpu->interrupted.valid = false;
+		__atomic_store_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
+	}
+	destroy();
+}
+
 /* --- Clean bits --- */
 
 /* Runs twice without putting the vCPU in between; returns what the second VMRUN gets. */
@@ -475,6 +515,7 @@ int main(void)
 		TEST(test_flush_by_asid),
 		TEST(test_no_flush),
 		TEST(test_abandoned_entry),
+		TEST(test_abandoned_event),
 		TEST(test_clean_bits),
 		TEST(test_no_clean_bits),
 		TEST(test_windows),
