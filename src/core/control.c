@@ -3,7 +3,6 @@
 #include "core/vm.h"
 
 #include "lib/format.h"
-#include "x86/insn.h"
 
 static void control_enter(struct v3_vm *vm)
 {
@@ -37,10 +36,12 @@ static bool all_parked(const struct v3_vm *vm)
 {
 	unsigned int i;
 
-	for (i = 0; i < vm->num_vcpus; i++)
-		if (vm->vcpus[i]->thread &&
-		    !__atomic_load_n(&vm->vcpus[i]->parked, __ATOMIC_ACQUIRE))
+	for (i = 0; i < vm->num_vcpus; i++) {
+		uint32_t parked = __atomic_load_n(&vm->vcpus[i]->parked, __ATOMIC_ACQUIRE);
+
+		if (vm->vcpus[i]->thread && parked != vm->pauses && parked != V3_PARKED_FOR_GOOD)
 			return false;
+	}
 	return true;
 }
 
@@ -55,8 +56,7 @@ static void unpark(struct v3_vm *vm)
 {
 	unsigned int i;
 
-	vm->tsc_base += v3_x86_rdtsc() - vm->paused_tsc;
-	vm->paused_tsc = 0;
+	v3_vm_clock_go_on(vm);
 	for (i = 0; i < vm->num_vcpus; i++) {
 		struct v3_vcpu *vcpu = vm->vcpus[i];
 
@@ -88,6 +88,18 @@ static void request_all(struct v3_vm *vm, uint32_t request)
 			v3_vcpu_request(vm->vcpus[i], request);
 }
 
+/*
+ * Pauses are counted, so that an answer to the one before is not taken for one to this: a vCPU may sleep
+ * through a resume and the pause after it.
+ */
+static void request_pause(struct v3_vm *vm)
+{
+	uint32_t next = vm->pauses + 1;
+
+	__atomic_store_n(&vm->pauses, next == V3_PARKED_FOR_GOOD ? 1 : next, __ATOMIC_SEQ_CST);
+	request_all(vm, V3_REQ_PAUSE);
+}
+
 /* --- Start --- */
 
 static enum v3_status threads_start(struct v3_vm *vm)
@@ -99,7 +111,7 @@ static enum v3_status threads_start(struct v3_vm *vm)
 	for (i = 0; status == V3_OK && i < vm->num_vcpus; i++) {
 		struct v3_vcpu *vcpu = vm->vcpus[i];
 
-		vcpu->parked = false;
+		__atomic_store_n(&vcpu->parked, 0, __ATOMIC_RELAXED);
 		v3_snprintf(name, sizeof(name), "v3/%s/%u", vm->name, i);
 		status = v3_os_thread_start(vm->host, name, vcpu->want_cpu, v3_vcpu_thread, vcpu,
 					    &vcpu->thread);
@@ -140,7 +152,7 @@ static enum v3_status start_locked(struct v3_vm *vm)
 
 	if (v3_vm_state(vm, NULL) != V3_VM_CREATED)
 		return V3_ERR_STATE;
-	request_all(vm, V3_REQ_PAUSE);
+	request_pause(vm);
 	status = threads_start(vm);
 	other = threads_check(vm);
 	if (status == V3_OK)
@@ -173,9 +185,9 @@ static enum v3_status pause_locked(struct v3_vm *vm)
 {
 	if (v3_vm_state(vm, NULL) != V3_VM_RUNNING)
 		return V3_ERR_STATE;
-	request_all(vm, V3_REQ_PAUSE);
+	request_pause(vm);
 	wait_parked(vm);
-	vm->paused_tsc = v3_x86_rdtsc();
+	v3_vm_clock_stop(vm);
 	return state_change(vm, V3_VM_PAUSED) ? V3_OK : V3_ERR_STATE;
 }
 

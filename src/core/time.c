@@ -9,11 +9,61 @@
 
 #define NEVER (~0ull)
 
+/*
+ * Base and pause belong together, and devices on other threads read them while a control call changes
+ * them. Readers wait for the writer; its lock keeps interrupts off.
+ */
+static uint64_t clock_change_begin(struct v3_vm *vm)
+{
+	uint64_t flags = v3_lock_irqsave(&vm->lock);
+
+	__atomic_store_n(&vm->clock_seq, vm->clock_seq + 1, __ATOMIC_SEQ_CST);
+	return flags;
+}
+
+static void clock_change_end(struct v3_vm *vm, uint64_t flags)
+{
+	__atomic_store_n(&vm->clock_seq, vm->clock_seq + 1, __ATOMIC_RELEASE);
+	v3_lock_irqrestore(&vm->lock, flags);
+}
+
+void v3_vm_clock_stop(struct v3_vm *vm)
+{
+	uint64_t flags = clock_change_begin(vm);
+
+	__atomic_store_n(&vm->paused_tsc, v3_x86_rdtsc(), __ATOMIC_RELEASE);
+	clock_change_end(vm, flags);
+}
+
+void v3_vm_clock_go_on(struct v3_vm *vm)
+{
+	uint64_t flags = clock_change_begin(vm);
+
+	__atomic_store_n(&vm->tsc_base, vm->tsc_base + v3_x86_rdtsc() - vm->paused_tsc,
+			 __ATOMIC_RELEASE);
+	__atomic_store_n(&vm->paused_tsc, 0, __ATOMIC_RELEASE);
+	clock_change_end(vm, flags);
+}
+
+static uint64_t clock_base(const struct v3_vm *vm)
+{
+	return __atomic_load_n(&vm->tsc_base, __ATOMIC_RELAXED);
+}
+
 static uint64_t vm_ticks(const struct v3_vm *vm)
 {
-	uint64_t now = vm->paused_tsc ? vm->paused_tsc : v3_x86_rdtsc();
+	uint64_t base, now;
+	uint32_t seq;
 
-	return now - vm->tsc_base;
+	/* The TSC is read in here, too: a moment after a pause would be one that never was. */
+	do {
+		seq = __atomic_load_n(&vm->clock_seq, __ATOMIC_ACQUIRE);
+		base = __atomic_load_n(&vm->tsc_base, __ATOMIC_ACQUIRE);
+		now = __atomic_load_n(&vm->paused_tsc, __ATOMIC_ACQUIRE);
+		if (!now)
+			now = v3_x86_rdtsc();
+	} while (seq & 1 || seq != __atomic_load_n(&vm->clock_seq, __ATOMIC_RELAXED));
+	return now - base;
 }
 
 uint64_t v3_now(const struct v3_vm *vm)
@@ -46,12 +96,12 @@ uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns)
 	 */
 	if (shown < ns)
 		ticks += v3_mul_shift32(ns - shown, vm->host->ticks_per_ns_32) + 2;
-	return vm->tsc_base + ticks;
+	return clock_base(vm) + ticks;
 }
 
 void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu)
 {
-	vcpu->vm->arch->set_tsc_offset(vcpu, vcpu->tsc_adjust - vcpu->vm->tsc_base);
+	vcpu->vm->arch->set_tsc_offset(vcpu, vcpu->tsc_adjust - clock_base(vcpu->vm));
 }
 
 void v3_timer_init(struct v3_timer *timer, struct v3_vcpu *vcpu,

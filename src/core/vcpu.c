@@ -252,20 +252,21 @@ static void wait_halted(struct v3_vcpu *vcpu)
 /* Answers V3_REQ_PAUSE: stays here until it is taken back or the VM stops. */
 static void park(struct v3_vcpu *vcpu)
 {
-	uint32_t requests;
+	uint32_t requests, pauses;
 
-	__atomic_store_n(&vcpu->parked, true, __ATOMIC_RELEASE);
-	v3_os_event_signal(vcpu->host, vcpu->vm->control_event);
 	for (;;) {
 		/* From here on requests signal the event; taking V3_REQ_PAUSE back does so too. */
 		__atomic_store_n(&vcpu->mode, V3_VCPU_WAITING, __ATOMIC_SEQ_CST);
+		/* Before the request: if a pause is over and another one asked for, the answer is to none. */
+		pauses = __atomic_load_n(&vcpu->vm->pauses, __ATOMIC_SEQ_CST);
 		requests = __atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST);
 		if (requests & V3_REQ_STOP || !(requests & V3_REQ_PAUSE))
 			break;
+		__atomic_store_n(&vcpu->parked, pauses, __ATOMIC_RELEASE);
+		v3_os_event_signal(vcpu->host, vcpu->vm->control_event);
 		v3_os_event_wait(vcpu->host, vcpu->event, UINT64_MAX);
 	}
 	__atomic_store_n(&vcpu->mode, V3_VCPU_OUTSIDE, __ATOMIC_RELAXED);
-	__atomic_store_n(&vcpu->parked, false, __ATOMIC_RELEASE);
 	v3_vcpu_sync_tsc(vcpu);
 	/* The clock jumped: deadlines have another TSC now. */
 	v3_timers_restart(vcpu);
@@ -304,7 +305,7 @@ void v3_vcpu_thread(void *arg)
 		v3_host_cpu_put(vcpu->host, cpu);
 	}
 	/* A control call that waits for all to park must not wait for us. */
-	__atomic_store_n(&vcpu->parked, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&vcpu->parked, V3_PARKED_FOR_GOOD, __ATOMIC_RELEASE);
 	v3_os_event_signal(vcpu->host, vcpu->vm->control_event);
 }
 

@@ -32,6 +32,9 @@ enum v3_vcpu_mode {
 	V3_VCPU_WAITING = 2,	/* in event_wait, or about to be: needs a signal */
 };
 
+/* v3_vcpu.parked of a thread that is over. */
+#define V3_PARKED_FOR_GOOD (~0u)
+
 /* Multiprocessor state. */
 enum v3_vcpu_run {
 	V3_RUN_RUNNABLE = 0,
@@ -114,7 +117,7 @@ struct v3_vcpu {
 
 	struct v3_host_thread *thread;	/* guarded by v3_vm.control */
 	struct v3_host_event *event;	/* [const] */
-	bool parked;			/* [any] answered V3_REQ_PAUSE, or the thread is over */
+	uint32_t parked;		/* [any] v3_vm.pauses as it parked for it, or V3_PARKED_FOR_GOOD */
 	bool arch_created;		/* [const] */
 	enum v3_status start_status;	/* of the thread; read when parked */
 
@@ -189,6 +192,9 @@ uint64_t v3_timers_deadline(struct v3_vcpu *vcpu);
 void v3_timers_restart(struct v3_vcpu *vcpu);
 void v3_timers_host_start(struct v3_vcpu *vcpu, unsigned int cpu);
 void v3_timers_host_stop(struct v3_vcpu *vcpu);
+/* The VM's clock stops, or goes on where it stood; control calls only. */
+void v3_vm_clock_stop(struct v3_vm *vm);
+void v3_vm_clock_go_on(struct v3_vm *vm);
 /* Host TSC at which the VM's clock shows ns. */
 uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns);
 void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu);

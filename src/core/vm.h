@@ -132,9 +132,13 @@ struct v3_vm {
 	struct v3_walk_mem walk_mem;
 	struct v3_nested nested;
 
-	/* Time. tsc_base: host TSC at which the guest's was 0; moves on resume, [control], no vCPU runs */
+	/*
+	 * Time, [control] to write while no vCPU runs, [any] to read. tsc_base: host TSC at which the
+	 * guest's was 0; moves on resume.
+	 */
 	uint64_t tsc_base;
 	uint64_t paused_tsc;			/* host TSC when paused; 0: not paused */
+	uint32_t clock_seq;			/* odd while the two change */
 
 	/* Life cycle. */
 	struct v3_lock lock;			/* state, end, log_* */
@@ -144,6 +148,7 @@ struct v3_vm {
 	unsigned int log_count, log_dropped;	/* [lock] */
 	uint32_t control;			/* 1 while a control call runs: v3_control_enter() */
 	struct v3_host_event *control_event;	/* [const] vCPUs signal it when they park */
+	uint32_t pauses;			/* [control] to write: pauses asked for so far */
 
 	unsigned int num_vcpus;			/* [const] */
 	struct v3_vcpu *vcpus[V3_MAX_VCPUS];	/* [const] */
