@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# v3_unit_test(NAME <name> SOURCES <file>... [LIBS <target>...] [TIMEOUT <seconds>])
-# A CMocka executable unit_<name> and a ctest of that name with the label "unit". It is linked with
+# v3_unit_test(NAME <name> SOURCES <file>... [LIBS <target>...] [LABELS <label>...]
+#              [TIMEOUT <seconds>])
+# A CMocka executable unit_<name> and a ctest of that name with the label "unit" and those given. It is linked with
 # the hosted library and the fakes (tests/fakes), which take the place of V3_FAKED; archives, so that
 # a test which defines a function of the library itself gets its own.
 
@@ -15,10 +16,10 @@ if(NOT CMOCKA_FOUND)
 endif()
 
 function(v3_unit_test)
-	cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LIBS")
+	cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS")
 	if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_SOURCES)
 		message(FATAL_ERROR "v3_unit_test: NAME and SOURCES are needed, and nothing but "
-			"NAME, SOURCES, LIBS, TIMEOUT is known (got: ${ARGN})")
+			"NAME, SOURCES, LIBS, LABELS, TIMEOUT is known (got: ${ARGN})")
 	endif()
 	if(NOT arg_TIMEOUT)
 		set(arg_TIMEOUT 60)
@@ -28,6 +29,6 @@ function(v3_unit_test)
 		${arg_LIBS} v3_test_warnings v3_test v3_fakes PkgConfig::CMOCKA)
 	add_test(NAME unit_${arg_NAME} COMMAND unit_${arg_NAME})
 	set_tests_properties(unit_${arg_NAME} PROPERTIES
-		LABELS unit TIMEOUT ${arg_TIMEOUT}
-		ENVIRONMENT "ASAN_OPTIONS=detect_leaks=1:abort_on_error=0;UBSAN_OPTIONS=print_stacktrace=1")
+		LABELS "unit;${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
+		ENVIRONMENT "ASAN_OPTIONS=detect_leaks=1:abort_on_error=0;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=second_deadlock_stack=1")
 endfunction()
