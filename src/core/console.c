@@ -46,7 +46,7 @@ enum v3_status v3_console_attach(struct v3_vm *vm, unsigned int index, void (*in
 
 void v3_console_put(struct v3_vm *vm, unsigned int index, const void *buf, size_t len)
 {
-	struct v3_console *console = &vm->consoles[index];
+	struct v3_console *console;
 	const uint8_t *from = buf;
 	bool was_empty;
 	uint64_t flags;
@@ -54,6 +54,7 @@ void v3_console_put(struct v3_vm *vm, unsigned int index, const void *buf, size_
 
 	if (index >= V3_NUM_CONSOLES)
 		return;
+	console = &vm->consoles[index];
 	flags = v3_lock_irqsave(&console->lock);
 	was_empty = console->out_head == console->out_tail;
 	for (i = 0; i < len; i++)
@@ -70,13 +71,14 @@ void v3_console_put(struct v3_vm *vm, unsigned int index, const void *buf, size_
 
 size_t v3_console_read(struct v3_vm *vm, unsigned int index, void *buf, size_t len)
 {
-	struct v3_console *console = &vm->consoles[index];
+	struct v3_console *console;
 	uint8_t *to = buf;
 	uint64_t flags;
 	size_t n = 0;
 
 	if (index >= V3_NUM_CONSOLES)
 		return 0;
+	console = &vm->consoles[index];
 	flags = v3_lock_irqsave(&console->lock);
 	while (n < len && console->out_tail != console->out_head)
 		to[n++] = console->out[console->out_tail++ % V3_CONSOLE_OUT];
@@ -86,13 +88,14 @@ size_t v3_console_read(struct v3_vm *vm, unsigned int index, void *buf, size_t l
 
 size_t v3_console_write(struct v3_vm *vm, unsigned int index, const void *buf, size_t len)
 {
-	struct v3_console *console = &vm->consoles[index];
+	struct v3_console *console;
 	const uint8_t *from = buf;
 	uint64_t flags;
 	size_t n = 0;
 
 	if (index >= V3_NUM_CONSOLES)
 		return 0;
+	console = &vm->consoles[index];
 	flags = v3_lock_irqsave(&console->lock);
 	while (n < len && console->in_head - console->in_tail < V3_CONSOLE_IN)
 		console->in[console->in_head++ % V3_CONSOLE_IN] = from[n++];
@@ -104,12 +107,13 @@ size_t v3_console_write(struct v3_vm *vm, unsigned int index, const void *buf, s
 
 enum v3_status v3_console_get(struct v3_vm *vm, unsigned int index, uint8_t *byte)
 {
-	struct v3_console *console = &vm->consoles[index];
+	struct v3_console *console;
 	bool was_full, got;
 	uint64_t flags;
 
 	if (index >= V3_NUM_CONSOLES)
 		return V3_ERR_NOENT;
+	console = &vm->consoles[index];
 	flags = v3_lock_irqsave(&console->lock);
 	was_full = console->in_head - console->in_tail == V3_CONSOLE_IN;
 	got = console->in_head != console->in_tail;
