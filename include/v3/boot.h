@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * @file boot.h
- * Loading of guest kernels: Linux bzImage, and checked segments of static ELF64 kernels.
+ * Loading of guest kernels: Linux bzImage, checked segments of static ELF64 kernels, multiboot 1.
  */
 #ifndef V3_BOOT_H
 #define V3_BOOT_H
@@ -89,5 +89,32 @@ enum v3_status v3_boot_linux(struct v3_vm *vm, const struct v3_boot_config *conf
 enum v3_status v3_boot_segments(struct v3_vm *vm, const struct v3_boot_config *config,
 				const struct v3_segment_load *segments, unsigned int count,
 				v3_gpa_t entry);
+
+/** Most modules of a multiboot kernel, the initial RAM disk counted. */
+#define V3_MAX_MODULES 16
+
+/** A file that a multiboot kernel gets beside itself. */
+struct v3_boot_module {
+	/** Its contents; may be empty. */
+	struct v3_blob blob;
+	/** NUL-terminated, at most V3_CMDLINE_MAX; NULL: empty. */
+	const char *cmdline;
+};
+
+/**
+ * Loads a kernel by the Multiboot Specification 0.6.96 and enters it in 32-bit protected mode
+ * without paging: EAX = 0x2BADB002, EBX = multiboot information with memory map, command line and
+ * modules. config->initrd, if there is one, is the first module, and @p modules follow.
+ *
+ * If the header has address fields they say what is loaded and where it starts, and @p segments and
+ * @p entry are not used. Else those are loaded, checked as in v3_boot_segments(); @p count 0 then
+ * is V3_ERR_FORMAT. config->entry is not used.
+ * @return as v3_boot_linux(); V3_ERR_NOTSUP: the kernel requires something that libv3 cannot
+ * provide, such as a video mode. Context: process; VM in V3_VM_CREATED.
+ */
+enum v3_status v3_boot_multiboot(struct v3_vm *vm, const struct v3_boot_config *config,
+				 const struct v3_segment_load *segments, unsigned int count,
+				 v3_gpa_t entry, const struct v3_boot_module *modules,
+				 unsigned int num_modules);
 
 #endif

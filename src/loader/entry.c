@@ -108,7 +108,7 @@ enum v3_status v3_enter_64(struct v3_vm *vm, v3_gpa_t rip)
 	return set_state(vm, &state);
 }
 
-enum v3_status v3_enter_32(struct v3_vm *vm, v3_gpa_t eip)
+static enum v3_status enter_32(struct v3_vm *vm, v3_gpa_t eip, uint32_t eax, uint32_t ebx)
 {
 	struct v3_vcpu_state state = { 0 };
 	enum v3_status status = write_gdt(vm, V3_SEG_ATTR_CODE32);
@@ -117,5 +117,17 @@ enum v3_status v3_enter_32(struct v3_vm *vm, v3_gpa_t eip)
 		return status;
 	set_common(&state, eip);
 	set_segments(&state, V3_SEG_ATTR_CODE32);
+	state.gpr[0] = eax;
+	state.gpr[3] = ebx;
 	return set_state(vm, &state);
+}
+
+enum v3_status v3_enter_32(struct v3_vm *vm, v3_gpa_t eip)
+{
+	return enter_32(vm, eip, 0, 0);
+}
+
+enum v3_status v3_enter_multiboot(struct v3_vm *vm, v3_gpa_t eip, uint32_t eax, uint32_t ebx)
+{
+	return enter_32(vm, eip, eax, ebx);
 }

@@ -13,5 +13,7 @@
 enum v3_status v3_enter_64(struct v3_vm *vm, v3_gpa_t rip);
 /* Protected mode without paging; @p eip below 4 GiB. Writes the GDT. Logs errors. */
 enum v3_status v3_enter_32(struct v3_vm *vm, v3_gpa_t eip);
+/* The same with EAX and EBX: Multiboot 0.6.96, 3.2. */
+enum v3_status v3_enter_multiboot(struct v3_vm *vm, v3_gpa_t eip, uint32_t eax, uint32_t ebx);
 
 #endif

@@ -2,6 +2,7 @@
 /* Static kernels as segments: what a host's ELF parser found, checked again. */
 #include "boot_params.h"
 #include "entry.h"
+#include "segments.h"
 
 #include "lib/bits.h"
 
@@ -37,9 +38,9 @@ static enum v3_status check_segment(struct v3_vm *vm, const struct v3_boot_confi
 	return V3_OK;
 }
 
-static enum v3_status check_segments(struct v3_vm *vm, const struct v3_boot_config *config,
-				     const struct v3_segment_load *segments, unsigned int count,
-				     v3_gpa_t entry, struct v3_extent *at)
+enum v3_status v3_segments_check(struct v3_vm *vm, const struct v3_boot_config *config,
+				 const struct v3_segment_load *segments, unsigned int count,
+				 v3_gpa_t entry, struct v3_extent *at)
 {
 	const struct v3_extent ebda = { V3_BOOT_EBDA, V3_BOOT_640K - V3_BOOT_EBDA };
 	bool entry_found = false;
@@ -70,6 +71,24 @@ static enum v3_status check_segments(struct v3_vm *vm, const struct v3_boot_conf
 	return V3_OK;
 }
 
+enum v3_status v3_segments_load(struct v3_loading *loading,
+				const struct v3_segment_load *segments, unsigned int count)
+{
+	enum v3_status status = V3_OK;
+	unsigned int i;
+
+	for (i = 0; status == V3_OK && i < count; i++) {
+		const struct v3_segment_load *seg = &segments[i];
+
+		status = v3_load_blob(loading, &loading->config->kernel, "kernel", seg->offset,
+				      seg->gpa, seg->file_size);
+		if (status == V3_OK)
+			status = v3_load_zeros(loading, seg->gpa + seg->file_size,
+					       seg->mem_size - seg->file_size);
+	}
+	return status;
+}
+
 /* Not inlined: its frame beside that of the caller would be over 1 KiB. */
 static V3_NOINLINE enum v3_status load(struct v3_vm *vm, const struct v3_boot_config *config,
 				       const struct v3_segment_load *segments, unsigned int count,
@@ -93,15 +112,8 @@ static V3_NOINLINE enum v3_status load(struct v3_vm *vm, const struct v3_boot_co
 	status = v3_place_initrd(vm, config, V3_LOADER_4G, at, count, &initrd);
 	for (i = 0; i < count; i++)
 		loading.total += segments[i].file_size;
-	for (i = 0; status == V3_OK && i < count; i++) {
-		const struct v3_segment_load *seg = &segments[i];
-
-		status = v3_load_blob(&loading, &config->kernel, "kernel", seg->offset, seg->gpa,
-				      seg->file_size);
-		if (status == V3_OK)
-			status = v3_load_zeros(&loading, seg->gpa + seg->file_size,
-					       seg->mem_size - seg->file_size);
-	}
+	if (status == V3_OK)
+		status = v3_segments_load(&loading, segments, count);
 	if (status == V3_OK)
 		status = v3_load_blob(&loading, &config->initrd, "initrd", 0, initrd.start,
 				      initrd.size);
@@ -126,7 +138,7 @@ enum v3_status v3_boot_segments(struct v3_vm *vm, const struct v3_boot_config *c
 		return reject(vm, V3_ERR_FORMAT, "%u segments: there must be 1 to %u", count,
 			      V3_MAX_SEGMENTS);
 	__builtin_memcpy(copy, segments, count * sizeof(copy[0]));
-	status = check_segments(vm, config, copy, count, entry, at);
+	status = v3_segments_check(vm, config, copy, count, entry, at);
 	if (status == V3_OK)
 		status = v3_cmdline_check(vm, config->cmdline, V3_CMDLINE_MAX);
 	if (status == V3_OK)

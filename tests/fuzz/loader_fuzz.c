@@ -2,7 +2,8 @@
 /*
  * Loaders on any input. The first byte chooses. Bits 6:0 from 0 to 3: the rest is a bzImage, to be
  * entered by AUTO, 64-bit, 32-bit or an entry that does not exist. Else segments: bits 4:0 their
- * number; then the entry address, 32 bytes for each segment, and the file. Bit 7: with an initrd.
+ * number; then the entry address, 32 bytes for each segment, and the file. Bit 5: the file has a
+ * multiboot header, and it is booted by that. Bit 7: with an initrd.
  *
  * Checked beside memory safety: nothing is read outside of the file; after a successful load the
  * entry, boot_params and initrd are in guest RAM; after a failure the vCPU is as it was.
@@ -10,6 +11,7 @@
 #include "fakes/fake_core.c"	/* a fuzzer has one source */
 
 #include "loader/boot_params.h"
+#include "loader/multiboot.h"
 
 struct input {
 	const uint8_t *bytes;
@@ -41,8 +43,27 @@ static void check_loaded(struct v3_vm *vm, uint64_t initrd_size)
 		abort();
 }
 
+static void check_multiboot(struct v3_vm *vm, uint64_t initrd_size)
+{
+	const struct v3_vcpu_state *state = &vm->vcpus[0].state;
+	const struct v3_mb_info *info = v3_vm_ptr(vm, state->gpr[3], sizeof(*info));
+	const struct v3_mb_module *module;
+
+	if (!vm->vcpus[0].state_set || !v3_vm_ptr(vm, state->rip, 1) || !info)
+		abort();
+	if (state->gpr[0] != V3_MB_LOADER_MAGIC || info->mods_count != (initrd_size != 0) ||
+	    !v3_vm_ptr(vm, info->mmap_addr, info->mmap_length))
+		abort();
+	if (initrd_size == 0)
+		return;
+	module = v3_vm_ptr(vm, info->mods_addr, sizeof(*module));
+	if (!module || module->end - module->start != initrd_size ||
+	    !v3_vm_ptr(vm, module->start, initrd_size))
+		abort();
+}
+
 static enum v3_status boot_segments(struct v3_vm *vm, struct v3_boot_config *config,
-				    struct input *input, unsigned int count)
+				    struct input *input, unsigned int count, bool multiboot)
 {
 	struct v3_segment_load segments[V3_MAX_SEGMENTS];
 	v3_gpa_t entry;
@@ -55,6 +76,8 @@ static enum v3_status boot_segments(struct v3_vm *vm, struct v3_boot_config *con
 	input->bytes += count * sizeof(segments[0]);
 	input->size -= sizeof(entry) + count * sizeof(segments[0]);
 	config->kernel.size = input->size;
+	if (multiboot)
+		return v3_boot_multiboot(vm, config, segments, count, entry, NULL, 0);
 	return v3_boot_segments(vm, config, segments, count, entry);
 }
 
@@ -67,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.struct_size = sizeof(config),
 		.cmdline = "console=ttyS0",
 	};
+	const bool multiboot = size > 0 && (data[0] & 0x7f) >= 4 && (data[0] & 0x20);
 	enum v3_status status;
 	struct v3_vm *vm;
 
@@ -82,9 +106,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		config.entry = (enum v3_linux_entry)(data[0] & 3);
 		status = v3_boot_linux(vm, &config);
 	} else {
-		status = boot_segments(vm, &config, &input, data[0] & 0x1f);
+		status = boot_segments(vm, &config, &input, data[0] & 0x1f, multiboot);
 	}
-	if (status == V3_OK)
+	if (status == V3_OK && multiboot)
+		check_multiboot(vm, config.initrd.size);
+	else if (status == V3_OK)
 		check_loaded(vm, config.initrd.size);
 	else if (vm->vcpus[0].state_set)
 		abort();
