@@ -62,7 +62,7 @@ struct cr_insn {
 
 /*
  * The instruction at RIP, if it is one that reads or writes CRs. MOV takes its register from
- * ModRM.rm whatever mod says; with LOCK, CR0 means CR8 (APM3 MOV CRn).
+ * ModRM.rm whatever mod says. That LOCK makes CR0 mean CR8 (APM3 MOV CRn) is not offered to guests.
  */
 static bool cr_insn_decode(const struct v3_insn *insn, struct cr_insn *cr)
 {
@@ -73,8 +73,6 @@ static bool cr_insn_decode(const struct v3_insn *insn, struct cr_insn *cr)
 		cr->cr = insn->reg;
 		cr->gpr = insn->rm;
 		cr->write = insn->opcode == 0x22;
-		if (insn->flags & V3_INSN_LOCK && cr->cr == 0)
-			cr->cr = 8;
 		return true;
 	}
 	if (insn->opcode == 0x06) {
