@@ -385,6 +385,7 @@ static void test_init(void **state)
 	now.gpr[3] = 0x33;
 	assert_int_equal(v3_vcpu_set_state(other, &now), V3_OK);
 	assert_int_equal(v3_vm_resume(vm), V3_OK);
+	wait_runs(1, 1);	/* it has left its parking place, where it sleeps, too */
 	v3_vcpu_init(other);
 	wait_for_sipi(other);
 	before = __atomic_load_n(&runs[1], __ATOMIC_SEQ_CST);
