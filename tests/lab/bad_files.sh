@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 120
 # lab: --with-linux --mem 3G
 # Files and values that are not what they should be: one line that names the thing, and a live host.

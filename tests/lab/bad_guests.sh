@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 150
 # Guests that misbehave end with their own status and one line that says why; the host goes on, and
 # nothing of them is left.

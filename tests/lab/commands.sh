@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 120
 # The life of a guest by one command after another, and each command where it does not fit.
 # shellcheck source=tests/lab/lib.sh

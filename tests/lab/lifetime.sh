@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 120
 # A guest ends with its owner; the module and the CPUs stay while it runs; nothing leaks.
 # shellcheck source=tests/lab/lib.sh
@@ -44,6 +45,8 @@ before=$(free_kib)
 
 victim -m 256M
 expect 1 rmmod v3
+said v3
+one_line
 [ -c /dev/v3 ] || fail 'the module went while a guest ran'
 kill -9 $owner
 within 15 none || fail 'the guest outlived its owner'

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 150
 # build: ioctl_bad.c
 # Wrong requests of every kind: each fails with its own errno and message, nothing is left behind.

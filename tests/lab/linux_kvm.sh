@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 90
 # lab: --with-module kvm-amd
 # build: linux_vm.c

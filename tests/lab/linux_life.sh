@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 150
 # lab: --smp 4 --multi
 # build: linux_vm.c

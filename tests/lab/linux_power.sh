@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 90
 # build: linux_vm.c
 # Suspend: refused while there are VMs; without any it works, CPUs go and come, and VMs run again.

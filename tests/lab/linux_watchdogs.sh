@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 120
 # lab: --smp 2 --append nohz_full=1 --append rcu_nocbs=1
 # build: linux_vm.c

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 120
 # The lightweight kernel with its programs, ending as it says.
 # shellcheck source=tests/lab/lib.sh

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # The module comes, tells what it can, and goes without a trace; before and after, v3 says what is missing.
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 120
 # lab: --with-kvm
 # KVM and v3 never fight over AMD-V: who comes second is told so, and who came first goes on.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 180
 # lab: --multi --smp 4
 # Many at once: guests come and go on all CPUs while others list, stop and destroy them.
