@@ -466,6 +466,8 @@ static int vm_request(int fd, unsigned long request, void *arg)
 		take_cmdline(linux_->cmdline, linux_->cmdline_len);
 		return loaded(vm, arg);
 	case V3_IOC_LOAD_SEGMENTS:
+	case V3_IOC_LOAD_MULTIBOOT:
+		fake_seen.load_multiboot = request == V3_IOC_LOAD_MULTIBOOT;
 		fake_seen.load_segments = *segments;
 		take_cmdline(segments->cmdline, segments->cmdline_len);
 		return loaded(vm, arg);

@@ -47,6 +47,6 @@ complete_words()
 [ "$(complete_words v3 re)" = resume ] || complain "v3 re: $(complete_words v3 re)"
 [ "$(complete_words v3 run --no)" = --no-reboot ] || complain "v3 run --no"
 [ "$(complete_words v3 create --no)" = '' ] || complain "v3 create --no"
-[ "$(complete_words v3 run --entry '')" = 'auto 32 64' ] || complain "v3 run --entry"
+[ "$(complete_words v3 run --entry '')" = 'auto 32 64 multiboot' ] || complain "v3 run --entry"
 [ "$(complete_words v3 help st)" = 'start stop stats' ] || complain "v3 help st"
 exit $failed

@@ -14,6 +14,7 @@
 #include "build_image.h"
 #include "bzimage.h"
 #include "image.h"
+#include "multiboot.h"
 
 static struct test_elf elf;
 static struct v3_elf_image image;
@@ -385,6 +386,116 @@ static void test_cut_short(void **state)
 	assert_line(text, "cut short while it was read");
 }
 
+/* A header at the place that the linker would give it, at the start of the text. */
+static void put_multiboot(void *file, uint32_t offset, uint32_t flags)
+{
+	const uint32_t header[8] = {
+		0x1BADB002, flags, -(0x1BADB002 + flags), 0x100000, 0x100000, 0x101000, 0x103000,
+		0x100010,
+	};
+
+	memcpy((uint8_t *)file + offset, header, flags & 1u << 16 ? 32 : 12);
+}
+
+static int multiboot(const void *data, size_t size)
+{
+	msg.text[0] = 0;
+	return v3_multiboot_check(data, size, &image, &msg);
+}
+
+static void test_multiboot(void **state)
+{
+	static uint8_t flat[16384];
+	unsigned int size;
+
+	test_elf_build(&elf);
+	assert_false(v3_multiboot_detect(&elf, sizeof(elf)));
+	assert_int_equal(multiboot(&elf, sizeof(elf)), -1);
+	assert_has(msg.text, "no multiboot header");
+	put_multiboot(&elf, 0x1000, 3);
+	assert_true(v3_multiboot_detect(&elf, sizeof(elf)));
+	assert_int_equal(multiboot(&elf, sizeof(elf)), 0);
+	assert_int_equal(image.count, 2);
+	assert_true(image.entry == 0x100010 && image.end == 0x203000);
+	put_multiboot(&elf, 0x1000, 0x10003);
+	assert_int_equal(multiboot(&elf, sizeof(elf)), 0);
+	assert_int_equal(image.count, 0);
+	assert_true(image.end == 0x103000);
+	/* What is wrong with the ELF file shows. */
+	put_multiboot(&elf, 0x1000, 3);
+	elf.ehdr.e_entry = 0;
+	assert_int_equal(multiboot(&elf, sizeof(elf)), -1);
+	assert_has(msg.text, "entry point");
+
+	/* Only within the first 8 KiB, and aligned. */
+	put_multiboot(flat, 8192 - 8, 3);
+	assert_false(v3_multiboot_detect(flat, sizeof(flat)));
+	put_multiboot(flat, 4098, 3);
+	assert_false(v3_multiboot_detect(flat, sizeof(flat)));
+	put_multiboot(flat, 8192 - 12, 3);
+	assert_true(v3_multiboot_detect(flat, sizeof(flat)));
+	assert_int_equal(multiboot(flat, sizeof(flat)), -1);
+	assert_has(msg.text, "no addresses");
+	memset(flat, 0, sizeof(flat));
+	put_multiboot(flat, 0, 0x10003);
+	for (size = 0; size < 32; size++)
+		assert_int_equal(multiboot(flat, size), -1);
+	assert_int_equal(multiboot(flat, 32), 0);
+}
+
+/* ELF32 for i386: as such no kernel, but with a multiboot header it is. */
+static void test_multiboot_elf32(void **state)
+{
+	static struct {
+		Elf32_Ehdr ehdr;
+		Elf32_Phdr phdr;
+		uint8_t text[0x1000];
+	} small = {
+		.ehdr = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB,
+				       EV_CURRENT },
+			  .e_type = ET_EXEC, .e_machine = EM_386, .e_version = EV_CURRENT,
+			  .e_entry = 0x100004, .e_phoff = sizeof(Elf32_Ehdr),
+			  .e_ehsize = sizeof(Elf32_Ehdr), .e_phentsize = sizeof(Elf32_Phdr),
+			  .e_phnum = 1, .e_shentsize = sizeof(Elf32_Shdr) },
+		.phdr = { .p_type = PT_LOAD, .p_offset = sizeof(Elf32_Ehdr) + sizeof(Elf32_Phdr),
+			  .p_vaddr = 0xC0100000, .p_paddr = 0x100000, .p_filesz = 0x1000,
+			  .p_memsz = 0x2000, .p_align = 4 },
+	};
+	struct v3_file file = { .path = "small", .data = &small, .size = sizeof(small) };
+	enum v3_kernel_kind found;
+
+	assert_int_equal(v3_kernel_check(&file, 0, &found, &image, &msg), -1);
+	assert_has(msg.text, "32-bit ELF");
+	put_multiboot(small.text, 0, 3);
+	assert_int_equal(v3_kernel_check(&file, 0, &found, &image, &msg), 0);
+	assert_int_equal(found, V3_KERNEL_MULTIBOOT);
+	assert_int_equal(image.count, 1);
+	assert_true(image.segments[0].gpa == 0x100000 && image.segments[0].mem_size == 0x2000 &&
+		    image.segments[0].offset == sizeof(small) - 0x1000 &&
+		    image.segments[0].file_size == 0x1000 && image.entry == 0x100004);
+	small.ehdr.e_machine = EM_ARM;
+	assert_int_equal(v3_kernel_check(&file, 0, &found, &image, &msg), -1);
+	assert_has(msg.text, "not i386");
+}
+
+/* Which way a kernel with two is started. */
+static void test_multiboot_choice(void **state)
+{
+	struct v3_file file = { .path = "k", .data = &elf, .size = sizeof(elf) };
+	enum v3_kernel_kind found;
+
+	test_elf_build(&elf);
+	put_multiboot(&elf, 0x1000, 0x10003);
+	assert_int_equal(v3_kernel_check(&file, 0, &found, &image, &msg), 0);
+	assert_int_equal(found, V3_KERNEL_ELF);
+	assert_int_equal(image.count, 2);
+	assert_int_equal(v3_kernel_check_multiboot(&file, &image, &msg), 0);
+	assert_int_equal(image.count, 0);
+	memset(&elf, 0, SELFMAG);
+	assert_int_equal(v3_kernel_check(&file, 0, &found, &image, &msg), 0);
+	assert_int_equal(found, V3_KERNEL_MULTIBOOT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +507,9 @@ int main(void)
 		cmocka_unit_test(test_elf_differential),
 		cmocka_unit_test(test_bzimage),
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_multiboot),
+		cmocka_unit_test(test_multiboot_elf32),
+		cmocka_unit_test(test_multiboot_choice),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_cut_short),
 	};

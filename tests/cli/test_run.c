@@ -2,6 +2,7 @@
 /*
  * v3 run from end to end against the fake module: statuses, messages, consoles, signals.
  */
+#include "build_image.h"
 #include "cli_test.h"
 
 #include <errno.h>
@@ -139,6 +140,31 @@ static void test_options(void **state)
 	assert_true(r.seen.create.mem[0].size == 6 << 20 && r.seen.create.mem[0].node == -1);
 	assert_true(r.seen.load_linux.kernel_size > 0);
 	assert_int_equal(r.seen.load_linux.entry, V3_LINUX_ENTRY_AUTO);
+}
+
+static void test_multiboot(void **state)
+{
+	static struct test_elf elf;
+	const uint32_t header[3] = { 0x1BADB002, 3, -(0x1BADB002u + 3) };
+	char line[1024];
+
+	run("", "--entry multiboot");
+	assert_int_equal(r.status, 245);
+	assert_has(r.err, "no multiboot header");
+	test_elf_build(&elf);
+	memcpy(elf.text, header, sizeof(header));
+	snprintf(line, sizeof(line), "run --entry multiboot -a words %s",
+		 test_file("both.elf", &elf, sizeof(elf)));
+	cli_run(&r, "", line);
+	assert_int_equal(r.status, 0);
+	assert_true(r.seen.load_multiboot);
+	assert_string_equal(r.seen.cmdline, "words");
+	assert_int_equal(r.seen.load_segments.num_segments, 2);
+	assert_true(r.seen.load_segments.entry == 0x100010);
+	snprintf(line, sizeof(line), "run %s", test_path("both.elf"));
+	cli_run(&r, "", line);
+	assert_int_equal(r.status, 0);
+	assert_false(r.seen.load_multiboot);
 }
 
 static void test_usage(void **state)
@@ -433,6 +459,7 @@ int main(void)
 		cmocka_unit_test_setup(test_ends, setup),
 		cmocka_unit_test_setup(test_reboot, setup),
 		cmocka_unit_test_setup(test_options, setup),
+		cmocka_unit_test_setup(test_multiboot, setup),
 		cmocka_unit_test_setup(test_usage, setup),
 		cmocka_unit_test_setup(test_not_started, setup),
 		cmocka_unit_test_setup(test_module_errors, setup),

@@ -158,7 +158,7 @@ static void test_values(void **state)
 	bad("kernel: k\ncpus: [1, 2,\n 1]\n", "dir/g.yaml:3:2: cpus: CPU 1 is named twice");
 	bad("kernel: k\ncpus: []\n", "dir/g.yaml:2:7: cpus: the list is empty");
 	bad("kernel: k\nentry: 16\n",
-	    "dir/g.yaml:2:8: entry: '16' is not an entry: use auto, 32 or 64");
+	    "dir/g.yaml:2:8: entry: '16' is not an entry: use auto, 32, 64 or multiboot");
 	bad("kernel: k\non_reboot: yes\n",
 	    "dir/g.yaml:2:12: on_reboot: 'yes' is not an action: use restart or stop");
 	bad("kernel: k\nname: a b\n",

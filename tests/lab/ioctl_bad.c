@@ -85,7 +85,7 @@ static const unsigned long control_requests[] = {
 static const unsigned long vm_requests[] = {
 	V3_IOC_LOAD_LINUX, V3_IOC_LOAD_SEGMENTS, V3_IOC_START, V3_IOC_PAUSE, V3_IOC_RESUME,
 	V3_IOC_STOP, V3_IOC_DESTROY, V3_IOC_DETACH, V3_IOC_STATE, V3_IOC_WAIT, V3_IOC_VM_STATS,
-	V3_IOC_VCPU_STATS, V3_IOC_CONSOLE,
+	V3_IOC_VCPU_STATS, V3_IOC_CONSOLE, V3_IOC_LOAD_MULTIBOOT,
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

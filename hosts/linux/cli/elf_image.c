@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Static ELF64 kernels by libelf. The guest starts with the low 4 GiB identity mapped, so the
+ * Static ELF kernels by libelf. The guest starts with the low 4 GiB identity mapped, so the
  * entry point is a physical address and segments go to p_paddr.
  */
 #include "elf_image.h"
@@ -10,17 +10,21 @@
 
 #define ENTRY_LIMIT (1ull << 32)
 
-static int check_header(Elf *elf, GElf_Ehdr *ehdr, struct v3_msg *msg)
+static int check_header(Elf *elf, GElf_Ehdr *ehdr, bool any, struct v3_msg *msg)
 {
+	bool is_32;
+
 	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, ehdr))
 		return v3_msg_set(msg, "the ELF header is damaged: %s", elf_errmsg(-1));
-	if (gelf_getclass(elf) != ELFCLASS64)
+	is_32 = any && gelf_getclass(elf) == ELFCLASS32;
+	if (gelf_getclass(elf) != ELFCLASS64 && !is_32)
 		return v3_msg_set(msg,
 				  "it is a 32-bit ELF file; a kernel has to be ELF64 for x86-64");
-	if (ehdr->e_ident[EI_DATA] != ELFDATA2LSB || ehdr->e_machine != EM_X86_64)
+	if (ehdr->e_ident[EI_DATA] != ELFDATA2LSB ||
+	    ehdr->e_machine != (is_32 ? EM_386 : EM_X86_64))
 		return v3_msg_set(
-			msg, "it is an ELF file for another machine (e_machine %u), not x86-64",
-			ehdr->e_machine);
+			msg, "it is an ELF file for another machine (e_machine %u), not %s",
+			ehdr->e_machine, is_32 ? "i386" : "x86-64");
 	if (ehdr->e_type == ET_DYN)
 		return v3_msg_set(
 			msg, "it is a shared object or position independent (ET_DYN); link the "
@@ -149,7 +153,8 @@ static int read_segments(Elf *elf, size_t size, struct v3_elf_image *image, stru
 	return 0;
 }
 
-int v3_elf_parse(const void *data, size_t size, struct v3_elf_image *image, struct v3_msg *msg)
+static int parse(const void *data, size_t size, bool any, struct v3_elf_image *image,
+		 struct v3_msg *msg)
 {
 	GElf_Ehdr ehdr;
 	Elf *elf;
@@ -162,7 +167,7 @@ int v3_elf_parse(const void *data, size_t size, struct v3_elf_image *image, stru
 	elf = elf_memory((char *)(uintptr_t)data, size);
 	if (!elf)
 		return v3_msg_set(msg, "it cannot be read as ELF: %s", elf_errmsg(-1));
-	result = check_header(elf, &ehdr, msg);
+	result = check_header(elf, &ehdr, any, msg);
 	if (!result)
 		result = read_segments(elf, size, image, msg);
 	if (!result) {
@@ -171,4 +176,15 @@ int v3_elf_parse(const void *data, size_t size, struct v3_elf_image *image, stru
 	}
 	elf_end(elf);
 	return result;
+}
+
+int v3_elf_parse(const void *data, size_t size, struct v3_elf_image *image, struct v3_msg *msg)
+{
+	return parse(data, size, false, image, msg);
+}
+
+int v3_elf_parse_any(const void *data, size_t size, struct v3_elf_image *image,
+		     struct v3_msg *msg)
+{
+	return parse(data, size, true, image, msg);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Static ELF64 kernels: the checked list of segments to load. libelf reads, this decides.
+ * Static ELF kernels: the checked list of segments to load. libelf reads, this decides.
  */
 #ifndef V3_CLI_ELF_IMAGE_H
 #define V3_CLI_ELF_IMAGE_H
@@ -21,5 +21,8 @@ struct v3_elf_image {
 
 /* Reads the image in [data, data+size). Returns 0, or -1 with a message. */
 int v3_elf_parse(const void *data, size_t size, struct v3_elf_image *image, struct v3_msg *msg);
+/* The same for protocols that enter in 32-bit mode: ELF32 for i386 as well. */
+int v3_elf_parse_any(const void *data, size_t size, struct v3_elf_image *image,
+		     struct v3_msg *msg);
 
 #endif

@@ -23,7 +23,7 @@ static int check_fit(const struct v3_guest *guest, struct v3_msg *msg)
 
 	if (guest->initrd.size && guest->initrd.size < UINT64_MAX - need)
 		need += guest->initrd.size;
-	if (guest->kind == V3_KERNEL_ELF) {
+	if (guest->kind != V3_KERNEL_LINUX) {
 		if (low > LOW_RAM_MAX)
 			low = LOW_RAM_MAX;
 		need = guest->elf.end;
@@ -35,7 +35,16 @@ static int check_fit(const struct v3_guest *guest, struct v3_msg *msg)
 			  "with --memory or 'memory:'",
 			  v3_printable(guest->kernel.path), v3_size_text(need, need_text),
 			  v3_size_text(low, have_text),
-			  guest->kind == V3_KERNEL_ELF ? " there" : "");
+			  guest->kind != V3_KERNEL_LINUX ? " there" : "");
+}
+
+static int check_kernel(struct v3_guest *guest, struct v3_msg *msg)
+{
+	if (!guest->spec->multiboot)
+		return v3_kernel_check(&guest->kernel, guest->spec->entry, &guest->kind,
+				       &guest->elf, msg);
+	guest->kind = V3_KERNEL_MULTIBOOT;
+	return v3_kernel_check_multiboot(&guest->kernel, &guest->elf, msg);
 }
 
 int v3_guest_open(struct v3_guest *guest, struct v3_spec *spec, struct v3_msg *msg)
@@ -43,7 +52,7 @@ int v3_guest_open(struct v3_guest *guest, struct v3_spec *spec, struct v3_msg *m
 	*guest = (struct v3_guest){ .spec = spec };
 	if (v3_file_map(&guest->kernel, spec->kernel, msg))
 		return -1;
-	if (!v3_kernel_check(&guest->kernel, spec->entry, &guest->kind, &guest->elf, msg) &&
+	if (!check_kernel(guest, msg) &&
 	    (!spec->initrd || !v3_file_map(&guest->initrd, spec->initrd, msg)) &&
 	    !check_fit(guest, msg))
 		return 0;
@@ -96,7 +105,8 @@ static int load_linux(const struct v3_guest *guest, int vm, struct v3_msg *msg)
 				guest->kernel.size + guest->initrd.size, msg);
 }
 
-static int load_elf(const struct v3_guest *guest, int vm, struct v3_msg *msg)
+/* ELF and multiboot kernels. */
+static int load_segments(const struct v3_guest *guest, int vm, struct v3_msg *msg)
 {
 	const char *cmdline = guest->spec->cmdline ? guest->spec->cmdline : "";
 	struct v3_ioc_load_segments request = {
@@ -121,7 +131,10 @@ static int load_elf(const struct v3_guest *guest, int vm, struct v3_msg *msg)
 			.mem_size = segment->mem_size,
 		};
 	}
-	return v3_progress_call(vm, V3_IOC_LOAD_SEGMENTS, &request,
+	return v3_progress_call(vm,
+				guest->kind == V3_KERNEL_ELF ? V3_IOC_LOAD_SEGMENTS :
+							       V3_IOC_LOAD_MULTIBOOT,
+				&request,
 				guest->kernel.size + guest->initrd.size, msg);
 }
 
@@ -141,7 +154,8 @@ int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct 
 	}
 	if (vm < 0)
 		return -1;
-	err = guest->kind == V3_KERNEL_ELF ? load_elf(guest, vm, msg) : load_linux(guest, vm, msg);
+	err = guest->kind == V3_KERNEL_LINUX ? load_linux(guest, vm, msg) :
+					       load_segments(guest, vm, msg);
 	if (!err)
 		return vm;
 	/* A detached VM would stay; for others closing is enough, and this does no harm. */

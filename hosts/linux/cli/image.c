@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bzimage.h"
+#include "multiboot.h"
 
 /* A mapped file that somebody cuts short while we read it. */
 static void on_sigbus(int signal)
@@ -110,7 +111,35 @@ static int guess(const struct v3_file *file, struct v3_msg *msg)
 		return v3_msg_set(msg, "it is compressed with %s; uncompress it, or give the "
 				       "vmlinuz (bzImage)", known[i].name);
 	}
-	return v3_msg_set(msg, "it is neither a static ELF64 kernel nor a Linux bzImage");
+	return v3_msg_set(msg, "it is neither a static ELF64 kernel, nor a Linux bzImage, "
+			       "nor has it a multiboot header");
+}
+
+int v3_kernel_check_multiboot(const struct v3_file *file, struct v3_elf_image *elf,
+			      struct v3_msg *msg)
+{
+	struct v3_msg why;
+
+	if (!v3_multiboot_check(file->data, file->size, elf, &why))
+		return 0;
+	return v3_msg_set(msg, "%s: %s", v3_printable(file->path), why.text);
+}
+
+static bool is_elf(const struct v3_file *file, unsigned char class)
+{
+	const unsigned char *ident = file->data;
+
+	return file->size >= SELFMAG && !memcmp(ident, ELFMAG, SELFMAG) &&
+	       (class == ELFCLASSNONE || (file->size > EI_CLASS && ident[EI_CLASS] == class));
+}
+
+/* ELF64 kernels with both have their 64-bit entry taken. */
+static bool only_multiboot(const struct v3_file *file)
+{
+	if (is_elf(file, ELFCLASSNONE) ? !is_elf(file, ELFCLASS32) :
+					 v3_bzimage_detect(file->data, file->size))
+		return false;
+	return v3_multiboot_detect(file->data, file->size);
 }
 
 int v3_kernel_check(const struct v3_file *file, enum v3_linux_entry entry,
@@ -118,7 +147,11 @@ int v3_kernel_check(const struct v3_file *file, enum v3_linux_entry entry,
 {
 	struct v3_msg why;
 
-	if (file->size >= SELFMAG && !memcmp(file->data, ELFMAG, SELFMAG)) {
+	if (entry == V3_LINUX_ENTRY_AUTO && only_multiboot(file)) {
+		*kind = V3_KERNEL_MULTIBOOT;
+		return v3_kernel_check_multiboot(file, elf, msg);
+	}
+	if (is_elf(file, ELFCLASSNONE)) {
 		*kind = V3_KERNEL_ELF;
 		if (entry == V3_LINUX_ENTRY_32)
 			return v3_msg_set(msg,

@@ -36,7 +36,8 @@ static const struct argp_option guest_options[] = {
 	  "Host CPUs to run on, such as 2-3,6: one for each vCPU (default: v3 chooses)", 0 },
 	{ "vcpus", KEY_VCPUS, "N", 0,
 	  "Number of vCPUs (default: as many as CPUs are named, or 1)", 0 },
-	{ "entry", KEY_ENTRY, "auto|32|64", 0, "Which entry of a bzImage to use", 0 },
+	{ "entry", KEY_ENTRY, "auto|32|64|multiboot", 0,
+	  "Which entry of a bzImage to use, or to start a kernel by its multiboot header", 0 },
 	{ 0 }
 };
 

@@ -150,14 +150,15 @@ int v3_spec_set_cpus(struct v3_spec *spec, const char *text, struct v3_msg *msg)
 
 int v3_spec_set_entry(struct v3_spec *spec, const char *text, struct v3_msg *msg)
 {
-	if (!strcmp(text, "auto"))
+	spec->multiboot = !strcmp(text, "multiboot");
+	if (!strcmp(text, "auto") || spec->multiboot)
 		spec->entry = V3_LINUX_ENTRY_AUTO;
 	else if (!strcmp(text, "32"))
 		spec->entry = V3_LINUX_ENTRY_32;
 	else if (!strcmp(text, "64"))
 		spec->entry = V3_LINUX_ENTRY_64;
 	else
-		return v3_msg_set(msg, "'%s' is not an entry: use auto, 32 or 64",
+		return v3_msg_set(msg, "'%s' is not an entry: use auto, 32, 64 or multiboot",
 				  v3_printable(text));
 	return 0;
 }

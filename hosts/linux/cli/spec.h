@@ -31,6 +31,7 @@ struct v3_spec {
 	int32_t cpus[V3_MAX_VCPUS];
 	unsigned int num_cpus; /* 0: none named */
 	enum v3_linux_entry entry;
+	bool multiboot; /* entry: by the multiboot header */
 	enum v3_on_reboot on_reboot;
 };
 

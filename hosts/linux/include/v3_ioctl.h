@@ -236,7 +236,10 @@ struct v3_ioc_segment {
 	__u64 gpa, offset, file_size, mem_size;
 };
 
-/** Loads segments of an ELF kernel: see v3_boot_segments(). Once, before V3_IOC_START. */
+/**
+ * Loads segments of an ELF kernel: see v3_boot_segments(). Once, before V3_IOC_START.
+ * With V3_IOC_LOAD_MULTIBOOT a kernel with a multiboot header: see v3_boot_multiboot().
+ */
 struct v3_ioc_load_segments {
 	struct v3_ioc_head head;
 	/** in: the image in the caller's memory. */
@@ -245,7 +248,7 @@ struct v3_ioc_load_segments {
 	__u64 initrd, initrd_size;
 	__u64 cmdline;
 	__u32 cmdline_len;
-	/** in: 1 to V3_IOC_SEGMENTS, the rest zero. */
+	/** in: 1 (multiboot with addresses in its header: 0) to V3_IOC_SEGMENTS, the rest zero. */
 	__u32 num_segments;
 	/** in: guest-physical address to enter. */
 	__u64 entry;
@@ -333,6 +336,7 @@ struct v3_ioc_console {
 #define V3_IOC_VM_STATS _IOWR(V3_IOC_MAGIC, 0x4A, struct v3_ioc_vm_stats)
 #define V3_IOC_VCPU_STATS _IOWR(V3_IOC_MAGIC, 0x4B, struct v3_ioc_vcpu_stats)
 #define V3_IOC_CONSOLE _IOWR(V3_IOC_MAGIC, 0x4C, struct v3_ioc_console)
+#define V3_IOC_LOAD_MULTIBOOT _IOWR(V3_IOC_MAGIC, 0x4D, struct v3_ioc_load_segments)
 /** @} */
 
 #endif

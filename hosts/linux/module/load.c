@@ -131,15 +131,15 @@ enum v3_status v3_lx_load_linux(struct v3_lx_call *call, struct v3_lx_vm *vm, st
 }
 
 static enum v3_status get_segments(struct v3_lx_call *call,
-				   const struct v3_ioc_load_segments *arg,
+				   const struct v3_ioc_load_segments *arg, unsigned int min,
 				   struct v3_segment_load *segments)
 {
 	unsigned int i;
 
-	if (!arg->num_segments || arg->num_segments > V3_IOC_SEGMENTS)
+	if (arg->num_segments < min || arg->num_segments > V3_IOC_SEGMENTS)
 		return v3_lx_fail(call, V3_ERR_INVALID,
-				  "%u segments, but an image can have 1 to %u", arg->num_segments,
-				  V3_IOC_SEGMENTS);
+				  "%u segments, but an image can have %u to %u",
+				  arg->num_segments, min, V3_IOC_SEGMENTS);
 	for (i = 0; i < arg->num_segments; i++) {
 		segments[i].gpa = arg->segments[i].gpa;
 		segments[i].offset = arg->segments[i].offset;
@@ -152,25 +152,51 @@ static enum v3_status get_segments(struct v3_lx_call *call,
 	return V3_OK;
 }
 
+static enum v3_status load_image(struct v3_lx_call *call, struct load *load, struct v3_lx_vm *vm,
+				 const struct v3_ioc_load_segments *arg)
+{
+	enum v3_status status;
+
+	status = blob_init(call, &load->config.kernel, &load->kernel, vm, arg->image,
+			   arg->image_size, "image");
+	if (!status)
+		status = blob_init(call, &load->config.initrd, &load->initrd, vm, arg->initrd,
+				   arg->initrd_size, "initrd");
+	if (!status)
+		status = load_init(call, load, vm, arg->cmdline, arg->cmdline_len);
+	load->config.cmdline = load->cmdline;
+	return status;
+}
+
 enum v3_status v3_lx_load_segments(struct v3_lx_call *call, struct v3_lx_vm *vm,
 				   struct v3_vm *core, struct v3_ioc_load_segments *arg)
 {
 	struct v3_segment_load segments[V3_IOC_SEGMENTS];
 	struct load load = {};
-	enum v3_status status = get_segments(call, arg, segments);
+	enum v3_status status = get_segments(call, arg, 1, segments);
 
 	if (!status)
-		status = blob_init(call, &load.config.kernel, &load.kernel, vm, arg->image,
-				   arg->image_size, "image");
-	if (!status)
-		status = blob_init(call, &load.config.initrd, &load.initrd, vm, arg->initrd,
-				   arg->initrd_size, "initrd");
-	if (!status)
-		status = load_init(call, &load, vm, arg->cmdline, arg->cmdline_len);
+		status = load_image(call, &load, vm, arg);
 	if (status)
 		return status;
-	load.config.cmdline = load.cmdline;
 	status = v3_boot_segments(core, &load.config, segments, arg->num_segments, arg->entry);
+	kfree(load.cmdline);
+	return status;
+}
+
+enum v3_status v3_lx_load_multiboot(struct v3_lx_call *call, struct v3_lx_vm *vm,
+				    struct v3_vm *core, struct v3_ioc_load_segments *arg)
+{
+	struct v3_segment_load segments[V3_IOC_SEGMENTS];
+	struct load load = {};
+	enum v3_status status = get_segments(call, arg, 0, segments);
+
+	if (!status)
+		status = load_image(call, &load, vm, arg);
+	if (status)
+		return status;
+	status = v3_boot_multiboot(core, &load.config, segments, arg->num_segments, arg->entry,
+				   NULL, 0);
 	kfree(load.cmdline);
 	return status;
 }

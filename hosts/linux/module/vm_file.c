@@ -86,6 +86,12 @@ static enum v3_status load_segments(struct v3_lx_call *call, struct v3_lx_vm *vm
 	return v3_lx_load_segments(call, vm, core, arg);
 }
 
+static enum v3_status load_multiboot(struct v3_lx_call *call, struct v3_lx_vm *vm,
+				     struct v3_vm *core, void *arg)
+{
+	return v3_lx_load_multiboot(call, vm, core, arg);
+}
+
 static enum v3_status do_load_linux(struct v3_lx_call *call, void *target, void *arg)
 {
 	return load(call, target, arg, load_linux);
@@ -94,6 +100,11 @@ static enum v3_status do_load_linux(struct v3_lx_call *call, void *target, void 
 static enum v3_status do_load_segments(struct v3_lx_call *call, void *target, void *arg)
 {
 	return load(call, target, arg, load_segments);
+}
+
+static enum v3_status do_load_multiboot(struct v3_lx_call *call, void *target, void *arg)
+{
+	return load(call, target, arg, load_multiboot);
 }
 
 static enum v3_status start(struct v3_lx_call *call, struct v3_lx_vm *vm, struct v3_vm *core)
@@ -303,6 +314,7 @@ static enum v3_status do_console(struct v3_lx_call *call, void *target, void *da
 static const struct v3_lx_request requests[] = {
 	{ V3_IOC_LOAD_LINUX, do_load_linux },
 	{ V3_IOC_LOAD_SEGMENTS, do_load_segments },
+	{ V3_IOC_LOAD_MULTIBOOT, do_load_multiboot },
 	{ V3_IOC_START, do_start },
 	{ V3_IOC_PAUSE, do_pause },
 	{ V3_IOC_RESUME, do_resume },
