@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
 # timeout: 120
 # The lightweight kernel by its other entry, that of the multiboot header.
 # shellcheck source=tests/lab/lib.sh

@@ -12,8 +12,8 @@
 bool v3_multiboot_detect(const void *data, size_t size);
 
 /*
- * Fills @elf: without segments if the header says itself what is loaded and where, else with those of
- * the ELF file, of 32 or 64 bits. Returns 0, or -1 with a message.
+ * Fills @elf: without segments if the header says itself what is loaded and where, else with those
+ * of the ELF file, of 32 or 64 bits. Returns 0, or -1 with a message.
  */
 int v3_multiboot_check(const void *data, size_t size, struct v3_elf_image *elf,
 		       struct v3_msg *msg);
