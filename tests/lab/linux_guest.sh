@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
-# timeout: 240
+# timeout: 480
 # lab: --with-linux --mem 3G
 # Debian's own kernel as a guest: a command in a shell, power-off, reboot.
 # shellcheck source=tests/lab/lib.sh
@@ -8,9 +8,9 @@
 
 module_load
 base='console=ttyS0 quiet mitigations=off nokaslr panic=-1'
-expect 0 v3 run -m 512M --initrd /lab/guest.cpio --timeout 100 -a "$base -- uname -sr; grep -c ^processor /proc/cpuinfo; echo sum \$((40 + 2)); cat /proc/interrupts; seq 1 400; echo last line" /lab/vmlinuz
+expect 0 v3 run -m 512M --initrd /lab/guest.cpio --timeout 220 -a "$base -- uname -sr; grep -c ^processor /proc/cpuinfo; echo sum \$((40 + 2)); cat /proc/interrupts; seq 1 400; echo last line" /lab/vmlinuz
 said 'Linux 6.' 'sum 42' 'last line' 'the command ended with 0' 'powered off'
 
 # by the 32-bit entry
-expect 241 v3 run -m 512M --no-reboot --entry 32 --initrd /lab/guest.cpio --timeout 100 -a "$base -- reboot -f" /lab/vmlinuz
+expect 241 v3 run -m 512M --no-reboot --entry 32 --initrd /lab/guest.cpio --timeout 220 -a "$base -- reboot -f" /lab/vmlinuz
 said 'reset itself'
