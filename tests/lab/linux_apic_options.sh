@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# timeout: 620
+# lab: --with-linux --mem 3G
+# Debian's own kernel told to do without an interrupt controller: it finds its way with the others.
+# shellcheck source=tests/lab/lib.sh
+. /lab/lib.sh
+
+module_load
+# boot OPTION - the kernel with that option; it has to count time, and to print by interrupts.
+boot()
+{
+	expect 0 v3 run -m 512M --initrd /lab/guest.cpio --timeout 200 \
+		-a "console=ttyS0 quiet mitigations=off nokaslr panic=-1 $1 -- sleep 1; cat /proc/interrupts; sleep 1; echo slept." /lab/vmlinuz
+	said 'slept.' 'the command ended with 0' 'powered off'
+}
+boot noapic
+grep -q '^ *0:.*XT-PIC.*timer' out || fail 'the timer is not at the 8259 pair'
+grep -q '^ *4:.*XT-PIC.*ttyS0' out || fail 'the serial port is not at the 8259 pair'
+boot nolapic
+grep -q '^ *0:.*XT-PIC.*timer' out || fail 'the timer is not at the 8259 pair'
+! grep -q '^ *LOC: *[1-9]' out || fail 'the local APIC timer runs'
+boot nox2apic
+grep -q '^ *4:.*IO-APIC.*ttyS0' out || fail 'the serial port is not at the I/O APIC'
+grep -q '^ *LOC: *[1-9]' out || fail 'the local APIC timer does not run'
