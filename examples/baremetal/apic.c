@@ -66,7 +66,7 @@ uint32_t bm_apic_id(void)
 void bm_apic_send(uint32_t dest, uint32_t command)
 {
 	if (x2) {
-		/* The MSR is not serializing: what was stored before has to be seen (SDM3 11.12.3). */
+		/* Not serializing: what was stored before has to be seen (SDM3 11.12.3). */
 		__asm__ volatile("mfence\n\tlfence" : : : "memory");
 		bm_wrmsr(BM_MSR_X2APIC + (REG_ICR >> 4), (uint64_t)dest << 32 | command);
 		return;
@@ -111,8 +111,8 @@ static void setup(void)
 
 /*
  * Switches between xAPIC and x2APIC mode. The way back leads through the disabled state, which
- * resets the APIC (SDM3 11.12.5). False when the CPU has no such mode. Each CPU switches its own; all of
- * them have to, before any goes on.
+ * resets the APIC (SDM3 11.12.5). False when the CPU has no such mode. Each CPU switches its own;
+ * all of them have to, before any goes on.
  */
 bool bm_apic_set_x2(bool on)
 {
@@ -157,6 +157,11 @@ void bm_apic_timer_start(uint32_t count, bool periodic)
 {
 	bm_apic_write(REG_TIMER_DIVIDE, DIVIDE_BY_16);
 	bm_apic_write(REG_LVT_TIMER, (periodic ? LVT_PERIODIC : 0) | BM_VEC_TIMER);
+	bm_apic_write(REG_TIMER_INITIAL, count);
+}
+
+void bm_apic_timer_again(uint32_t count)
+{
 	bm_apic_write(REG_TIMER_INITIAL, count);
 }
 

@@ -149,6 +149,8 @@ uint32_t bm_apic_read(unsigned int reg);
 void bm_apic_write(unsigned int reg, uint32_t value);
 void bm_apic_self_ipi(unsigned int vector);
 void bm_apic_timer_start(uint32_t count, bool periodic);
+/* The same with another count, in one register write; 0 stops it. */
+void bm_apic_timer_again(uint32_t count);
 void bm_apic_timer_stop(void);
 uint64_t bm_apic_timer_hz(uint64_t tsc_hz);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How many CPUs there are and what their APIC IDs are, from the ACPI MADT (ACPI 6.4, 5.2.5 and
- * 5.2.12). Tables are the firmware's: lengths and checksums are checked, addresses stay below 4 GiB,
- * which is all that is mapped.
+ * 5.2.12). Tables are the firmware's: lengths and checksums are checked, addresses stay below
+ * 4 GiB, which is all that is mapped.
  */
 #include "cpu.h"
 #include "smp.h"
@@ -85,7 +85,9 @@ static const uint8_t *table(uint64_t addr, const char *name, uint32_t *length)
 	if (!addr || addr > UINT32_MAX - TABLE_MAX || memcmp(p, name, 4) != 0)
 		return NULL;
 	*length = get32(p + 4);
-	return *length >= TABLE_HEADER && *length <= TABLE_MAX && sum_is_zero(p, *length) ? p : NULL;
+	if (*length < TABLE_HEADER || *length > TABLE_MAX || !sum_is_zero(p, *length))
+		return NULL;
+	return p;
 }
 
 static unsigned int read_madt(const uint8_t *p, uint32_t length, uint32_t *ids, unsigned int max)

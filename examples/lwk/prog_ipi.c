@@ -144,15 +144,17 @@ static bool measure_timer(void)
 	uint64_t ticks = apic_hz ? bm_muldiv(units, hz, apic_hz) : 0;
 
 	if (!units || lwk_opt.hz) {
-		bm_printf("ipi: timer_fire needs a working APIC timer and TSC, and none with hz=\n");
+		bm_printf("ipi: timer_fire needs a working APIC timer and TSC, not hz=\n");
 		return false;
 	}
 	bm_irq_set(BM_VEC_TIMER, take_stamp);
+	bm_apic_timer_start(units, false);
+	bm_apic_timer_again(0);
 	for (uint64_t i = 0; i < count + WARM_UP; i++) {
 		uint32_t before = lwk_load(&wakes);
 		uint64_t start = bm_tsc(), took;
 
-		bm_apic_timer_start(units, false);
+		bm_apic_timer_again(units);
 		if (!changed(&wakes, before)) {
 			bm_printf("ipi: a timer interrupt of %u us did not come\n", TIMER_US);
 			return false;

@@ -4,9 +4,9 @@
  * logical destinations and by shorthand, with the local APICs in flat, cluster and x2APIC mode.
  *
  * Several interrupts of one vector may become one, so counts alone prove little. Each sender first
- * raises a number that belongs to target and vector; the handler notes the number that it finds. When
- * all is quiet, the note must equal the number, or the last interrupt was lost; and no handler may have
- * run more often than interrupts were sent.
+ * raises a number that belongs to target and vector; the handler notes the number that it finds.
+ * When all is quiet, the note must equal the number, or the last interrupt was lost; and no handler
+ * may have run more often than interrupts were sent.
  */
 #include "cpu.h"
 #include "lwk.h"
@@ -206,8 +206,8 @@ static bool totals(const char *name)
 			received += of->received[v];
 			if (of->received[v] > of->asked[v]) {
 				good = false;
-				bm_printf("ipistorm: CPU %u, vector 0x%x: %u sent, %u received\n", c,
-					  vectors[v], of->asked[v], of->received[v]);
+				bm_printf("ipistorm: CPU %u, vector 0x%x: %u sent, %u received\n",
+					  c, vectors[v], of->asked[v], of->received[v]);
 			}
 		}
 		naps += of->naps;
@@ -273,8 +273,9 @@ static bool run_mode(unsigned int cpus, enum storm_mode mode)
 	}
 	reset(cpus);
 	storm.mode = mode;
-	return lwk_smp_run(enter_mode, SECONDS) && lwk_smp_run(storm_cpu, SECONDS) && storm_quiet() &&
-	       lwk_smp_run(read_errors, SECONDS) && totals(name) && storm_ring(name);
+	return lwk_smp_run(enter_mode, SECONDS) && lwk_smp_run(storm_cpu, SECONDS) &&
+	       storm_quiet() && lwk_smp_run(read_errors, SECONDS) && totals(name) &&
+	       storm_ring(name);
 }
 
 int lwk_prog_ipistorm(void)

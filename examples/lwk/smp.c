@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Starts the other CPUs and gives them work: one INIT and two start-up IPIs each (MP specification
- * B.4) to those in the MADT, or to all at once where there is no MADT. Between two pieces of work they
- * halt, so a CPU that is not woken by its interrupt is noticed.
+ * B.4) to those in the MADT, or to all at once where there is no MADT. Between two pieces of work
+ * they halt, so a CPU that is not woken by its interrupt is noticed.
  */
 #include "cpu.h"
 #include "lwk.h"
@@ -250,7 +250,8 @@ bool lwk_smp_run(void (*fn)(unsigned int cpu), unsigned int seconds)
 			if (lwk_load(&working[i]))
 				bm_printf("lwk: CPU %u is still at work after %u s\n", i, seconds);
 		}
-		bm_printf("lwk: %u of %u CPUs are done after %u s\n", work_done + 1, count, seconds);
+		bm_printf("lwk: %u of %u CPUs are done after %u s\n", work_done + 1, count,
+			  seconds);
 		return false;
 	}
 	return true;

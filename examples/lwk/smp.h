@@ -12,18 +12,18 @@
 unsigned int lwk_madt_read(uint32_t *ids, unsigned int max);
 
 /*
- * smp.c. Starts the other CPUs, at most cpus= in all, the first time; later calls say again how many
- * there are. CPUs are numbered in the order in which they came; the caller is 0. 0: it failed, and that
- * was said.
+ * smp.c. Starts the other CPUs, at most cpus= in all, the first time; later calls say again how
+ * many there are. CPUs are numbered in the order in which they came; the caller is 0. 0: it failed,
+ * and that was said.
  */
 unsigned int lwk_smp_start(void);
-/* Whether no other CPU can hear a broadcast: the firmware's code on one would not survive an NMI. */
+/* Whether no other CPU hears a broadcast: the firmware's code on one would not survive an NMI. */
 bool lwk_smp_complete(void);
 /* APIC ID of a CPU that has started */
 uint32_t lwk_smp_apic_id(unsigned int cpu);
 /*
- * Runs fn(cpu) on all CPUs at once, with interrupts on, and waits for all of them. False, and said, when
- * one is not done in `seconds`.
+ * Runs fn(cpu) on all CPUs at once, with interrupts on, and waits for all of them. False, and said,
+ * when one is not done in `seconds`.
  */
 bool lwk_smp_run(void (*fn)(unsigned int cpu), unsigned int seconds);
 /* Waits in fn() until all CPUs are here. */

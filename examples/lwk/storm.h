@@ -46,8 +46,8 @@ void storm_send_random(struct storm_cpu *me, uint32_t random);
 void storm_send_one(unsigned int cpu, unsigned int v);
 
 /*
- * storm_ring.c: all CPUs halt but one, which wakes the next and halts, and so on: nothing else ends the
- * HLT of one whose wake-up is lost.
+ * storm_ring.c: all CPUs halt but one, which wakes the next and halts, and so on: nothing else ends
+ * the HLT of one whose wake-up is lost.
  */
 bool storm_ring(const char *name);
 
