@@ -16,6 +16,9 @@ bench_exits_rows()
 	mmio_ioapic|0.25|instructions|read of the in-core I/O APIC
 	mmio_lapic|0.25|instructions|read of the in-core local APIC
 	self_ipi|0.25|instructions|self-IPI, xAPIC ICR write to EOI
+	ipi_roundtrip|0.3|instructions|IPI to another vCPU that spins, and one back
+	hlt_wake|0.3|instructions|IPI to a vCPU in HLT, until its handler
+	timer_fire|0.3|instructions|APIC timer of 20 us, armed by its count, until its handler, less these
 	launch|0.1|instructions|start to first output, what RAM costs not counted
 	launch_ram||instructions|the same with 64 MiB of RAM, allocated and zeroed
 	table_pages_1g|8 abs|pages|nested tables of a 1 GiB guest
