@@ -17,6 +17,7 @@ struct lwk_options {
 	uint64_t code;		/* exit code of `exit` */
 	uint64_t cpus;		/* at most so many, 0: all there are */
 	uint64_t seed;		/* of the random numbers of `ipistorm` */
+	uint64_t doubled;	/* interrupts that `ipistorm` may see twice in each mode */
 	uint64_t addr;		/* address of `ud`, `romwrite`, `absent`; 0 is the program's own */
 };
 

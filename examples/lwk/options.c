@@ -19,6 +19,7 @@ static const struct {
 	{ "code", &lwk_opt.code, 255 },
 	{ "cpus", &lwk_opt.cpus, 64 },
 	{ "seed", &lwk_opt.seed, UINT32_MAX },
+	{ "doubled", &lwk_opt.doubled, UINT32_MAX },
 	{ "addr", &lwk_opt.addr, 1ULL << 47 },
 };
 
