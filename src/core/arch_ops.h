@@ -28,6 +28,7 @@ struct v3_exit {
 			bool write, fetch;
 			bool present;		/* a mapping was there and forbade it */
 			bool walk;		/* while walking the guest's page tables */
+			bool delivery;		/* while delivering an event: RIP did not do it */
 		} npf;
 		struct {
 			uint8_t cr;

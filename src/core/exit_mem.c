@@ -89,12 +89,21 @@ static void mmio(struct v3_vcpu *vcpu, v3_gpa_t gpa)
 	v3_vcpu_skip(vcpu, length);
 }
 
+/* A nested fault that no emulation of the instruction at RIP can serve. */
+static bool needs_memory(const struct v3_exit *exit)
+{
+	return exit->npf.walk || exit->npf.fetch || exit->npf.delivery;
+}
+
 static void no_memory(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
+	const char *what = exit->npf.delivery ? "an interrupt or exception is delivered through" :
+			   exit->npf.walk     ? "page table at" : "executes at";
+
 	v3_vm_end(vcpu->vm, V3_END_CRASH, 0,
-		  exit->npf.walk ? "vCPU %u: page table at guest-physical 0x%llx, where no memory is, RIP 0x%llx"
-				 : "vCPU %u: executes at guest-physical 0x%llx, where no memory is, RIP 0x%llx",
-		  vcpu->index, (unsigned long long)exit->npf.gpa, (unsigned long long)vcpu->rip);
+		  "vCPU %u: %s guest-physical 0x%llx, where no memory is, RIP 0x%llx",
+		  vcpu->index, what, (unsigned long long)exit->npf.gpa,
+		  (unsigned long long)vcpu->rip);
 }
 
 static bool in_hook(const struct v3_mmio_hook *hook, v3_gpa_t gpa)
@@ -108,7 +117,7 @@ void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	bool backed;
 
 	/* Guests poll: most faults are for the device of the fault before. */
-	if (in_hook(vcpu->last_mmio, gpa) && !exit->npf.walk && !exit->npf.fetch) {
+	if (in_hook(vcpu->last_mmio, gpa) && !needs_memory(exit)) {
 		mmio(vcpu, gpa);
 		return;
 	}
@@ -117,8 +126,8 @@ void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 		/* Tables are complete, so this is a stale translation: the next access walks anew. */
 		vcpu->stats.ram_faults++;
 		vcpu->vm->arch->flush_tlb(vcpu);
-	} else if (exit->npf.walk || (!backed && exit->npf.fetch)) {
-		/* Page-table entries are marked accessed, which read-only memory does not let. */
+	} else if (needs_memory(exit)) {
+		/* Read-only memory included: entries are marked accessed there, frames pushed. */
 		no_memory(vcpu, exit);
 	} else {
 		mmio(vcpu, gpa);

@@ -57,6 +57,11 @@ static bool memtypes_valid(uint64_t value, bool pat)
 	return true;
 }
 
+bool v3_pat_valid(uint64_t value)
+{
+	return memtypes_valid(value, true);
+}
+
 /* Reserved bits raise #GP (APM2 7.7.2, SDM 3A 11.11). */
 static bool mtrr_valid(const struct v3_vm *vm, uint32_t msr, uint64_t value)
 {
@@ -189,7 +194,7 @@ static bool msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value)
 	case V3_MSR_EFER:
 		return efer_write(vcpu, value);
 	case V3_MSR_PAT:
-		if (!memtypes_valid(value, true))
+		if (!v3_pat_valid(value))
 			return false;
 		vcpu->vm->arch->set_pat(vcpu, value);
 		return true;

@@ -92,7 +92,13 @@ void v3_vcpu_handle_startup(struct v3_vcpu *vcpu, uint32_t requests)
 /* The vCPU's thread is away, or parked by pause(). */
 static bool is_stopped(const struct v3_vcpu *vcpu)
 {
-	return __atomic_load_n(&vcpu->vm->state, __ATOMIC_ACQUIRE) != V3_VM_RUNNING;
+	enum v3_vm_state state = __atomic_load_n(&vcpu->vm->state, __ATOMIC_ACQUIRE);
+
+	/* A VM that has ended may have threads that are still on their way out; they park at the end. */
+	if (state == V3_VM_STOPPED)
+		return !__atomic_load_n(&vcpu->thread, __ATOMIC_ACQUIRE) ||
+		       __atomic_load_n(&vcpu->parked, __ATOMIC_ACQUIRE);
+	return state != V3_VM_RUNNING;
 }
 
 enum v3_status v3_vcpu_get_state(struct v3_vcpu *vcpu, struct v3_vcpu_state *state)
@@ -114,6 +120,7 @@ enum v3_status v3_vcpu_get_state(struct v3_vcpu *vcpu, struct v3_vcpu_state *sta
 static bool state_valid(const struct v3_vcpu *vcpu, const struct v3_vcpu_state *state)
 {
 	const struct v3_vm *vm = vcpu->vm;
+	const uint16_t long_and_32 = V3_SEG_L | V3_SEG_DB;
 	bool pg = state->cr0 & V3_CR0_PG, lme = state->efer & V3_EFER_LME;
 
 	if (state->cr0 & ~V3_CR0_DEFINED || state->cr4 & ~v3_cpuid_cr4_mask(vm) ||
@@ -128,6 +135,11 @@ static bool state_valid(const struct v3_vcpu *vcpu, const struct v3_vcpu_state *
 	if (pg && lme && !(state->cr4 & V3_CR4_PAE))
 		return false;
 	if (state->dr6 >> 32 || state->dr7 >> 32 || state->cr8 > 15)
+		return false;
+	if (state->cr3 & V3_CR3_ADDR_MASK & ~((1ull << vm->phys_bits) - 1) ||
+	    !v3_pat_valid(state->pat))
+		return false;
+	if (pg && lme && (state->seg[V3_SEG_CS].attrib & long_and_32) == long_and_32)
 		return false;
 	return state->xcr0 == V3_XCR0_X87 || v3_xcr0_valid(state->xcr0, vm->host->caps.xcr0);
 }

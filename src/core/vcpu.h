@@ -156,6 +156,8 @@ void v3_fpu_reset(struct v3_vcpu *vcpu);
 void v3_fpu_load(struct v3_vcpu *vcpu);
 void v3_fpu_put(struct v3_vcpu *vcpu);
 bool v3_xcr0_valid(uint64_t xcr0, uint64_t supported);
+/* Whether each of the eight memory types of a PAT exists (msr.c). */
+bool v3_pat_valid(uint64_t value);
 
 /* inject.c */
 /* Queues an exception of the guest's own doing; may become #DF or end the VM as a triple fault. */

@@ -34,6 +34,7 @@ static void decode_npf(const struct svm_vmcb *vmcb, struct v3_exit *exit)
 	exit->npf.fetch = vmcb->exit_info1 & V3_PFEC_I;
 	exit->npf.present = vmcb->exit_info1 & V3_PFEC_P;
 	exit->npf.walk = vmcb->exit_info1 & V3_PFEC_NPF_WALK;
+	exit->npf.delivery = vmcb->exit_int_info & SVM_EVENT_VALID;
 }
 
 static void decode_exception(const struct svm_vmcb *vmcb, unsigned int vector,

@@ -355,7 +355,12 @@ static void test_start_up(void **state)
 	assert_false(now.cr0 & V3_CR0_PE);
 	now.rip = 0x1234;
 	now.cr0 |= V3_CR0_PE;
+	now.pat = 0x0606060606060602;	/* there is no memory type 2 */
+	assert_int_equal(v3_vcpu_set_state(other, &now), V3_ERR_INVALID);
 	now.pat = 0x0606060606060606;
+	now.cr3 = 1ull << 50;
+	assert_int_equal(v3_vcpu_set_state(other, &now), V3_ERR_INVALID);
+	now.cr3 = 0;
 	assert_int_equal(v3_vcpu_set_state(other, &now), V3_OK);
 	assert_int_equal(v3_vm_resume(vm), V3_OK);
 	/* One that runs ignores a start-up IPI. */

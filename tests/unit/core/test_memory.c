@@ -100,6 +100,27 @@ static void test_no_memory(void **state)
 	ends_at(V3_PFEC_NPF_FINAL | V3_PFEC_U | V3_PFEC_I, 0xa0000, "executes at");
 }
 
+/* The stack of an interrupt, or the IDT, lies where no memory is: RIP's instruction has no part in it. */
+static void test_delivery_without_memory(void **state)
+{
+	static const uint64_t events[] = { 0x80000020, 0x80000b0d, 0x80000480 };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		struct script *script = guest_create(NULL, "\x90", 1);
+		struct v3_vm_end end;
+
+		guest_start(script);
+		script->vmcb->exit_int_info = events[i];
+		guest_exit_ends(script, SVM_EXIT_NPF, V3_PFEC_NPF_FINAL | V3_PFEC_W | V3_PFEC_U,
+				0xe0000000, &end);
+		assert_int_equal(end.kind, V3_END_CRASH);
+		assert_non_null(strstr(end.reason, "delivered through"));
+		guest_destroy(script);
+	}
+}
+
 /* --- Plain accesses of devices --- */
 
 /* mov [rbx],al; mov eax,[rbx]; movzx eax,word [rbx]; mov dword [rbx],imm; mov rax,[rbx] */
@@ -571,6 +592,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stale_translation),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_delivery_without_memory),
 		cmocka_unit_test(test_plain_accesses),
 		cmocka_unit_test(test_across_pages),
 		cmocka_unit_test(test_from_ram_into_device),
