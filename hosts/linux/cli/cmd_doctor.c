@@ -54,7 +54,8 @@ int v3_cmd_doctor(int argc, char **argv)
 	v3_doctor_memory(&doctor);
 	v3_dev_close(doctor.dev);
 	if (doctor.failures)
-		printf("Guests cannot run here: %u of these have to change.\n", doctor.failures);
+		printf("Guests cannot run here: %u of these %s to change.\n", doctor.failures,
+		       doctor.failures == 1 ? "has" : "have");
 	else if (doctor.warnings)
 		printf("Guests can run; look at the warnings.\n");
 	else
