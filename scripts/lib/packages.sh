@@ -17,7 +17,8 @@ v3_packages_of()
 		# the command says itself what it is built with
 		grep -v '^#' "$V3_ROOT/hosts/linux/cli/packages.txt"
 		;;
-	unit) printf '%s\n' g++ acpica-tools libcmocka-dev libzydis-dev libzycore-dev clang gcovr shellcheck ;;
+	unit) printf '%s\n' g++ acpica-tools libcmocka-dev libzydis-dev libzycore-dev clang libclang-rt-dev \
+		gcovr shellcheck ;;
 	docs) printf '%s\n' doxygen graphviz ;;
 	bench) printf '%s\n' python3-minimal binutils ;;
 	*) v3_die 121 "no package group is called '$1'" ;;
