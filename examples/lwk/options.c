@@ -14,7 +14,7 @@ static const struct {
 } numbers[] = {
 	{ "n", &lwk_opt.n, 1000000000 },
 	{ "size", &lwk_opt.size, 1ULL << 36 },
-	{ "ntimes", &lwk_opt.ntimes, 1000000 },
+	{ "ntimes", &lwk_opt.ntimes, 250 },
 	{ "hz", &lwk_opt.hz, 100000 },
 	{ "code", &lwk_opt.code, 255 },
 	{ "cpus", &lwk_opt.cpus, 64 },
