@@ -16,10 +16,12 @@ refuses()
 	said "$text"
 }
 
-# damage FILE OFFSET BYTES - copies the lwk image to FILE with some bytes changed.
+# damage FILE OFFSET BYTES - copies the lwk image to FILE with some bytes changed, and without the
+# multiboot header that would still make it a kernel.
 damage()
 {
 	cp /lab/lwk.elf "$1"
+	printf '\000\000\000\000' | dd of="$1" bs=1 seek=4096 conv=notrunc 2>/dev/null
 	printf '%b' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
