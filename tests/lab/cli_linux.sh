@@ -40,7 +40,7 @@ grep -q 'got second line then first line' log || fail 'the guest did not get its
 # Runs again after a reboot: the second time it finds nothing of the first
 printf '%s\n' 'name: again' 'kernel: /lab/vmlinuz' 'initrd: /lab/guest.cpio' 'memory: 512MiB' \
 	"cmdline: $base -- reboot -f" >again.yaml
-status_of v3 run --timeout 90 again.yaml
+status_of v3 run --timeout 60 again.yaml
 # shellcheck disable=SC2154 # of lib.sh
 [ "$status" = 243 ] || fail "status $status instead of 243"
 said 'again: the guest reset itself and runs again'
