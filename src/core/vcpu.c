@@ -139,61 +139,6 @@ static bool must_leave(struct v3_vcpu *vcpu)
 	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & (V3_REQ_PAUSE | V3_REQ_STOP);
 }
 
-/* --- HLT --- */
-
-/* A guest that is woken within this time is waited for on the CPU: waking a thread costs more. */
-#define POLL_MAX_NS 200000
-#define POLL_MIN_NS 10000
-
-/* Whether a vCPU in HLT, or waiting for a start-up IPI, has something to do. */
-static bool halt_over(struct v3_vcpu *vcpu)
-{
-	if (timer_is_due(vcpu))
-		v3_timers_run(vcpu);
-	requests_take(vcpu);
-	if (must_leave(vcpu))
-		return true;
-	if (vcpu->run == V3_RUN_HALTED && v3_inject_pending(vcpu)) {
-		vcpu->run = V3_RUN_RUNNABLE;
-		vcpu->inject_work = true;
-	}
-	return vcpu->run == V3_RUN_RUNNABLE;
-}
-
-/* Polls for the end of an HLT, as long as recent ones promise success; true: the guest goes on. */
-static bool halt_poll(struct v3_vcpu *vcpu)
-{
-	uint64_t end;
-
-	if (!vcpu->poll_ns || vcpu->run != V3_RUN_HALTED)
-		return false;
-	end = v3_x86_rdtsc() + v3_mul_shift32(vcpu->poll_ns, vcpu->host->ticks_per_ns_32);
-	while (!halt_over(vcpu)) {
-		do {
-			if (v3_x86_rdtsc() >= end || v3_os_should_yield(vcpu->host))
-				return false;
-			v3_x86_pause();
-		} while (!__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &&
-			 !timer_is_due(vcpu));
-	}
-	if (vcpu->run != V3_RUN_RUNNABLE)
-		return false;
-	vcpu->stats.halts++;
-	return true;
-}
-
-/* After an HLT that polling did not see the end of: one that is short makes the next polls longer. */
-static void poll_learn(struct v3_vcpu *vcpu, uint64_t slept_ns)
-{
-	uint32_t ns = vcpu->poll_ns;
-
-	if (slept_ns > POLL_MAX_NS)
-		ns = ns / 2 < POLL_MIN_NS ? 0 : ns / 2;
-	else
-		ns = ns ? ns * 2 : POLL_MIN_NS;
-	vcpu->poll_ns = ns > POLL_MAX_NS ? POLL_MAX_NS : ns;
-}
-
 /* --- The run loop --- */
 
 /* The guest changed its task priority through CR8 without an exit. */
@@ -233,7 +178,7 @@ static void run_guest(struct v3_vcpu *vcpu)
 		if (vcpu->interrupted.valid)
 			v3_inject_requeue(vcpu);
 		v3_exit_handle(vcpu);
-		if (vcpu->run != V3_RUN_RUNNABLE && !halt_poll(vcpu))
+		if (vcpu->run != V3_RUN_RUNNABLE)
 			return;
 	}
 }
@@ -287,11 +232,21 @@ static void wait_halted(struct v3_vcpu *vcpu)
 	uint64_t start = v3_os_clock_ns(vcpu->host);
 
 	vcpu->stats.halts++;
-	while (!halt_over(vcpu))
+	for (;;) {
+		if (timer_is_due(vcpu))
+			v3_timers_run(vcpu);
+		requests_take(vcpu);
+		if (must_leave(vcpu))
+			break;
+		if (vcpu->run == V3_RUN_HALTED && v3_inject_pending(vcpu)) {
+			vcpu->run = V3_RUN_RUNNABLE;
+			vcpu->inject_work = true;
+		}
+		if (vcpu->run == V3_RUN_RUNNABLE)
+			break;
 		wait_for_event(vcpu, v3_timers_deadline(vcpu));
-	start = v3_os_clock_ns(vcpu->host) - start;
-	vcpu->stats.halt_ns += start;
-	poll_learn(vcpu, start);
+	}
+	vcpu->stats.halt_ns += v3_os_clock_ns(vcpu->host) - start;
 }
 
 /* Answers V3_REQ_PAUSE: stays here until it is taken back or the VM stops. */

@@ -78,7 +78,6 @@ struct v3_vcpu {
 	/* Task priority as the hardware holds it, and as the interrupt controller last heard of it. */
 	uint8_t cr8, cr8_seen;
 	uint8_t run;			/* enum v3_vcpu_run */
-	uint32_t poll_ns;		/* how long the next HLT is polled */
 	uint8_t sipi_vector;		/* [any] valid with V3_REQ_SIPI */
 	uint32_t windows;		/* V3_WINDOW_* asked of the back end */
 	/* Nested faults and other exits that took an event back; redelivered by v3_inject_prepare(). */
