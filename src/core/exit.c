@@ -17,6 +17,20 @@ static void exit_hlt(struct v3_vcpu *vcpu)
 			  vcpu->index, (unsigned long long)vcpu->rip);
 }
 
+/*
+ * A host interrupt came between STI and the next instruction. Where that is HLT, it is executed here: an
+ * interrupt that became pending meanwhile must end the HLT, not come before it, or the guest would sleep
+ * over the work that the handler left. A CPU that loads the shadow from its control block does the same;
+ * QEMU's AMD-V forgets it.
+ */
+static void exit_host_event(struct v3_vcpu *vcpu)
+{
+	if (vcpu->shadow && vcpu->rflags & V3_RFLAGS_IF && v3_insn_is_hlt(vcpu)) {
+		vcpu->exit.insn_len = 1;
+		exit_hlt(vcpu);
+	}
+}
+
 /* An exception that is intercepted only so that it cannot loop in microcode (#AC, #DB): it goes on. */
 static void exit_exception(struct v3_vcpu *vcpu)
 {
@@ -91,14 +105,17 @@ void v3_exit_handle(struct v3_vcpu *vcpu)
 	if (vcpu->nmi_iret && nmi_iret_done(vcpu))
 		return;
 	switch (exit->kind) {
+	case V3_EXIT_NONE:
+		break;
 	case V3_EXIT_INTR:
 		v3_timers_interrupted(vcpu);
+		exit_host_event(vcpu);
 		break;
-	case V3_EXIT_NONE:
 	case V3_EXIT_NMI:
 	case V3_EXIT_SMI:
 	case V3_EXIT_INIT:
 		/* The host has taken it by now. */
+		exit_host_event(vcpu);
 		break;
 	case V3_EXIT_INTR_WINDOW:
 		vcpu->inject_work = true;

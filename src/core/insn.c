@@ -212,3 +212,14 @@ bool v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode)
 		len = 2;
 	return v3_vcpu_skip(vcpu, len);
 }
+
+bool v3_insn_is_hlt(struct v3_vcpu *vcpu)
+{
+	struct v3_insn_env env;
+	const uint8_t *code;
+	unsigned int left;
+
+	vcpu->vm->arch->insn_env(vcpu, &env);
+	code = env.cpl ? NULL : code_ptr(vcpu, &env, linear_rip(vcpu, &env, 0), &left, false);
+	return code && *code == 0xf4;
+}

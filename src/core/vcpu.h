@@ -209,6 +209,8 @@ bool v3_vcpu_skip(struct v3_vcpu *vcpu, unsigned int len);
  * cheap if it has no prefixes.
  */
 bool v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode);
+/* Whether the instruction at RIP is a HLT that the guest may execute. Queues no fault. */
+bool v3_insn_is_hlt(struct v3_vcpu *vcpu);
 /* Room for an instruction of 15 bytes, rounded up so that it is filled by two moves. */
 #define V3_INSN_BUFFER 16
 

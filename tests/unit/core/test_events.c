@@ -79,6 +79,7 @@ static void test_shadow(void **state)
 
 	(void)state;
 	fake_intc_raise(&intc, script->vcpu, 0x31);
+	script->vmcb->rip += 1;		/* at a NOP */
 	script->vmcb->int_shadow = 1;
 	guest_intr(script);
 	assert_int_equal(script->vmcb->event_inj, 0);
@@ -88,6 +89,22 @@ static void test_shadow(void **state)
 	guest_exit(script, SVM_EXIT_PAUSE, 0, 0);
 	assert_int_equal(script->vmcb->int_shadow, 0);
 	assert_int_equal(script->vmcb->event_inj, INJ_INTR(0x31));
+	guest_destroy(script);
+}
+
+/* STI; HLT with the host's interrupt in between: the guest's interrupt ends the HLT, it does not precede it. */
+static void test_shadow_before_hlt(void **state)
+{
+	struct script *script = start();
+
+	(void)state;
+	fake_intc_raise(&intc, script->vcpu, 0x31);
+	script->vmcb->int_shadow = 1;
+	guest_intr(script);
+	assert_int_equal(guest_rip(script), 1);
+	assert_int_equal(script->vmcb->int_shadow, 0);
+	assert_int_equal(script->vmcb->event_inj, INJ_INTR(0x31));
+	assert_int_equal(script->vcpu->stats.halts, 1);
 	guest_destroy(script);
 }
 
@@ -417,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_interrupt),
 		cmocka_unit_test(test_interrupt_went_away),
 		cmocka_unit_test(test_shadow),
+		cmocka_unit_test(test_shadow_before_hlt),
 		cmocka_unit_test(test_nmi),
 		cmocka_unit_test(test_nmi_iret_faults),
 		cmocka_unit_test(test_order),
