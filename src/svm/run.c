@@ -81,10 +81,42 @@ static void enter(struct v3_vcpu *vcpu, struct svm_vcpu *svm)
 		dr_write_all(svm->host_dr);
 }
 
+/*
+ * An interrupt goes in as a virtual interrupt (APM2 15.21.4), which the CPU takes at the first instruction
+ * boundary, rather than as an injected event: QEMU can deliver one of those twice. Only where the virtual
+ * interrupt already serves as the interrupt window it has to be EVENTINJ. Returns the event, or 0.
+ */
+static uint64_t virq_set(struct svm_vmcb *vmcb)
+{
+	uint64_t event = vmcb->event_inj;
+
+	if (!(event & SVM_EVENT_VALID) || event >> SVM_EVENT_TYPE_SHIFT & SVM_EVENT_TYPE_MASK ||
+	    vmcb->intercept_misc1 & SVM_I1_VINTR)
+		return 0;
+	vmcb->event_inj = 0;
+	vmcb->int_ctl = (vmcb->int_ctl & ~SVM_V_IRQ_FIELDS) | SVM_V_IRQ | SVM_V_IGN_TPR |
+			0xfull << SVM_V_INTR_PRIO_SHIFT |
+			(event & 0xff) << SVM_V_INTR_VECTOR_SHIFT;
+	vmcb->clean &= ~SVM_CLEAN_TPR;
+	return event;
+}
+
+/* After the exit: one that was not taken is still there. EXITINTINFO has one that was interrupted. */
+static void virq_take_back(struct v3_vcpu *vcpu, struct svm_vmcb *vmcb, uint64_t event)
+{
+	bool waits = vmcb->int_ctl & SVM_V_IRQ;
+
+	vmcb->int_ctl &= ~SVM_V_IRQ_FIELDS;
+	vmcb->clean &= ~SVM_CLEAN_TPR;
+	if (waits && !(vmcb->exit_int_info & SVM_EVENT_VALID))
+		svm_event_decode(event, &vcpu->interrupted);
+}
+
 void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 {
 	struct svm_vcpu *svm = svm_vcpu(vcpu);
 	struct svm_vmcb *vmcb = svm->vmcb;
+	uint64_t virq;
 
 	/*
 	 * With GIF = 0 and IF = 1, interrupts stay pending from the last look at requests until the guest
@@ -105,6 +137,7 @@ void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	    svm->asid_cpu != svm->cpu)
 		svm_asid_prepare(vcpu, svm);
 	regs_to_vmcb(vcpu, vmcb);
+	virq = virq_set(vmcb);
 	enter(vcpu, svm);
 	v3_vcpu_left_guest(vcpu);
 	v3_x86_stgi();
@@ -114,5 +147,7 @@ void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	vmcb->tlb_control = SVM_TLB_NONE;
 	if (vmcb->exit_int_info & SVM_EVENT_VALID)
 		svm_interrupted_decode(vmcb, &vcpu->interrupted);
+	if (virq)
+		virq_take_back(vcpu, vmcb, virq);
 	svm_exit_decode(vmcb, &vcpu->host->caps, exit);
 }

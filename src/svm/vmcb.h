@@ -167,6 +167,9 @@ _Static_assert(sizeof(struct svm_vmcb) == 0x1000, "one page");
 #define SVM_V_INTR_PRIO_SHIFT	16
 #define SVM_V_IGN_TPR		(1ull << 20)
 #define SVM_V_INTR_MASKING	(1ull << 24)
+#define SVM_V_INTR_VECTOR_SHIFT	32
+#define SVM_V_IRQ_FIELDS	(SVM_V_IRQ | 0xfull << SVM_V_INTR_PRIO_SHIFT | SVM_V_IGN_TPR | \
+				 0xffull << SVM_V_INTR_VECTOR_SHIFT)
 
 /* EVENTINJ and EXITINTINFO, APM2 15.20 */
 #define SVM_EVENT_TYPE_SHIFT	8

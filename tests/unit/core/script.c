@@ -28,6 +28,12 @@ void svm_enter(uint64_t *gpr, v3_hpa_t vmcb, v3_hpa_t host_vmcb)
 	script->vmcb = script->host->os.phys_to_virt(script->host->os.ctx, vmcb);
 	script->vmcb->exit_int_info = 0;
 	script->vmcb->exit_code = SVM_EXIT_INTR;
+	/* The CPU takes a virtual interrupt at once; scripts see it as they see EVENTINJ. */
+	if (script->vmcb->int_ctl & SVM_V_IRQ && !(script->vmcb->intercept_misc1 & SVM_I1_VINTR)) {
+		script->vmcb->event_inj = SVM_EVENT_VALID |
+					  (script->vmcb->int_ctl >> SVM_V_INTR_VECTOR_SHIFT & 0xff);
+		script->vmcb->int_ctl &= ~SVM_V_IRQ;
+	}
 	script->fn(script, script->runs++);
 }
 

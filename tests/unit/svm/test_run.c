@@ -30,6 +30,10 @@ static struct v3_vm *vm;
 static struct svm_vmcb seen;
 static unsigned int runs;
 
+/* What the next VMRUN does with a virtual interrupt, and its EXITINTINFO. */
+static bool leaves_virq;
+static uint64_t next_int_info;
+
 void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 {
 	struct svm_vmcb *vmcb = host->os.phys_to_virt(host->os.ctx, vmcb_hpa);
@@ -39,6 +43,10 @@ void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 	assert_false(v3_fake_gif());
 	seen = *vmcb;
 	vmcb->exit_code = SVM_EXIT_INTR;
+	if (!(vmcb->intercept_misc1 & SVM_I1_VINTR) && !leaves_virq)
+		vmcb->int_ctl &= ~SVM_V_IRQ;
+	if (next_int_info)
+		vmcb->exit_int_info = next_int_info;
 	runs++;
 }
 
@@ -481,18 +489,54 @@ static void test_host_state(void **state)
 	destroy();
 }
 
-/* An event goes out once. */
+/*
+ * An event goes out once: an exception as EVENTINJ, an interrupt as a virtual interrupt that is neither
+ * intercepted nor lost if the CPU did not take it.
+ */
 static void test_injection(void **state)
 {
+	const struct v3_event excp = { .valid = true, .type = V3_EVENT_EXCEPTION, .vector = 6 };
 	const struct v3_event event = { .valid = true, .type = V3_EVENT_INTR, .vector = 0x31 };
+	const uint64_t virq = SVM_V_IRQ | SVM_V_IGN_TPR | 0xf0000 | 0x31ull << 32;
+	struct v3_vcpu *vcpu;
 
 	(void)state;
 	create(0);
-	v3_svm_ops.inject(v3_vm_vcpu(vm, 0), &event);
+	vcpu = v3_vm_vcpu(vm, 0);
+	v3_svm_ops.inject(vcpu, &excp);
 	run(0, 0, SVM_TLB_FLUSH_ALL);
-	assert_int_equal(seen.event_inj, 0x80000031);
+	assert_int_equal(seen.event_inj, 0x80000306);
 	run(0, 0, SVM_TLB_NONE);
 	assert_int_equal(seen.event_inj, 0);
+	/* Taken */
+	v3_svm_ops.inject(vcpu, &event);
+	run(0, 0, SVM_TLB_NONE);
+	assert_int_equal(seen.event_inj, 0);
+	assert_int_equal(seen.int_ctl, SVM_V_INTR_MASKING | virq);
+	assert_false(seen.intercept_misc1 & SVM_I1_VINTR);
+	assert_false(vcpu->interrupted.valid);
+	run(0, 0, SVM_TLB_NONE);
+	assert_int_equal(seen.int_ctl, SVM_V_INTR_MASKING);
+	/* Not taken: it comes back */
+	leaves_virq = true;
+	v3_svm_ops.inject(vcpu, &event);
+	run(0, 0, SVM_TLB_NONE);
+	assert_true(vcpu->interrupted.valid);
+	assert_int_equal(vcpu->interrupted.vector, 0x31);
+	vcpu->interrupted.valid = false;
+	/* Interrupted while it was delivered: it comes back once */
+	next_int_info = 0x80000031;
+	v3_svm_ops.inject(vcpu, &event);
+	run(0, 0, SVM_TLB_NONE);
+	assert_true(vcpu->interrupted.valid);
+	vcpu->interrupted.valid = false;
+	leaves_virq = false;
+	next_int_info = 0;
+	/* With a window open the virtual interrupt is taken already. */
+	v3_svm_ops.set_windows(vcpu, V3_WINDOW_INTR);
+	v3_svm_ops.inject(vcpu, &event);
+	run(0, 0, SVM_TLB_NONE);
+	assert_int_equal(seen.event_inj, 0x80000031);
 	destroy();
 }
 
