@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
-# timeout: 120
+# timeout: 400
 # lab: --with-kvm
 # KVM and v3 never fight over AMD-V: who comes second is told so, and who came first goes on.
 # shellcheck source=tests/lab/lib.sh
@@ -16,7 +16,7 @@ kvm_guest()
 modprobe kvm-amd || fail 'modprobe kvm-amd'
 module_load
 
-kvm_guest spin >kvm.log 2>&1 &
+kvm_guest halt >kvm.log 2>&1 &
 kvm=$!
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	grep -q 'lwk: entry' kvm.log && break
@@ -33,7 +33,7 @@ kill -9 "$(pidof qemu-system-x86_64)"
 wait $kvm || true
 sleep 1
 
-expect 0 v3 run --detach --name first -m 64M -a run=spin /lab/lwk.elf
+expect 0 v3 run --detach --name first -m 64M -a run=halt /lab/lwk.elf
 sleep 1
 status_of kvm_guest hello
 ! grep -q 'lwk: entry' out || fail 'KVM ran a guest on a machine that v3 has'
