@@ -118,11 +118,21 @@ enum v3_status v3_hypercall_hook(struct v3_vm *vm, uint32_t first, uint32_t coun
 
 /** @name Interrupts
  * @{ */
-/** Global system interrupts; 0-15 are also the lines of the 8259 pair. */
+/** Global system interrupts; 0-15 are also the lines of the 8259 pair, 16-23 only the I/O APIC's. */
 #define V3_NUM_GSI 24
 /**
- * Sets the level of an interrupt line, as a wire. A pulse is true, then false. Takes the interrupt
- * controllers' locks; do not call it with a lock that a controller's callback takes. Context: any.
+ * Reserves an interrupt line for one device: v3_pc_attach() takes those of a PC (0, 1, 2, 4, 8 and 9),
+ * so that a device added after it finds out. Lines are not shared: whoever sets one last wins. V3_ERR_EXIST:
+ * taken; V3_ERR_RANGE: there is no such line; V3_ERR_STATE: not V3_VM_CREATED. Context: process.
+ */
+enum v3_status v3_irq_claim(struct v3_vm *vm, unsigned int gsi);
+/**
+ * Sets the level of an interrupt line, as a wire: true is asserted, whatever the polarity that the guest
+ * programs. Whether the level counts or its rise is for the guest to say in the redirection entry of the
+ * I/O APIC (or the 8259s' ELCR): by convention 0-15 are edge-triggered, 16-23 level-triggered. A device
+ * for both keeps its line asserted while it has a reason to interrupt, and drops it when the guest has
+ * taken that away. A pulse is true, then false. Takes the interrupt controllers' locks; do not call it
+ * with a lock that a controller's callback takes. Context: any.
  */
 void v3_irq_set(struct v3_vm *vm, unsigned int gsi, bool level);
 /** Makes a vCPU take an NMI. Context: any. */
@@ -162,20 +172,55 @@ uint64_t v3_vm_tsc_khz(const struct v3_vm *vm);
 /** @name Device life cycle
  * @{ */
 /**
- * A device is in its power-on state when it is added. There is no reset of a VM: a guest that resets
- * itself ends with V3_END_RESET, and the host makes a new VM with new devices if it wants one.
+ * What a VM does with a device as a whole. A device is in its power-on state when it is added. All but
+ * the name may be NULL; new members come at the end. They are called while no vCPU runs, and so no
+ * handler and no timer callback either (input of a console may still come), and may set interrupt
+ * lines and timers.
  */
 struct v3_device_ops {
-	/** For messages; static storage. */
+	/** For messages and v3_device_name(); static storage. */
 	const char *name;
-	/** Frees it; no vCPU runs and none will. May be NULL. */
+	/** Frees it; no vCPU will run any more. */
 	void (*destroy)(void *ctx);
+	/**
+	 * Back to the power-on state, its interrupt line and timers included. NULL: its state outlives a
+	 * reset of the VM. Context: process.
+	 */
+	void (*reset)(void *ctx);
+	/**
+	 * Writes its state to @p buf and returns how many bytes that is; if @p room is less it writes
+	 * nothing. Another build of the device may load it: begin with a version, and keep neither pointers
+	 * nor absolute times (see v3_now()). NULL: it cannot be saved. Context: process.
+	 */
+	size_t (*save)(void *ctx, void *buf, size_t room);
+	/**
+	 * Takes over what save() wrote, and sets interrupt line and timers by it. Checks all of it first:
+	 * V3_ERR_FORMAT and nothing changed if it is damaged, V3_ERR_VERSION if it is not known.
+	 * Context: process.
+	 */
+	enum v3_status (*load)(void *ctx, const void *buf, size_t len);
 };
 /**
  * Adds a device: destroyed with the VM in reverse order. On error the caller still owns @p ctx.
  * Context: process.
  */
 enum v3_status v3_device_add(struct v3_vm *vm, const struct v3_device_ops *ops, void *ctx);
+/** Name of the @p index-th device in the order of v3_device_add(), or NULL past the last. Context: any. */
+const char *v3_device_name(const struct v3_vm *vm, unsigned int index);
+/**
+ * Saves the state of a device of a VM that does not run (created, paused or stopped).
+ * @param len receives the bytes that the state has, also if it does not fit.
+ * @return V3_OK; V3_ERR_NOENT: no such device; V3_ERR_NOTSUP: it cannot be saved; V3_ERR_STATE: the VM
+ * runs; V3_ERR_RANGE: more than @p room bytes (nothing is written). Context: process.
+ */
+enum v3_status v3_device_save(struct v3_vm *vm, unsigned int index, void *buf, size_t room,
+			      size_t *len);
+/**
+ * Gives a device of a VM that does not run the state that v3_device_save() wrote, in this VM or in
+ * another that was built in the same way. As v3_device_save(); also what the device refuses:
+ * V3_ERR_FORMAT or V3_ERR_VERSION, and nothing changed. Context: process.
+ */
+enum v3_status v3_device_load(struct v3_vm *vm, unsigned int index, const void *buf, size_t len);
 /** Zeroed memory of the host's heap for a device, counted in v3_vm_stats. Context: process. */
 void *v3_device_alloc(struct v3_vm *vm, size_t size);
 /** Frees a v3_device_alloc() of that size; NULL is allowed. Context: process. */

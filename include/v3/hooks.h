@@ -111,7 +111,8 @@ struct v3_os_hooks {
 	void (*event_destroy)(void *ctx, struct v3_host_event *event);
 	/**
 	 * Waits until the event is signaled or clock_ns() reaches @p deadline
-	 * (UINT64_MAX: no deadline); consumes the signal. One waiter at a time.
+	 * (UINT64_MAX: no deadline); consumes the signal. If several wait, a signal wakes
+	 * one of them.
 	 * May return early for reasons of the host. Context: process.
 	 */
 	void (*event_wait)(void *ctx, struct v3_host_event *event, uint64_t deadline);

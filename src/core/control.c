@@ -4,15 +4,17 @@
 
 #include "lib/format.h"
 
-static void control_enter(struct v3_vm *vm)
+void v3_control_enter(struct v3_vm *vm)
 {
 	while (__atomic_exchange_n(&vm->control, 1, __ATOMIC_ACQUIRE))
-		v3_os_yield(vm->host);
+		v3_os_event_wait(vm->host, vm->control_free, UINT64_MAX);
 }
 
-static void control_leave(struct v3_vm *vm)
+/* Whoever leaves wakes one that waits; a signal that nobody waits for costs the next one a look. */
+void v3_control_leave(struct v3_vm *vm)
 {
 	__atomic_store_n(&vm->control, 0, __ATOMIC_RELEASE);
+	v3_os_event_signal(vm->host, vm->control_free);
 }
 
 /* Changes the state unless the VM has stopped meanwhile. */
@@ -77,6 +79,15 @@ static void join_all(struct v3_vm *vm)
 			vcpu->thread = NULL;
 		}
 	}
+}
+
+bool v3_control_is_still(struct v3_vm *vm)
+{
+	enum v3_vm_state state = v3_vm_state(vm, NULL);
+
+	if (state == V3_VM_STOPPED)
+		join_all(vm);
+	return state != V3_VM_RUNNING;
 }
 
 static void request_all(struct v3_vm *vm, uint32_t request)
@@ -171,9 +182,9 @@ enum v3_status v3_vm_start(struct v3_vm *vm)
 {
 	enum v3_status status;
 
-	control_enter(vm);
+	v3_control_enter(vm);
 	status = start_locked(vm);
-	control_leave(vm);
+	v3_control_leave(vm);
 	if (status == V3_OK)
 		notify(vm);
 	return status;
@@ -195,9 +206,9 @@ enum v3_status v3_vm_pause(struct v3_vm *vm)
 {
 	enum v3_status status;
 
-	control_enter(vm);
+	v3_control_enter(vm);
 	status = pause_locked(vm);
-	control_leave(vm);
+	v3_control_leave(vm);
 	if (status == V3_OK)
 		notify(vm);
 	return status;
@@ -207,12 +218,12 @@ enum v3_status v3_vm_resume(struct v3_vm *vm)
 {
 	enum v3_status status = V3_ERR_STATE;
 
-	control_enter(vm);
+	v3_control_enter(vm);
 	if (v3_vm_state(vm, NULL) == V3_VM_PAUSED && state_change(vm, V3_VM_RUNNING)) {
 		unpark(vm);
 		status = V3_OK;
 	}
-	control_leave(vm);
+	v3_control_leave(vm);
 	if (status == V3_OK)
 		notify(vm);
 	return status;
@@ -246,9 +257,9 @@ void v3_vm_end(struct v3_vm *vm, enum v3_end_kind kind, uint32_t code, const cha
 enum v3_status v3_vm_stop(struct v3_vm *vm)
 {
 	v3_vm_end(vm, V3_END_KILLED, 0, "stopped by the host");
-	control_enter(vm);
+	v3_control_enter(vm);
 	join_all(vm);
-	control_leave(vm);
+	v3_control_leave(vm);
 	return V3_OK;
 }
 

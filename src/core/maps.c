@@ -277,28 +277,10 @@ enum v3_status v3_hypercall_hook(struct v3_vm *vm, uint32_t first, uint32_t coun
 	return V3_OK;
 }
 
-enum v3_status v3_device_add(struct v3_vm *vm, const struct v3_device_ops *ops, void *ctx)
-{
-	if (!v3_vm_in_setup(vm))
-		return V3_ERR_STATE;
-	if (!ops)
-		return V3_ERR_INVALID;
-	if (vm->num_devices == V3_MAX_DEVICES)
-		return V3_ERR_NOMEM;
-	vm->devices[vm->num_devices++] = (struct v3_device){ ops, ctx };
-	return V3_OK;
-}
-
 void v3_maps_destroy(struct v3_vm *vm)
 {
 	unsigned int i;
 
-	while (vm->num_devices) {
-		struct v3_device *device = &vm->devices[--vm->num_devices];
-
-		if (device->ops->destroy)
-			device->ops->destroy(device->ctx);
-	}
 	for (i = 0; i < 65536 / V3_IO_PAGE_PORTS; i++)
 		v3_vm_free(vm, vm->io_pages[i], V3_IO_PAGE_PORTS);
 }

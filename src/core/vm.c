@@ -186,6 +186,8 @@ static enum v3_status vm_build(struct v3_vm *vm, const struct v3_vm_config *conf
 {
 	enum v3_status status = v3_os_event_create(vm->host, &vm->control_event);
 
+	if (status == V3_OK)
+		status = v3_os_event_create(vm->host, &vm->control_free);
 	v3_cpuid_build(vm);
 	if (status == V3_OK)
 		status = v3_consoles_create(vm);
@@ -204,6 +206,7 @@ static void vm_free(struct v3_vm *vm)
 	struct v3_host *host = vm->host;
 	unsigned int i;
 
+	v3_devices_destroy(vm);
 	v3_maps_destroy(vm);
 	for (i = 0; i < vm->num_vcpus; i++)
 		if (vm->vcpus[i])
@@ -214,6 +217,8 @@ static void vm_free(struct v3_vm *vm)
 	v3_consoles_destroy(vm);
 	if (vm->control_event)
 		v3_os_event_destroy(host, vm->control_event);
+	if (vm->control_free)
+		v3_os_event_destroy(host, vm->control_free);
 	v3_os_free(host, vm, sizeof(*vm));
 	__atomic_fetch_sub(&host->num_vms, 1, __ATOMIC_RELEASE);
 }

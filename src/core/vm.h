@@ -118,6 +118,7 @@ struct v3_vm {
 	struct v3_cpuid_hook cpuid_hooks[V3_MAX_CPUID_HOOKS];
 	struct v3_hypercall_hook hypercalls[V3_MAX_HYPERCALL_HOOKS];
 	struct v3_device devices[V3_MAX_DEVICES];
+	uint32_t claimed_gsis;			/* V3_NUM_GSI bits */
 	const struct v3_intc_ops *intc;		/* never NULL: a null controller at first */
 	void *intc_ctx;
 	unsigned int num_cpuid;
@@ -147,6 +148,7 @@ struct v3_vm {
 	uint64_t log_window;			/* [lock] start of the present second, ns */
 	unsigned int log_count, log_dropped;	/* [lock] */
 	uint32_t control;			/* 1 while a control call runs: v3_control_enter() */
+	struct v3_host_event *control_free;	/* [const] signaled when one is over */
 	struct v3_host_event *control_event;	/* [const] vCPUs signal it when they park */
 	uint32_t pauses;			/* [control] to write: pauses asked for so far */
 
@@ -169,7 +171,19 @@ bool v3_memory_is_rom(v3_gpa_t gpa);
 void *v3_vm_alloc(struct v3_vm *vm, size_t size);
 void v3_vm_free(struct v3_vm *vm, void *ptr, size_t size);
 
-/* hooks_map.c */
+/*
+ * control.c: a control call has the VM to itself between these two; both sleep. still: no vCPU runs, nor
+ * will before the control call is over; waits for the threads of a VM that has ended.
+ */
+void v3_control_enter(struct v3_vm *vm);
+void v3_control_leave(struct v3_vm *vm);
+bool v3_control_is_still(struct v3_vm *vm);
+
+/* device.c: in the order in which they were added; in the reverse order. No vCPU runs. */
+void v3_devices_reset(struct v3_vm *vm);
+void v3_devices_destroy(struct v3_vm *vm);
+
+/* maps.c */
 void v3_maps_destroy(struct v3_vm *vm);
 const struct v3_mmio_hook *v3_mmio_find(struct v3_vm *vm, v3_gpa_t gpa);
 /* Only the low size bytes of the result count. */

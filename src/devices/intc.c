@@ -100,8 +100,9 @@ void v3_intc_pic_output(struct v3_intc *intc, bool level)
 	v3_ioapic_set(&intc->ioapic, PIN_PIC, level);
 }
 
-static void intc_power_on(struct v3_intc *intc)
+static void intc_power_on(void *ctx)
 {
+	struct v3_intc *intc = ctx;
 	unsigned int i;
 
 	for (i = 0; i < intc->num_lapics; i++)
@@ -128,6 +129,7 @@ static void intc_destroy(void *ctx)
 static const struct v3_device_ops device_ops = {
 	.name = "interrupt controllers",
 	.destroy = intc_destroy,
+	.reset = intc_power_on,
 };
 
 static enum v3_status hook_all(struct v3_intc *intc)

@@ -33,6 +33,21 @@ static enum v3_status pc_pci(struct v3_vm *vm, const struct v3_pc_config *config
 	return v3_pci_create(vm, NULL);
 }
 
+/* Lines that nobody else may have; 2 is the 8259s' cascade. */
+static enum v3_status pc_lines(struct v3_vm *vm, const struct v3_pc_config *config)
+{
+	static const uint8_t lines[] = {
+		V3_PIT_GSI, V3_I8042_GSI, 2, V3_COM1_GSI, V3_RTC_GSI, V3_ACPI_SCI_GSI,
+	};
+	enum v3_status status = V3_OK;
+	size_t i;
+
+	(void)config;
+	for (i = 0; status == V3_OK && i < sizeof(lines); i++)
+		status = v3_irq_claim(vm, lines[i]);
+	return status;
+}
+
 #define PC_PLAIN(name, create) \
 	static enum v3_status name(struct v3_vm *vm, const struct v3_pc_config *config) \
 	{ \
@@ -52,6 +67,7 @@ static const struct {
 	const char *name;
 	enum v3_status (*create)(struct v3_vm *vm, const struct v3_pc_config *config);
 } pc_steps[] = {
+	{ "interrupt lines", pc_lines },
 	{ "interrupt controllers", pc_intc },
 	{ "PIT", pc_pit },
 	{ "RTC", pc_rtc },

@@ -244,6 +244,20 @@ enum v3_status v3_intc_attach(struct v3_vm *vm, const struct v3_intc_ops *ops, v
 	return V3_OK;
 }
 
+enum v3_status v3_irq_claim(struct v3_vm *vm, unsigned int gsi)
+{
+	enum v3_status status;
+
+	if (fails(vm, &status))
+		return status;
+	if (gsi >= V3_NUM_GSI)
+		die("GSI %u", gsi);
+	if (vm->irq_claimed[gsi])
+		return V3_ERR_EXIST;
+	vm->irq_claimed[gsi] = true;
+	return V3_OK;
+}
+
 void v3_irq_set(struct v3_vm *vm, unsigned int gsi, bool level)
 {
 	if (gsi >= V3_NUM_GSI)

@@ -66,6 +66,7 @@ struct v3_vm {
 	void *intc_ctx;
 	/* Levels that v3_irq_set() gave, and rising edges. */
 	bool irq_level[V3_NUM_GSI];
+	bool irq_claimed[V3_NUM_GSI];
 	unsigned int irq_edges[V3_NUM_GSI];
 
 	enum v3_vm_state state;
