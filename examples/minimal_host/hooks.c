@@ -152,6 +152,12 @@ static bool hook_should_yield(void *ctx)
 	return mh_others_ready();
 }
 
+static bool hook_can_poll(void *ctx)
+{
+	(void)ctx;
+	return !mh_others_ready();
+}
+
 static enum v3_status hook_timer_create(void *ctx, unsigned int cpu, struct v3_host_timer **timer)
 {
 	(void)ctx;
@@ -225,4 +231,5 @@ const struct v3_os_hooks mh_hooks = {
 	.timer_cancel = hook_timer_cancel,
 	.console_notify = hook_console_notify,
 	.state_notify = hook_state_notify,
+	.can_poll = hook_can_poll,
 };

@@ -187,6 +187,16 @@ struct v3_os_hooks {
 	/** A VM changed its state (v3_vm_state). Default: nothing. Context: any. */
 	void (*state_notify)(void *ctx, struct v3_vm *vm, void *vm_ctx);
 	/** @} */
+
+	/** @name Optional: idle CPUs
+	 * @{ */
+	/**
+	 * True while this CPU has nothing to do but the calling vCPU's thread: then the end of an HLT
+	 * may be polled for (v3_host_set_halt_poll()), as waking a thread costs more. Asked again
+	 * all the time while it polls. Default: never. Context: as between fpu_begin and fpu_end.
+	 */
+	bool (*can_poll)(void *ctx);
+	/** @} */
 };
 
 #endif

@@ -88,6 +88,17 @@ enum v3_status v3_cpu_enable(struct v3_host *host, unsigned int cpu);
  * Gives SVM/VMX back on one CPU. V3_ERR_BUSY while a vCPU is bound to it. Context: process.
  */
 enum v3_status v3_cpu_disable(struct v3_host *host, unsigned int cpu);
+
+/** What v3_host_set_halt_poll() is at first. */
+#define V3_HALT_POLL_NS 200000u
+/** The most that it takes. */
+#define V3_HALT_POLL_MAX_NS 10000000u
+/**
+ * For how long at most the end of an HLT is polled for before the vCPU's thread sleeps; 0: not at
+ * all. Only where the host's can_poll hook allows it, and only after HLTs that were short:
+ * a vCPU that sleeps long stops polling by itself. V3_ERR_RANGE: over V3_HALT_POLL_MAX_NS. Context: any.
+ */
+enum v3_status v3_host_set_halt_poll(struct v3_host *host, uint64_t ns);
 /** @} */
 
 /** @name Virtual machines

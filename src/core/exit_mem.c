@@ -124,7 +124,7 @@ void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	backed = v3_memory_ptr(vcpu->vm, gpa, 1) != NULL;
 	if (backed && !(exit->npf.write && v3_memory_is_rom(gpa))) {
 		/* Tables are complete, so this is a stale translation: the next access walks anew. */
-		vcpu->stats.ram_faults++;
+		v3_stat_add(&vcpu->stats.ram_faults, 1);
 		vcpu->vm->arch->flush_tlb(vcpu);
 	} else if (needs_memory(exit)) {
 		/* Read-only memory included: entries are marked accessed there, frames pushed. */

@@ -8,6 +8,12 @@ static bool never_yield(void *ctx)
 	return false;
 }
 
+static bool never_poll(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
 static void fpu_nothing(void *ctx)
 {
 	(void)ctx;
@@ -120,6 +126,8 @@ enum v3_status v3_hooks_check(const struct v3_os_hooks *hooks, struct v3_os_hook
 	*out = *hooks;
 	if (!out->should_yield)
 		out->should_yield = never_yield;
+	if (!out->can_poll)
+		out->can_poll = never_poll;
 	if (!out->fpu_begin) {
 		out->fpu_begin = fpu_nothing;
 		out->fpu_end = fpu_nothing;

@@ -45,6 +45,15 @@ static bool cpu_has_rdtscp(void)
 	return regs.edx & V3_CPUID_80000001_EDX_RDTSCP;
 }
 
+enum v3_status v3_host_set_halt_poll(struct v3_host *host, uint64_t ns)
+{
+	if (ns > V3_HALT_POLL_MAX_NS)
+		return V3_ERR_RANGE;
+	__atomic_store_n(&host->halt_poll, v3_mul_shift32(ns, host->ticks_per_ns_32),
+			 __ATOMIC_RELAXED);
+	return V3_OK;
+}
+
 static enum v3_status host_set_up(struct v3_host *host)
 {
 	host->num_cpus = host->os.cpu_count(host->os.ctx);
@@ -56,6 +65,7 @@ static enum v3_status host_set_up(struct v3_host *host)
 	}
 	host->ns_per_tick_32 = (1000000ull << 32) / host->tsc_khz;
 	host->ticks_per_ns_32 = (host->tsc_khz << 32) / 1000000;
+	v3_host_set_halt_poll(host, V3_HALT_POLL_NS);
 	v3_lock_init(&host->lock);
 	host->cpus = v3_os_alloc(host, host->num_cpus * sizeof(*host->cpus));
 	if (!host->cpus)

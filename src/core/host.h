@@ -25,6 +25,7 @@ struct v3_host {
 	uint64_t ns_per_tick_32;	/* nanoseconds per TSC tick, 32.32 fixed point */
 	uint64_t ticks_per_ns_32;	/* the inverse */
 	bool has_tsc_aux;		/* RDTSCP: TSC_AUX is switched with the guest */
+	uint64_t halt_poll;		/* TSC ticks; atomic, may change at any time */
 
 	struct v3_lock lock;
 	struct v3_host_cpu *cpus;	/* [num_cpus] */
@@ -135,6 +136,11 @@ static inline uint64_t v3_os_clock_ns(struct v3_host *host)
 static inline bool v3_os_should_yield(struct v3_host *host)
 {
 	return host->os.should_yield(host->os.ctx);
+}
+
+static inline bool v3_os_can_poll(struct v3_host *host)
+{
+	return host->os.can_poll(host->os.ctx);
 }
 
 static inline void v3_os_fpu_begin(struct v3_host *host)

@@ -87,7 +87,7 @@ bool v3_inject_pending(struct v3_vcpu *vcpu)
 static void deliver(struct v3_vcpu *vcpu, struct v3_event *event)
 {
 	vcpu->vm->arch->inject(vcpu, event);
-	vcpu->stats.injected++;
+	v3_stat_add(&vcpu->stats.injected, 1);
 	event->valid = false;
 	vcpu->shadow = false;
 }

@@ -139,6 +139,65 @@ static bool must_leave(struct v3_vcpu *vcpu)
 	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & (V3_REQ_PAUSE | V3_REQ_STOP);
 }
 
+/* --- HLT --- */
+
+/* Whether a vCPU in HLT, or waiting for a start-up IPI, has something to do. */
+static bool halt_over(struct v3_vcpu *vcpu)
+{
+	if (timer_is_due(vcpu))
+		v3_timers_run(vcpu);
+	requests_take(vcpu);
+	if (must_leave(vcpu))
+		return true;
+	if (vcpu->run == V3_RUN_HALTED && v3_inject_pending(vcpu)) {
+		vcpu->run = V3_RUN_RUNNABLE;
+		vcpu->inject_work = true;
+	}
+	return vcpu->run == V3_RUN_RUNNABLE;
+}
+
+/*
+ * Waits for the end of an HLT on the CPU, with the guest's FPU state loaded, if recent ones promise that it
+ * comes soon; true: the guest goes on. Nobody need be told: requests find the vCPU outside of the guest, and a
+ * poll in vain ends where any HLT begins, in wait_halted(), which looks at them anew before it sleeps.
+ */
+static bool halt_poll(struct v3_vcpu *vcpu)
+{
+	uint64_t end;
+
+	if (!vcpu->poll || vcpu->run != V3_RUN_HALTED)
+		return false;
+	end = v3_x86_rdtsc() + vcpu->poll;
+	while (!halt_over(vcpu)) {
+		do {
+			if (v3_x86_rdtsc() >= end || !v3_os_can_poll(vcpu->host))
+				return false;
+			v3_x86_pause();
+		} while (!__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &&
+			 !timer_is_due(vcpu));
+	}
+	if (vcpu->run != V3_RUN_RUNNABLE)
+		return false;
+	v3_stat_add(&vcpu->stats.halts, 1);
+	return true;
+}
+
+/*
+ * After an HLT that was slept through. One shorter than the host's limit should have been polled: from a 16th of
+ * the limit on twice as long each time. After a longer one polls get shorter, down to none.
+ */
+static void poll_learn(struct v3_vcpu *vcpu, uint64_t slept)
+{
+	uint64_t most = __atomic_load_n(&vcpu->host->halt_poll, __ATOMIC_RELAXED);
+	uint64_t poll = vcpu->poll, least = most / 16;
+
+	if (slept <= most)
+		poll = poll ? poll * 2 : least;
+	else
+		poll = poll / 2 < least ? 0 : poll / 2;
+	vcpu->poll = poll < most ? poll : most;
+}
+
 /* --- The run loop --- */
 
 /* The guest changed its task priority through CR8 without an exit. */
@@ -163,7 +222,7 @@ static void run_guest(struct v3_vcpu *vcpu)
 		if (vcpu->inject_work)
 			v3_inject_prepare(vcpu);
 		vm->arch->run(vcpu, &vcpu->exit);
-		vcpu->stats.exits[vcpu->exit.kind]++;
+		v3_stat_add(&vcpu->stats.exits[vcpu->exit.kind], 1);
 		if (vcpu->exit.kind == V3_EXIT_NONE) {
 			if (vcpu->interrupted.valid)
 				v3_inject_requeue(vcpu);
@@ -178,7 +237,7 @@ static void run_guest(struct v3_vcpu *vcpu)
 		if (vcpu->interrupted.valid)
 			v3_inject_requeue(vcpu);
 		v3_exit_handle(vcpu);
-		if (vcpu->run != V3_RUN_RUNNABLE)
+		if (vcpu->run != V3_RUN_RUNNABLE && !halt_poll(vcpu))
 			return;
 	}
 }
@@ -211,7 +270,7 @@ static void run_section(struct v3_vcpu *vcpu)
 	tsc_aux_put(vcpu);
 	v3_fpu_put(vcpu);
 	v3_os_fpu_end(vcpu->host);
-	vcpu->stats.run_ns += v3_os_clock_ns(vcpu->host) - start;
+	v3_stat_add(&vcpu->stats.run_ns, v3_os_clock_ns(vcpu->host) - start);
 	v3_os_yield(vcpu->host);
 }
 
@@ -229,24 +288,14 @@ static void wait_for_event(struct v3_vcpu *vcpu, uint64_t deadline)
 /* HLT, or waiting for a start-up IPI. */
 static void wait_halted(struct v3_vcpu *vcpu)
 {
-	uint64_t start = v3_os_clock_ns(vcpu->host);
+	uint64_t start = v3_x86_rdtsc();
 
-	vcpu->stats.halts++;
-	for (;;) {
-		if (timer_is_due(vcpu))
-			v3_timers_run(vcpu);
-		requests_take(vcpu);
-		if (must_leave(vcpu))
-			break;
-		if (vcpu->run == V3_RUN_HALTED && v3_inject_pending(vcpu)) {
-			vcpu->run = V3_RUN_RUNNABLE;
-			vcpu->inject_work = true;
-		}
-		if (vcpu->run == V3_RUN_RUNNABLE)
-			break;
+	v3_stat_add(&vcpu->stats.halts, 1);
+	while (!halt_over(vcpu))
 		wait_for_event(vcpu, v3_timers_deadline(vcpu));
-	}
-	vcpu->stats.halt_ns += v3_os_clock_ns(vcpu->host) - start;
+	start = v3_x86_rdtsc() - start;
+	v3_stat_add(&vcpu->stats.halt_ns, v3_mul_shift32(start, vcpu->host->ns_per_tick_32));
+	poll_learn(vcpu, start);
 }
 
 /* Answers V3_REQ_PAUSE: stays here until it is taken back or the VM stops. */

@@ -79,6 +79,7 @@ struct v3_vcpu {
 	uint8_t cr8, cr8_seen;
 	uint8_t run;			/* enum v3_vcpu_run */
 	uint8_t sipi_vector;		/* [any] valid with V3_REQ_SIPI */
+	uint64_t poll;			/* how long the next HLT is polled, TSC ticks */
 	uint32_t windows;		/* V3_WINDOW_* asked of the back end */
 	/* Nested faults and other exits that took an event back; redelivered by v3_inject_prepare(). */
 	struct v3_event interrupted;
@@ -125,6 +126,12 @@ struct v3_vcpu {
 	struct v3_exit exit;
 };
 
+/* A counter of v3_vcpu.stats: readers on other threads see it whole. */
+static inline void v3_stat_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 /* Allocation of vCPU i of a VM. */
 enum v3_status v3_vcpu_create(struct v3_vm *vm, unsigned int index, int cpu);
 void v3_vcpu_destroy(struct v3_vcpu *vcpu);
@@ -154,6 +161,13 @@ void v3_fpu_destroy(struct v3_vcpu *vcpu);
 void v3_fpu_reset(struct v3_vcpu *vcpu);
 void v3_fpu_load(struct v3_vcpu *vcpu);
 void v3_fpu_put(struct v3_vcpu *vcpu);
+/*
+ * One vector register (0..15) between the two: its low `size` bytes, up to 32. Set with zero_upper clears what is
+ * above (VEX), and needs AVX in the guest's XCR0; without it `size` is at most 16. More than 16 bytes need AVX.
+ */
+void v3_fpu_vec_get(struct v3_vcpu *vcpu, unsigned int reg, void *buf, unsigned int size);
+void v3_fpu_vec_set(struct v3_vcpu *vcpu, unsigned int reg, const void *buf, unsigned int size,
+		    bool zero_upper);
 bool v3_xcr0_valid(uint64_t xcr0, uint64_t supported);
 /* Whether each of the eight memory types of a PAT exists (msr.c). */
 bool v3_pat_valid(uint64_t value);

@@ -348,6 +348,12 @@ void v3_vm_stats(struct v3_vm *vm, struct v3_vm_stats *stats)
 
 enum v3_status v3_vcpu_stats(struct v3_vcpu *vcpu, struct v3_vcpu_stats *stats)
 {
-	*stats = vcpu->stats;
+	const uint64_t *from = (const uint64_t *)&vcpu->stats;
+	uint64_t *to = (uint64_t *)stats;
+	size_t i;
+
+	_Static_assert(sizeof(*stats) % sizeof(*to) == 0, "counters are words");
+	for (i = 0; i < sizeof(*stats) / sizeof(*to); i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	return V3_OK;
 }

@@ -59,6 +59,8 @@ void v3_fake_host_on_kick(struct v3_fake_host *host, void (*fn)(void *arg, unsig
 			  void *arg);
 /* What should_yield answers from now on, and how often yield was called. */
 void v3_fake_host_set_should_yield(struct v3_fake_host *host, bool answer);
+/* The same for can_poll; no at first. */
+void v3_fake_host_set_can_poll(struct v3_fake_host *host, bool answer);
 unsigned int v3_fake_host_yields(const struct v3_fake_host *host);
 
 /* Threads */

@@ -128,6 +128,20 @@ void v3_fake_host_set_should_yield(struct v3_fake_host *host, bool answer)
 	__atomic_store_n(&host->should_yield, answer, __ATOMIC_RELAXED);
 }
 
+static bool can_poll(void *ctx)
+{
+	struct v3_fake_host *host = ctx;
+
+	if (!fake_context.fpu)
+		v3_fake_fail("can_poll outside of fpu_begin and fpu_end");
+	return __atomic_load_n(&host->can_poll, __ATOMIC_RELAXED);
+}
+
+void v3_fake_host_set_can_poll(struct v3_fake_host *host, bool answer)
+{
+	__atomic_store_n(&host->can_poll, answer, __ATOMIC_RELAXED);
+}
+
 /* FPU */
 
 static void fpu_begin(void *ctx)
@@ -360,6 +374,7 @@ void fake_cpu_hooks(struct v3_os_hooks *hooks)
 	hooks->cpu_call = cpu_call;
 	hooks->cpu_kick = cpu_kick;
 	hooks->should_yield = should_yield;
+	hooks->can_poll = can_poll;
 	hooks->fpu_begin = fpu_begin;
 	hooks->fpu_end = fpu_end;
 	hooks->clock_ns = clock_ns;

@@ -71,7 +71,7 @@ struct v3_fake_host {
 	unsigned int irqs[V3_FAKE_MAX_CPUS], kicks[V3_FAKE_MAX_CPUS];
 	void (*on_kick)(void *arg, unsigned int cpu);
 	void *on_kick_arg;
-	bool should_yield;
+	bool should_yield, can_poll;
 	unsigned int yields;
 	enum v3_status virt_answer;
 

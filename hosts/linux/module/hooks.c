@@ -3,6 +3,7 @@
 #include <linux/interrupt.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
+#include <linux/sched/stat.h>
 #include <linux/slab.h>
 
 #include <asm/fpu/api.h>
@@ -63,6 +64,11 @@ static uint64_t lx_tsc_khz(void *ctx)
 static bool lx_should_yield(void *ctx)
 {
 	return need_resched() || (softirq_count() && local_softirq_pending());
+}
+
+static bool lx_can_poll(void *ctx)
+{
+	return single_task_running() && !lx_should_yield(ctx);
 }
 
 /*
@@ -158,4 +164,5 @@ const struct v3_os_hooks v3_lx_hooks = {
 	.virt_release = v3_lx_virt_release,
 	.console_notify = v3_lx_console_notify,
 	.state_notify = v3_lx_state_notify,
+	.can_poll = lx_can_poll,
 };

@@ -21,6 +21,30 @@ static struct miscdevice device = {
 	.mode = 0600,
 };
 
+/* Called with the parameters' lock held, from the command line before there is a host. */
+static int halt_poll_set(const char *value, const struct kernel_param *param)
+{
+	unsigned int ns;
+	int err = kstrtouint(value, 0, &ns);
+
+	if (err)
+		return err;
+	if (ns > V3_HALT_POLL_MAX_NS)
+		return -ERANGE;
+	if (v3_lx.host)
+		v3_host_set_halt_poll(v3_lx.host, ns);
+	*(unsigned int *)param->arg = ns;
+	return 0;
+}
+
+static const struct kernel_param_ops halt_poll_ops = {
+	.set = halt_poll_set,
+	.get = param_get_uint,
+};
+static unsigned int halt_poll_ns = V3_HALT_POLL_NS;
+module_param_cb(halt_poll_ns, &halt_poll_ops, &halt_poll_ns, 0644);
+MODULE_PARM_DESC(halt_poll_ns, "how long at most the end of a HLT is polled for; 0: never");
+
 /* 0 also where the machine cannot do it; an error only if the module is unusable. */
 static int host_init(void)
 {
@@ -29,8 +53,12 @@ static int host_init(void)
 	v3_lx_call_begin(&call);
 	v3_lx.init_status = v3_init(&v3_lx_hooks, &v3_lx.host);
 	v3_lx_call_end(&call);
-	if (!v3_lx.init_status)
+	if (!v3_lx.init_status) {
+		kernel_param_lock(THIS_MODULE);
+		v3_host_set_halt_poll(v3_lx.host, halt_poll_ns);
+		kernel_param_unlock(THIS_MODULE);
 		return 0;
+	}
 	v3_lx.host = NULL;
 	strscpy(v3_lx.init_message, *call.log ? call.log : v3_status_str(v3_lx.init_status),
 		sizeof(v3_lx.init_message));
@@ -49,7 +77,13 @@ static int host_init(void)
 
 static void host_exit(void)
 {
-	if (v3_lx.host && v3_exit(v3_lx.host))
+	struct v3_host *host = v3_lx.host;
+
+	/* nobody sets its parameters any more */
+	kernel_param_lock(THIS_MODULE);
+	v3_lx.host = NULL;
+	kernel_param_unlock(THIS_MODULE);
+	if (host && v3_exit(host))
 		v3_lx_logf(V3_LOG_ERROR, "virtual machines were left at unload");
 	v3_lx_memory_exit();
 }

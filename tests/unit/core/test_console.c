@@ -313,6 +313,7 @@ static void test_optional_hooks(void **state)
 
 	(void)state;
 	hooks.should_yield = NULL;
+	hooks.can_poll = NULL;
 	hooks.fpu_begin = hooks.fpu_end = NULL;
 	hooks.timer_create = NULL;
 	hooks.timer_destroy = NULL;
@@ -329,6 +330,7 @@ static void test_optional_hooks(void **state)
 	v3_console_put(other, 0, "x", 1);
 	v3_vm_end(other, V3_END_EXIT, 0, "over");
 	assert_false(v3_os_should_yield(poor));
+	assert_false(v3_os_can_poll(poor));
 	v3_os_fpu_begin(poor);
 	v3_os_fpu_end(poor);
 	assert_int_equal(v3_os_timer_create(poor, 0, &timer), V3_OK);
