@@ -250,10 +250,27 @@ static enum v3_emul_result op_port_out(void *opaque, uint16_t port, uint32_t val
 	return V3_EMUL_OK;
 }
 
-/* Vector instructions on devices: not offered yet, so the emulator reports them as unhandled. */
+static enum v3_emul_result op_vec_get(void *opaque, uint32_t reg, void *buf, uint32_t size)
+{
+	struct world *world = opaque;
+
+	v3_fpu_vec_get(world->vcpu, reg, buf, size);
+	return V3_EMUL_OK;
+}
+
+static enum v3_emul_result op_vec_set(void *opaque, uint32_t reg, const void *buf, uint32_t size,
+				      bool zero_upper)
+{
+	struct world *world = opaque;
+
+	v3_fpu_vec_set(world->vcpu, reg, buf, size, zero_upper);
+	return V3_EMUL_OK;
+}
+
 static const struct v3_emul_ops world_ops = {
 	.read = op_read, .write = op_write, .cmpxchg = op_cmpxchg,
 	.probe_write = op_probe_write, .port_in = op_port_in, .port_out = op_port_out,
+	.vec_get = op_vec_get, .vec_set = op_vec_set,
 };
 
 static void regs_fill(struct v3_vcpu *vcpu, const struct world *world, struct v3_emul_regs *regs)
@@ -267,6 +284,7 @@ static void regs_fill(struct v3_vcpu *vcpu, const struct world *world, struct v3
 	regs->cr0 = world->env.walk.cr0;
 	regs->cr4 = world->env.walk.cr4;
 	regs->efer = world->env.walk.efer;
+	regs->xcr0 = vcpu->xcr0;
 	regs->cpl = world->env.cpl;
 	for (i = 0; i < 6; i++) {
 		vcpu->vm->arch->get_segment(vcpu, (enum v3_seg)i, &seg);

@@ -52,6 +52,7 @@ struct v3_emul_regs {
 	uint64_t cr0;
 	uint64_t cr4;
 	uint64_t efer;
+	uint64_t xcr0;		/**< counts with CR4.OSXSAVE */
 	struct v3_emul_seg seg[6];	/**< indexed by enum v3_seg */
 	uint8_t cpl;
 };

@@ -2,6 +2,8 @@
 /* SSE and AVX loads and stores that move data and do nothing else. */
 #include "emul_internal.h"
 
+#define AVX_ON (V3_XCR0_SSE | V3_XCR0_AVX)
+
 /* What a vector move does with memory. */
 struct vec_move {
 	uint8_t size;		/* bytes of memory; 0: not one of ours */
@@ -87,7 +89,8 @@ static enum v3_emul_result check_enabled(struct v3_emu *e)
 	const struct v3_emul_regs *r = e->regs;
 	bool vex = e->insn->flags & V3_INSN_VEX;
 
-	if (vex && (!(r->cr4 & V3_CR4_OSXSAVE) || !v3_emu_protected(e)))
+	if (vex && (!(r->cr4 & V3_CR4_OSXSAVE) || (r->xcr0 & AVX_ON) != AVX_ON ||
+		    !v3_emu_protected(e)))
 		return v3_emu_fault(e, V3_EXCP_UD);
 	if (!vex && ((r->cr0 & V3_CR0_EM) || !(r->cr4 & V3_CR4_OSFXSR)))
 		return v3_emu_fault(e, V3_EXCP_UD);

@@ -330,17 +330,37 @@ static void check_xsave(const char *insn, const void *area)
 		v3_fake_fail("%s without CR4.OSXSAVE", insn);
 }
 
+/* Components from 2 on that hold nothing but zeros. */
+static uint64_t initial_state(const struct fake_cpu *cpu, uint64_t mask)
+{
+	static const uint8_t zeros[V3_FAKE_FPU_SIZE];
+	struct v3_cpuid_regs regs;
+	uint64_t initial = 0;
+
+	for (uint32_t i = 2; i < 63; i++) {
+		if (!(mask & (1ULL << i)))
+			continue;
+		v3_x86_cpuid(0xd, i, &regs);
+		if (regs.eax && regs.ebx + regs.eax <= V3_FAKE_FPU_SIZE &&
+		    memcmp(cpu->fpu + regs.ebx, zeros, regs.eax) == 0)
+			initial |= 1ULL << i;
+	}
+	return initial;
+}
+
+/* A component in its initial state is told by its bit alone, as a CPU may do it. */
 void v3_x86_xsave64(void *area, uint64_t mask)
 {
 	struct fake_cpu *cpu = fake_this_cpu();
-	uint64_t xstate_bv;
+	uint64_t xstate_bv, initial;
 
 	check_xsave("XSAVE", area);
 	trace(V3_FAKE_XSAVE, 0, mask);
 	mask &= cpu->xcr0;
-	copy_fpu(area, cpu->fpu, mask);
+	initial = initial_state(cpu, mask);
+	copy_fpu(area, cpu->fpu, mask & ~initial);
 	memcpy(&xstate_bv, (uint8_t *)area + 512, sizeof(xstate_bv));
-	xstate_bv |= mask;
+	xstate_bv = (xstate_bv | mask) & ~initial;
 	memcpy((uint8_t *)area + 512, &xstate_bv, sizeof(xstate_bv));
 }
 

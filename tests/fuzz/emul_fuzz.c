@@ -181,11 +181,12 @@ static void set_up(struct fuzz *f, const uint8_t *data)
 	f->regs = (struct v3_emul_regs){
 		.gpr = f->gpr, .rip = next(f), .rflags = next(f) & 0x3f7fd5,
 		.cr0 = next(f), .cr4 = next(f), .efer = V3_EFER_LMA,
-		.cpl = next(f) & 3,
+		.xcr0 = next(f), .cpl = next(f) & 3,
 	};
 	if (options & 8) {	/* make success likely */
 		f->regs.cr0 = V3_CR0_PE | V3_CR0_PG;
 		f->regs.cr4 = V3_CR4_OSFXSR | V3_CR4_OSXSAVE;
+		f->regs.xcr0 = V3_XCR0_X87 | V3_XCR0_SSE | V3_XCR0_AVX;
 	}
 	for (int i = 0; i < 6; i++) {
 		struct v3_emul_seg *s = &f->regs.seg[i];

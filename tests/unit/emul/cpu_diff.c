@@ -489,6 +489,7 @@ static void set_regs(const struct world *w, struct v3_emul_regs *regs, struct ma
 		.gpr = m->gpr, .rip = (uintptr_t)w->cpu.code, .rflags = m->rflags,
 		.cr0 = V3_CR0_PE | V3_CR0_PG, .cr4 = V3_CR4_OSFXSR | V3_CR4_OSXSAVE,
 		.efer = V3_EFER_LMA | V3_EFER_LME, .cpl = 3,
+		.xcr0 = V3_XCR0_X87 | V3_XCR0_SSE | V3_XCR0_AVX,
 	};
 	for (int i = 0; i < 6; i++)
 		regs->seg[i].attrib = V3_SEG_ATTR_DATA32;

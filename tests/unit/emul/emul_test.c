@@ -293,6 +293,12 @@ static void test_vector_state(void **state)
 	assert_fault(&w, V3_EXCP_UD, 0, 0x0f, 0x10, 0x0f);
 	w.regs.cr4 = V3_CR4_OSFXSR;
 	assert_fault(&w, V3_EXCP_UD, 0, 0xc5, 0xfe, 0x6f, 0x17);
+	/* AVX needs its bit of XCR0, SSE none. */
+	w.regs.cr4 |= V3_CR4_OSXSAVE;
+	w.regs.xcr0 = V3_XCR0_X87 | V3_XCR0_SSE;
+	assert_fault(&w, V3_EXCP_UD, 0, 0xc5, 0xfe, 0x6f, 0x17);
+	w.regs.xcr0 = V3_XCR0_X87;
+	assert_int_equal(world_run(&w, 0x0f, 0x10, 0x0f), V3_EMUL_OK);
 }
 
 static void test_no_vector_ops(void **state)

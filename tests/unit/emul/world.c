@@ -168,6 +168,7 @@ void world_init(struct world *w, enum v3_insn_mode mode)
 		.gpr = w->gpr, .rip = WORLD_RIP, .rflags = V3_RFLAGS_FIXED1,
 		.cr0 = V3_CR0_PE | V3_CR0_PG, .cr4 = V3_CR4_OSFXSR | V3_CR4_OSXSAVE,
 		.efer = V3_EFER_LMA | V3_EFER_LME,
+		.xcr0 = V3_XCR0_X87 | V3_XCR0_SSE | V3_XCR0_AVX,
 	};
 	for (int i = 0; i < 6; i++) {
 		w->regs.seg[i] = (struct v3_emul_seg){
