@@ -35,6 +35,8 @@ struct v3_host_event;
 struct v3_host_timer;
 
 struct v3_vm;
+struct v3_vcpu;
+struct v3_trace_event;
 
 /** The table of host functions. Every hook gets ctx as its first argument. */
 struct v3_os_hooks {
@@ -196,6 +198,16 @@ struct v3_os_hooks {
 	 * all the time while it polls. Default: never. Context: as between fpu_begin and fpu_end.
 	 */
 	bool (*can_poll)(void *ctx);
+	/** @} */
+
+	/** @name Optional: tracing
+	 * @{ */
+	/**
+	 * An event of a vCPU of a VM that v3_trace_host() was turned on for (see trace.h). Default: nothing.
+	 * Context: the vCPU's thread, interrupts on, often between fpu_begin and fpu_end; must not sleep.
+	 */
+	void (*trace)(void *ctx, struct v3_vcpu *vcpu, void *vm_ctx,
+		      const struct v3_trace_event *event);
 	/** @} */
 };
 

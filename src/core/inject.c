@@ -87,6 +87,8 @@ bool v3_inject_pending(struct v3_vcpu *vcpu)
 static void deliver(struct v3_vcpu *vcpu, struct v3_event *event)
 {
 	vcpu->vm->arch->inject(vcpu, event);
+	if (v3_trace_wanted(vcpu))
+		v3_trace_inject(vcpu, event);
 	v3_stat_add(&vcpu->stats.injected, 1);
 	event->valid = false;
 	vcpu->shadow = false;

@@ -20,6 +20,7 @@ static enum v3_status vcpu_parts_create(struct v3_vcpu *vcpu)
 	if (status != V3_OK)
 		return status;
 	vcpu->arch_created = true;
+	v3_trace_init(vcpu);
 	v3_vcpu_reset(vcpu, false);
 	return V3_OK;
 }
@@ -53,6 +54,7 @@ void v3_vcpu_destroy(struct v3_vcpu *vcpu)
 	if (vcpu->arch_created)
 		vcpu->vm->arch->vcpu_destroy(vcpu);
 	v3_fpu_destroy(vcpu);
+	v3_trace_destroy(vcpu);
 	if (vcpu->event)
 		v3_os_event_destroy(vcpu->host, vcpu->event);
 	v3_os_free(vcpu->host, vcpu, sizeof(*vcpu));
@@ -121,6 +123,8 @@ static void requests_take(struct v3_vcpu *vcpu)
 	const uint32_t mine = V3_REQ_INTR | V3_REQ_TIMER | V3_REQ_NMI | V3_REQ_INIT | V3_REQ_SIPI;
 	uint32_t taken = __atomic_fetch_and(&vcpu->requests, ~mine, __ATOMIC_SEQ_CST) & mine;
 
+	if (v3_trace_wanted(vcpu) && taken)
+		v3_trace_requests(vcpu, taken);
 	if (taken & (V3_REQ_INIT | V3_REQ_SIPI))
 		v3_vcpu_handle_startup(vcpu, taken);
 	if (taken & V3_REQ_NMI)
@@ -211,8 +215,6 @@ static void tpr_sync(struct v3_vcpu *vcpu)
 /* Runs the guest until something needs the thread: a request, HLT, or the host wants the CPU. */
 static void run_guest(struct v3_vcpu *vcpu)
 {
-	struct v3_vm *vm = vcpu->vm;
-
 	for (;;) {
 		if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED)) {
 			requests_take(vcpu);
@@ -221,7 +223,7 @@ static void run_guest(struct v3_vcpu *vcpu)
 		}
 		if (vcpu->inject_work)
 			v3_inject_prepare(vcpu);
-		vm->arch->run(vcpu, &vcpu->exit);
+		__atomic_load_n(&vcpu->enter, __ATOMIC_RELAXED)(vcpu, &vcpu->exit);
 		v3_stat_add(&vcpu->stats.exits[vcpu->exit.kind], 1);
 		if (vcpu->exit.kind == V3_EXIT_NONE) {
 			if (vcpu->interrupted.valid)

@@ -15,6 +15,8 @@
 struct v3_vm;
 struct v3_mmio_hook;
 struct v3_insn;
+struct v3_trace_event;
+struct v3_trace_ring;
 
 /* Requests to a vCPU: bits of v3_vcpu.requests. */
 #define V3_REQ_INTR	(1u << 0)	/* ask the interrupt controllers again */
@@ -75,6 +77,9 @@ struct v3_vcpu {
 	uint64_t nmi_iret_rip;
 	/* v3_inject_prepare() has something to do. */
 	bool inject_work;
+	/* [any] V3_TRACE_ON_*, and what enters the guest: the back end's run(), or one that traces. */
+	uint8_t trace_on;
+	void (*enter)(struct v3_vcpu *vcpu, struct v3_exit *exit);
 	/* Task priority as the hardware holds it, and as the interrupt controller last heard of it. */
 	uint8_t cr8, cr8_seen;
 	uint8_t run;			/* enum v3_vcpu_run */
@@ -122,6 +127,9 @@ struct v3_vcpu {
 	bool arch_created;		/* [const] */
 	enum v3_status start_status;	/* of the thread; read when parked */
 
+	struct v3_trace_ring *trace;	/* [any] NULL until it is asked for, then constant */
+	v3_hpa_t trace_hpa;		/* of it; guarded by v3_vm.lock */
+
 	struct v3_vcpu_stats stats;	/* written by the thread, read by anyone */
 	struct v3_exit exit;
 };
@@ -131,6 +139,10 @@ static inline void v3_stat_add(uint64_t *counter, uint64_t n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
+
+/* v3_vcpu.trace_on: to the ring, to the host's hook. */
+#define V3_TRACE_ON_RING 1u
+#define V3_TRACE_ON_HOST 2u
 
 /* Allocation of vCPU i of a VM. */
 enum v3_status v3_vcpu_create(struct v3_vm *vm, unsigned int index, int cpu);
@@ -214,6 +226,19 @@ void v3_vm_clock_go_on(struct v3_vm *vm);
 /* Host TSC at which the VM's clock shows ns. */
 uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns);
 void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu);
+
+/* trace.c: creation and end; events other than entries and exits, if trace_on. Thread. */
+void v3_trace_init(struct v3_vcpu *vcpu);
+void v3_trace_destroy(struct v3_vcpu *vcpu);
+void v3_trace_inject(struct v3_vcpu *vcpu, const struct v3_event *what);
+void v3_trace_requests(struct v3_vcpu *vcpu, uint32_t taken);
+/* Fills in what an exit says, but for time and RIP. Thread, before the exit is handled; or stopped. */
+void v3_trace_describe(const struct v3_vcpu *vcpu, const struct v3_exit *exit,
+		       struct v3_trace_event *event);
+static inline bool v3_trace_wanted(const struct v3_vcpu *vcpu)
+{
+	return __builtin_expect(__atomic_load_n(&vcpu->trace_on, __ATOMIC_RELAXED), 0);
+}
 
 /* insn.c */
 /* The instruction at RIP is done: on to the next one. len 0: find it out (false: a fault is queued). */

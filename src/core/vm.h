@@ -152,6 +152,8 @@ struct v3_vm {
 	struct v3_host_event *control_event;	/* [const] vCPUs signal it when they park */
 	uint32_t pauses;			/* [control] to write: pauses asked for so far */
 
+	unsigned int trace_on;			/* [lock] to write, [any] to read: V3_TRACE_ON_* */
+
 	unsigned int num_vcpus;			/* [const] */
 	struct v3_vcpu *vcpus[V3_MAX_VCPUS];	/* [const] */
 	struct v3_console consoles[V3_NUM_CONSOLES];
