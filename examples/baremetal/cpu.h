@@ -41,6 +41,11 @@ static inline void bm_outb(uint16_t port, uint8_t v)
 	__asm__ volatile("outb %b0, %w1" : : "a"(v), "Nd"(port) : "memory");
 }
 
+static inline void bm_outl(uint16_t port, uint32_t v)
+{
+	__asm__ volatile("outl %0, %w1" : : "a"(v), "Nd"(port) : "memory");
+}
+
 static inline uint32_t bm_mmio_read(uint64_t addr)
 {
 	uint32_t v;

@@ -18,6 +18,7 @@ struct lwk_options {
 	uint64_t cpus;		/* at most so many, 0: all there are */
 	uint64_t seed;		/* of the random numbers of `ipistorm` */
 	uint64_t doubled;	/* interrupts that `ipistorm` may see twice in each mode */
+	uint64_t count;		/* rings that `doorbell` finds counted */
 	uint64_t addr;		/* address of `ud`, `romwrite`, `absent`; 0 is the program's own */
 };
 
@@ -57,5 +58,6 @@ int lwk_prog_exit(void);
 int lwk_prog_smp(void);
 int lwk_prog_ipi(void);
 int lwk_prog_ipistorm(void);
+int lwk_prog_doorbell(void);
 
 #endif /* LWK_H */

@@ -32,6 +32,7 @@ static const struct {
 	{ "smp", lwk_prog_smp },
 	{ "ipi", lwk_prog_ipi },
 	{ "ipistorm", lwk_prog_ipistorm },
+	{ "doorbell", lwk_prog_doorbell },
 };
 
 static void say_cpu(void)

@@ -5,7 +5,6 @@
  */
 #include <v3/pc.h>
 
-#include "cpu.h"
 #include "host.h"
 
 #define EXIT_HOST	121	/* this host or libv3 failed */
@@ -13,14 +12,6 @@
 #define EXIT_RESET	123	/* the guest asked for a reset */
 #define EXIT_TIMEOUT	124	/* the guest did not end in time and was stopped */
 #define EXIT_CRASH	125	/* the guest could not go on */
-
-#define CR0_MP		(1ULL << 1)
-#define CR0_EM		(1ULL << 2)
-#define CR0_TS		(1ULL << 3)
-#define CR0_NE		(1ULL << 5)
-#define CR4_FXSR_XMM	(3ULL << 9)
-#define CR4_OSXSAVE	(1ULL << 18)
-#define CPUID1_XSAVE	(1u << 26)
 
 const char bm_name[] = "minimal_host";
 const char bm_first_line[] = "minimal_host: entry\n";
@@ -48,105 +39,6 @@ static void parse_options(const char *cmdline)
 		else
 			bm_option_unknown(&o);
 	}
-}
-
-/* What a kernel has done long before: FPU, SSE and all of XSAVE usable. */
-static void fpu_init(void)
-{
-	uint64_t cr4 = bm_read_cr4() | CR4_FXSR_XMM;
-
-	bm_write_cr0((bm_read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE);
-	if (bm_cpuid(1, 0).ecx & CPUID1_XSAVE) {
-		struct bm_cpuid c = bm_cpuid(0xd, 0);
-
-		bm_write_cr4(cr4 | CR4_OSXSAVE);
-		__asm__ volatile("xsetbv" : : "a"(c.eax), "d"(c.edx), "c"(0));
-	} else {
-		bm_write_cr4(cr4);
-	}
-}
-
-/* What follows a module's file name. */
-static const char *module_cmdline(const struct bm_module *m)
-{
-	const char *s = m->string;
-
-	while (*s && *s != ' ')
-		s++;
-	while (*s == ' ')
-		s++;
-	return s;
-}
-
-static enum v3_status module_read(void *ctx, uint64_t offset, void *dst, size_t len)
-{
-	const struct bm_module *m = ctx;
-
-	memcpy(dst, (const void *)(m->mem.start + offset), len);
-	return V3_OK;
-}
-
-static struct v3_blob module_blob(struct bm_module *m)
-{
-	return (struct v3_blob){
-		.size = m->mem.end - m->mem.start, .read = module_read, .ctx = m,
-	};
-}
-
-/* An ELF file is loaded by its segments, anything else must be a Linux kernel. */
-static enum v3_status load_guest(struct v3_vm *vm)
-{
-	struct bm_module *m = &bm_boot.module[0];
-	struct v3_boot_config config = {
-		.struct_size = sizeof(config),
-		.kernel = module_blob(m),
-		.cmdline = module_cmdline(m),
-	};
-	const uint8_t *file = (const uint8_t *)m->mem.start;
-	const char *error;
-	struct mh_elf elf;
-
-	if (config.kernel.size < 4 || memcmp(file, "\177ELF", 4)) {
-		config.entry = opt.entry == 64 ? V3_LINUX_ENTRY_64
-			     : opt.entry == 32 ? V3_LINUX_ENTRY_32 : V3_LINUX_ENTRY_AUTO;
-		if (bm_boot.module_count > 1)
-			config.initrd = module_blob(&bm_boot.module[1]);
-		return v3_boot_linux(vm, &config);
-	}
-	error = mh_elf_parse(file, config.kernel.size, &elf);
-	if (error) {
-		bm_printf("%s: guest kernel '%s': %s\n", bm_name, m->string, error);
-		return V3_ERR_FORMAT;
-	}
-	return v3_boot_segments(vm, &config, elf.segment, elf.count, elf.entry);
-}
-
-static void drain_console(struct v3_vm *vm)
-{
-	char buf[128];
-	size_t n;
-
-	while ((n = v3_console_read(vm, 0, buf, sizeof(buf))) > 0)
-		bm_write(buf, n);
-}
-
-/* Copies the guest's output until it ends; false when it had to be stopped. */
-static bool watch(struct v3_vm *vm, struct v3_host_event *event)
-{
-	uint64_t deadline = mh_clock_ns() + opt.timeout * 1000000000ULL;
-	bool in_time = true;
-
-	while (v3_vm_state(vm, NULL) != V3_VM_STOPPED) {
-		if (mh_clock_ns() >= deadline) {
-			in_time = false;
-			v3_vm_stop(vm);
-			break;
-		}
-		mh_event_wait(event, deadline);
-		drain_console(vm);
-	}
-	drain_console(vm);
-	return in_time;
 }
 
 static void print_stats(struct v3_vm *vm)
@@ -205,11 +97,12 @@ static int report_end(struct v3_vm *vm, bool in_time)
 	}
 }
 
-static bool failed(const char *what, enum v3_status status)
+/* The first module; a Linux kernel takes the second one as its initrd. */
+static enum v3_status load_guest(struct v3_vm *vm)
 {
-	if (status != V3_OK)
-		bm_printf("%s: %s: %s\n", bm_name, what, v3_status_str(status));
-	return status != V3_OK;
+	struct bm_module *initrd = bm_boot.module_count > 1 ? &bm_boot.module[1] : NULL;
+
+	return mh_guest_load(vm, &bm_boot.module[0], initrd, (unsigned int)opt.entry);
 }
 
 static int run_vm(struct v3_host *host)
@@ -224,12 +117,12 @@ static int run_vm(struct v3_host *host)
 	int code = EXIT_HOST;
 	struct v3_vm *vm;
 
-	if (failed("v3_vm_create", v3_vm_create(host, &config, &vm)))
+	if (mh_failed("v3_vm_create", v3_vm_create(host, &config, &vm)))
 		return EXIT_HOST;
-	if (!failed("v3_pc_attach", v3_pc_attach(vm, &pc)) &&
-	    !failed("load the guest", load_guest(vm)) &&
-	    !failed("v3_vm_start", v3_vm_start(vm))) {
-		bool in_time = watch(vm, &event);
+	if (!mh_failed("v3_pc_attach", v3_pc_attach(vm, &pc)) &&
+	    !mh_failed("load the guest", load_guest(vm)) &&
+	    !mh_failed("v3_vm_start", v3_vm_start(vm))) {
+		bool in_time = mh_guest_watch(vm, &event, opt.timeout);
 
 		code = report_end(vm, in_time);
 		if (opt.stats)
@@ -245,20 +138,19 @@ static int run_host(void)
 	struct v3_host *host;
 	int code;
 
-	if (failed("v3_init", v3_init(&mh_hooks, &host)))
+	if (mh_failed("v3_init", v3_init(&mh_hooks, &host)))
 		return EXIT_HOST;
 	v3_host_caps(host, &caps);
 	bm_printf("%s: libv3 %s, %s, %u ASIDs, nested leaves of 1 GiB: %s\n", bm_name,
 		  V3_VERSION_STRING, caps.backend, caps.num_asids, caps.nested_1g ? "yes" : "no");
 	code = run_vm(host);
-	if (failed("v3_exit", v3_exit(host)))
+	if (mh_failed("v3_exit", v3_exit(host)))
 		return EXIT_HOST;
 	return code;
 }
 
 int bm_program(void)
 {
-	struct mh_memory_use use;
 	int code;
 
 	parse_options(bm_boot.cmdline);
@@ -266,25 +158,11 @@ int bm_program(void)
 		bm_printf("%s: no guest: give its kernel as the first boot module\n", bm_name);
 		return BM_EXIT_USAGE;
 	}
-	if (!bm_apic_init()) {
-		bm_printf("%s: no usable local APIC\n", bm_name);
+	if (!mh_start())
 		return EXIT_HOST;
-	}
-	fpu_init();
-	mh_memory_init();
-	mh_sched_init();
-	if (!mh_timer_init())
-		return EXIT_HOST;
-	bm_irq_on();
 	bm_printf("%s: %llu MiB free, %llu MiB for the guest\n", bm_name,
 		  (unsigned long long)(mh_memory_free_bytes() / BM_MIB),
 		  (unsigned long long)(opt.mem / BM_MIB));
 	code = run_host();
-	use = mh_memory_in_use();
-	if (use.pages || use.heap_bytes) {
-		bm_printf("%s: leaked %llu pages and %llu bytes of heap\n", bm_name,
-			  (unsigned long long)use.pages, (unsigned long long)use.heap_bytes);
-		return EXIT_LEAK;
-	}
-	return code;
+	return mh_leaked() ? EXIT_LEAK : code;
 }

@@ -175,6 +175,28 @@ case_linux_panic()
 	expect 123 'Kernel panic - not syncing' '^minimal_host: guest ended: reset'
 }
 
+# A device that libv3 does not have, saved under one guest and loaded under the next.
+case_own_device()
+{
+	local host=$examples/own_device/own_device.elf
+
+	initrd="$lwk run=doorbell n=2 count=5"
+	guest '' 'run=doorbell n=5'
+	expect 0 '^doorbell: 5 rings, 5 interrupts$' \
+		'^own_device: loading [0-9]+ bytes of the doorbell' \
+		'^doorbell: 7 rings, 3 interrupts, the first by the timer of the guest before$'
+}
+
+# The second guest does not find what it looks for: the first test could fail.
+case_own_device_differs()
+{
+	local host=$examples/own_device/own_device.elf
+
+	initrd="$lwk run=doorbell count=6"
+	guest '' 'run=doorbell n=5'
+	expect 1 '^doorbell: ID 0x42443356, rung 5 times before: not what count= says$'
+}
+
 # Files that are no kernel, or one that lies.
 case_not_a_kernel()
 {
