@@ -114,6 +114,12 @@ struct v3_mem_config {
 	uint32_t reserved;
 };
 
+/**
+ * For v3_vm_config.flags: an instruction that would have to be emulated, because it touches a device, but is not
+ * one that libv3 emulates, raises \#UD in the guest. Without it the VM ends and its bytes are in the reason.
+ */
+#define V3_VM_UNEMULATED_UD (1u << 1)
+
 /** What v3_vm_create() builds. Zero it, then fill. */
 struct v3_vm_config {
 	/** sizeof(struct v3_vm_config). */
@@ -132,6 +138,10 @@ struct v3_vm_config {
 	uint32_t reserved;
 	/** Handed to console_notify and state_notify. */
 	void *ctx;
+	/** V3_VM_UNEMULATED_UD. */
+	uint32_t flags;
+	/** Zero. */
+	uint32_t reserved2;
 };
 
 /** Life-cycle states. */

@@ -293,13 +293,36 @@ static void regs_fill(struct v3_vcpu *vcpu, const struct world *world, struct v3
 	}
 }
 
-/* Ends the VM with the bytes that cannot be emulated. */
+/*
+ * Another vCPU may have put this instruction there after the exit, a breakpoint for example, and it may have
+ * nothing to do with a device. So the guest executes it itself, and if the very next exit of the kind
+ * is at the same one, it has. Interrupts may come in between.
+ */
+static bool exited_before(struct v3_vcpu *vcpu, const struct v3_insn *insn, const uint8_t *bytes)
+{
+	uint64_t exit = vcpu->stats.exits[vcpu->exit.kind];
+	bool before = vcpu->unemulated.rip == vcpu->rip && vcpu->unemulated.exit + 1 == exit &&
+		      memcmp(vcpu->unemulated.bytes, bytes, insn->length) == 0;
+
+	vcpu->unemulated.rip = vcpu->rip;
+	vcpu->unemulated.exit = exit;
+	memcpy(vcpu->unemulated.bytes, bytes, insn->length);
+	return before;
+}
+
+/* #UD, or the end of the VM with the bytes that cannot be emulated, as its configuration says. */
 static void unhandled(struct v3_vcpu *vcpu, const struct v3_insn *insn, const uint8_t *bytes)
 {
 	char hex[3 * 15 + 1];
 	static const char digits[] = "0123456789abcdef";
 	unsigned int i;
 
+	if (!exited_before(vcpu, insn, bytes))
+		return;
+	if (vcpu->vm->unemulated_ud) {
+		v3_vcpu_ud(vcpu);
+		return;
+	}
 	for (i = 0; i < insn->length; i++) {
 		hex[3 * i] = digits[bytes[i] >> 4];
 		hex[3 * i + 1] = digits[bytes[i] & 15];

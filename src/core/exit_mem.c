@@ -53,6 +53,15 @@ static inline bool is_whole_operand(v3_gpa_t gpa, unsigned int size)
 	return size == 1 || (offset && offset + size <= V3_PAGE_SIZE);
 }
 
+/*
+ * Whether what the hardware found out about the exit's access is enough for this one. Not for a store where a
+ * load exited: another vCPU has put it there since, and the page may be read-only for this code.
+ */
+static inline bool is_checked(const struct v3_vcpu *vcpu, const struct v3_emul_simple *op, v3_gpa_t gpa)
+{
+	return is_whole_operand(gpa, op->size) && (!op->write || vcpu->exit.npf.write);
+}
+
 /* Anything but the commonest forms: decode it, and emulate it if it is no plain access. */
 static void mmio_decoded(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
 			 const uint8_t bytes[V3_INSN_BUFFER], unsigned int n, v3_gpa_t gpa)
@@ -62,7 +71,7 @@ static void mmio_decoded(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
 
 	if (!v3_insn_decode(vcpu, env, &insn, bytes, n))
 		return;
-	if (!v3_emul_simple_mmio(&insn, &op) || !is_whole_operand(gpa, op.size)) {
+	if (!v3_emul_simple_mmio(&insn, &op) || !is_checked(vcpu, &op, gpa)) {
 		v3_emulate(vcpu);
 		return;
 	}
@@ -81,7 +90,7 @@ static void mmio(struct v3_vcpu *vcpu, v3_gpa_t gpa)
 	n = v3_insn_fetch(vcpu, &env, bytes);
 	if (n == V3_INSN_MAX_LEN && env.mode == V3_INSN_MODE_64)
 		length = v3_emul_quick_mmio(bytes, &op);
-	if (!length || !is_whole_operand(gpa, op.size)) {
+	if (!length || !is_checked(vcpu, &op, gpa)) {
 		mmio_decoded(vcpu, &env, bytes, n, gpa);
 		return;
 	}

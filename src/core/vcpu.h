@@ -58,6 +58,9 @@ struct v3_code_page {
 	struct v3_walk_trace trace;
 };
 
+/* Room for an instruction of 15 bytes, rounded up so that it is filled by two moves. */
+#define V3_INSN_BUFFER 16
+
 struct v3_vcpu {
 	/* Registers of the guest, current whenever it does not run. First: src/svm/entry.S uses the offset. */
 	uint64_t gpr[16];
@@ -100,6 +103,12 @@ struct v3_vcpu {
 	unsigned int index;		/* [const] */
 	int want_cpu;			/* [const] host CPU asked for, or V3_CPU_ANY */
 	int cpu;			/* [any] host CPU of the running thread, or V3_CPU_ANY */
+
+	/* The instruction that was last given back to the guest because it cannot be emulated. */
+	struct {
+		uint64_t rip, exit;
+		uint8_t bytes[V3_INSN_BUFFER];
+	} unemulated;
 
 	uint64_t dr[4];
 	uint64_t xcr0;
@@ -250,9 +259,6 @@ bool v3_vcpu_skip(struct v3_vcpu *vcpu, unsigned int len);
 bool v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode);
 /* Whether the instruction at RIP is a HLT that the guest may execute. Queues no fault. */
 bool v3_insn_is_hlt(struct v3_vcpu *vcpu);
-/* Room for an instruction of 15 bytes, rounded up so that it is filled by two moves. */
-#define V3_INSN_BUFFER 16
-
 /*
  * Fetches and decodes the instruction at RIP; its bytes stay in bytes. False: a fault is queued, the VM
  * ended, or the guest has to execute it again.

@@ -155,8 +155,11 @@ static enum v3_status config_check(struct v3_host *host, const struct v3_vm_conf
 	if (config->struct_size != sizeof(*config))
 		return refuse(host, V3_ERR_VERSION, "config has another size",
 			      config->struct_size);
-	if (config->reserved)
-		return refuse(host, V3_ERR_INVALID, "reserved field set", config->reserved);
+	if (config->reserved || config->reserved2)
+		return refuse(host, V3_ERR_INVALID, "reserved field set",
+			      config->reserved | config->reserved2);
+	if (config->flags & ~V3_VM_UNEMULATED_UD)
+		return refuse(host, V3_ERR_INVALID, "unknown flags", config->flags);
 	if (!config->num_vcpus || config->num_vcpus > V3_MAX_VCPUS)
 		return refuse(host, V3_ERR_INVALID, "bad number of vCPUs", config->num_vcpus);
 	if (!config->name || !name_length(config->name))
@@ -241,6 +244,7 @@ enum v3_status v3_vm_create(struct v3_host *host, const struct v3_vm_config *con
 	vm->intc = &null_intc;
 	vm->ctx = config->ctx;
 	vm->num_vcpus = config->num_vcpus;
+	vm->unemulated_ud = config->flags & V3_VM_UNEMULATED_UD;
 	vm->nested.root = V3_HPA_NONE;
 	memcpy(vm->name, config->name, name_length(config->name));
 	v3_lock_init(&vm->lock);

@@ -108,6 +108,7 @@ struct v3_vm {
 	void *ctx;				/* [const] */
 	void *arch_data;			/* [const] the back end's part */
 	bool arch_created;			/* [const] */
+	bool unemulated_ud;			/* [const] see V3_VM_UNEMULATED_UD */
 
 	/* [setup] hooks */
 	unsigned int num_io, num_mmio, num_msr, num_cpuid_hooks, num_hypercalls, num_devices;

@@ -89,6 +89,12 @@ static void test_bad_config(void **state)
 	refused(host, &config, V3_ERR_INVALID);
 	config = good_config(), config.num_vcpus = V3_MAX_VCPUS + 1;
 	refused(host, &config, V3_ERR_INVALID);
+	config = good_config(), config.flags = 1u << 31;
+	refused(host, &config, V3_ERR_INVALID);
+	config = good_config(), config.reserved = 1;
+	refused(host, &config, V3_ERR_INVALID);
+	config = good_config(), config.reserved2 = 1;
+	refused(host, &config, V3_ERR_INVALID);
 	config = good_config(), config.name = "";
 	refused(host, &config, V3_ERR_INVALID);
 	config = good_config(), config.name = "a b";

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Vector loads and stores of devices: the registers are in the CPU while the emulator works. */
+/*
+ * What only the emulator can do to a device: vector registers, which are in the CPU meanwhile; operands over
+ * borders; instructions that change between exit and fetch; instructions that it does not have.
+ */
 #include "guest.h"
 
 #include <string.h>
@@ -244,6 +247,313 @@ static void test_vector_faults(void **state)
 	guest_destroy(script);
 }
 
+/* --- Over borders --- */
+
+#define TABLE 0x14000ull		/* of the guest's 4 KiB pages at LINEAR */
+#define LINEAR 0x800000ull
+#define RAM 0x300000ull
+
+/* Page `page` at LINEAR leads to gpa. */
+static void map(struct script *script, unsigned int page, uint64_t entry)
+{
+	const uint64_t table = TABLE | V3_PTE_P | V3_PTE_W | V3_PTE_U;
+
+	assert_int_equal(v3_vm_write(script->vm, 0x12000 + 8 * 4, &table, 8), V3_OK);
+	assert_int_equal(v3_vm_write(script->vm, TABLE + 8 * page, &entry, 8), V3_OK);
+}
+
+/* vmovups [rbx],ymm3; vmovups ymm4,[rbx] */
+static const uint8_t across_code[] = { 0xc5, 0xfc, 0x11, 0x1b, 0xc5, 0xfc, 0x10, 0x23 };
+
+/* From RAM into a device, and from a device into RAM. */
+static void test_vector_across(void **state)
+{
+	struct script *script = begin(NULL, 7, across_code, sizeof(across_code));
+	uint8_t *fpu = fake_x86.cpus[0].fpu, want[32], ram[32];
+	unsigned int turn;
+
+	(void)state;
+	memcpy(want, fpu + XMM(3), 16);
+	memcpy(want + 16, fpu + YMM_HI(3), 16);
+	for (turn = 0; turn < 2; turn++) {
+		bool device_first = turn;
+		/* 12 bytes in the first page */
+		uint64_t gpa = device_first ? DEVICE + 0xff4 : DEVICE;
+		uint64_t ram_gpa = device_first ? RAM : RAM + 0xff4;
+		unsigned int in_ram = device_first ? 20 : 12, at = device_first ? 12 : 0;
+
+		map(script, 0, (device_first ? DEVICE : RAM) | V3_PTE_P | V3_PTE_W);
+		map(script, 1, (device_first ? RAM : DEVICE) | V3_PTE_P | V3_PTE_W);
+		script->gpr[RBX] = LINEAR + 0xff4;
+		guest_set_rip(script, 0);
+		npf(script, gpa, true);
+		assert_int_equal(guest_rip(script), 4);
+		assert_int_equal(v3_vm_read(script->vm, ram_gpa, ram, in_ram), V3_OK);
+		assert_memory_equal(ram, want + at, in_ram);
+		assert_memory_equal(device.bytes + (gpa & 0xfff), want + (at ? 0 : 12),
+				    32 - in_ram);
+		npf(script, gpa, false);
+		assert_int_equal(guest_rip(script), 8);
+		assert_memory_equal(fpu + XMM(4), want, 16);
+		assert_memory_equal(fpu + YMM_HI(4), want + 16, 16);
+	}
+	guest_destroy(script);
+}
+
+/* The second page is not there, or may not be written: the fault names it, and nothing has changed. */
+static void test_fault_in_second_page(void **state)
+{
+	struct script *script = begin(NULL, 7, across_code, sizeof(across_code));
+	uint8_t before[V3_FAKE_FPU_SIZE];
+
+	(void)state;
+	map(script, 0, DEVICE | V3_PTE_P | V3_PTE_W);
+	map(script, 1, 0);
+	memcpy(before, fake_x86.cpus[0].fpu, sizeof(before));
+	script->gpr[RBX] = LINEAR + 0xff4;
+	npf(script, DEVICE + 0xff4, true);
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP_ERR(V3_EXCP_PF, V3_PFEC_W));
+	assert_int_equal(script->vmcb->cr2, LINEAR + 0x1000);
+	assert_int_equal(guest_rip(script), 0);
+	map(script, 1, RAM | V3_PTE_P);
+	script->vmcb->cr2 = 0;
+	npf(script, DEVICE + 0xff4, true);
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP_ERR(V3_EXCP_PF, V3_PFEC_W | V3_PFEC_P));
+	assert_int_equal(script->vmcb->cr2, LINEAR + 0x1000);
+	/* The load only needs it to be there. */
+	map(script, 1, 0);
+	guest_set_rip(script, 4);
+	npf(script, DEVICE + 0xff4, false);
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP_ERR(V3_EXCP_PF, 0));
+	assert_int_equal(device.writes, 0);
+	assert_int_equal(device.reads, 0);
+	assert_memory_equal(fake_x86.cpus[0].fpu, before, sizeof(before));
+	/* As the handler of the fault leaves it: the same instruction, once more. */
+	map(script, 1, RAM | V3_PTE_P | V3_PTE_W);
+	guest_set_rip(script, 0);
+	npf(script, DEVICE + 0xff4, true);
+	assert_int_equal(guest_rip(script), 4);
+	assert_int_equal(device.writes, 2);
+	guest_destroy(script);
+}
+
+/* --- Between exit and fetch --- */
+
+static void code_change(struct script *script, const void *code, size_t len)
+{
+	assert_int_equal(v3_vm_write(script->vm, SCRIPT_RIP, code, len), V3_OK);
+	guest_set_rip(script, 0);
+}
+
+/* A load exited, and now there is a store: the page tables have the last word, as for any store. */
+static void test_load_becomes_store(void **state)
+{
+	static const struct {
+		uint8_t code[8], len;
+	} stores[] = {
+		{ { 0x89, 0x03 }, 2 },					/* mov [rbx],eax */
+		{ { 0xc7, 0x03, 1, 2, 3, 4 }, 6 },			/* mov dword [rbx],imm */
+		{ { 0x88, 0x03 }, 2 },					/* mov [rbx],al */
+		{ { 0x66, 0x89, 0x03 }, 3 },				/* mov [rbx],ax */
+	};
+	struct script *script = begin(NULL, 1, "\x8b\x03", 2);
+	unsigned int i;
+
+	(void)state;
+	script->gpr[RBX] = LINEAR + 0x40;
+	script->vmcb->cr0 |= V3_CR0_WP;
+	script->vmcb->rax = 0xdeadbeef;
+	for (i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+		map(script, 0, DEVICE | V3_PTE_P);
+		code_change(script, stores[i].code, stores[i].len);
+		npf(script, DEVICE + 0x40, false);
+		assert_int_equal(script->vmcb->event_inj,
+				 INJ_EXCP_ERR(V3_EXCP_PF, V3_PFEC_W | V3_PFEC_P));
+		assert_int_equal(script->vmcb->cr2, LINEAR + 0x40);
+		assert_int_equal(guest_rip(script), 0);
+		assert_int_equal(device.writes, i);
+		map(script, 0, DEVICE | V3_PTE_P | V3_PTE_W);
+		npf(script, DEVICE + 0x40, false);
+		assert_int_equal(guest_rip(script), stores[i].len);
+		assert_int_equal(device.writes, i + 1);
+	}
+	guest_destroy(script);
+}
+
+/*
+ * A breakpoint, a jump, UD2, FLD, as another CPU of the guest patches its code: executed by the guest, again and
+ * again, as long as it is not the only thing that happens.
+ */
+static void test_code_is_patched(void **state)
+{
+	static const char *const patches[] = { "\xcc", "\xeb\x10", "\x0f\x0b", "\xd9\x03" };
+	struct script *script = begin(NULL, 1, "\x8b\x03", 2);
+	unsigned int i, turn, loads = 0;
+
+	(void)state;
+	for (turn = 0; turn < 3; turn++) {
+		for (i = 0; i < sizeof(patches) / sizeof(patches[0]); i++) {
+			code_change(script, patches[i], strlen(patches[i]));
+			npf(script, DEVICE + 0x40, false);
+			assert_int_equal(guest_rip(script), 0);
+			assert_int_equal(script->vmcb->event_inj, 0);
+			code_change(script, "\x8b\x03", 2);
+			npf(script, DEVICE + 0x40, false);
+			assert_int_equal(guest_rip(script), 2);
+			assert_int_equal(device.reads, ++loads);
+		}
+	}
+	/* The same bytes elsewhere are another instruction. */
+	assert_int_equal(v3_vm_write(script->vm, SCRIPT_RIP, "\xd9\x03\xd9\x03", 4), V3_OK);
+	guest_set_rip(script, 0);
+	npf(script, DEVICE + 0x40, false);
+	guest_set_rip(script, 2);
+	npf(script, DEVICE + 0x40, false);
+	assert_int_equal(script->vmcb->event_inj, 0);
+	guest_destroy(script);
+}
+
+/* Whatever else stands there now, the guest gets what that instruction does, or executes it itself. */
+static void test_instruction_changes(void **state)
+{
+	struct script *script = begin(NULL, 1, "\x8b\x03", 2);
+	uint8_t ram[8];
+
+	(void)state;
+	script->vmcb->rax = 0x11;
+	/* Invalid: #UD. Longer than any: #GP. */
+	code_change(script, "\x0f\x04", 2);
+	npf(script, DEVICE + 0x40, false);
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP(V3_EXCP_UD));
+	code_change(script, "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x90", 16);
+	npf(script, DEVICE + 0x40, false);
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP_ERR(V3_EXCP_GP, 0));
+	/* A port that nobody checked: left to the guest. */
+	code_change(script, "\xee", 1);
+	npf(script, DEVICE + 0x40, false);
+	assert_int_equal(script->vmcb->event_inj, 0);
+	assert_int_equal(guest_rip(script), 0);
+	/* Something else that is emulated, on RAM only. */
+	code_change(script, "\xf0\x48\x01\x01", 4);	/* lock add [rcx],rax */
+	script->gpr[RCX] = RAM;
+	npf(script, DEVICE + 0x40, false);
+	assert_int_equal(guest_rip(script), 4);
+	assert_int_equal(v3_vm_read(script->vm, RAM, ram, 8), V3_OK);
+	assert_memory_equal(ram, "\x11\0\0\0\0\0\0\0", 8);
+	assert_int_equal(device.reads + device.writes, 0);
+	/* The page of the code is gone, then not executable, then a device. */
+	map(script, 0, 0);
+	script->vmcb->rip = LINEAR;
+	npf(script, DEVICE + 0x40, false);
+	assert_int_equal(script->vmcb->event_inj & 0xff, V3_EXCP_PF);
+	assert_int_equal(script->vmcb->cr2, LINEAR);
+	script->vmcb->efer |= V3_EFER_NXE;
+	map(script, 0, RAM | V3_PTE_P | V3_PTE_W | V3_PTE_NX);
+	npf(script, DEVICE + 0x40, false);
+	assert_int_equal(script->vmcb->event_inj,
+			 INJ_EXCP_ERR(V3_EXCP_PF, V3_PFEC_P | V3_PFEC_I));
+	guest_destroy(script);
+}
+
+static void test_code_becomes_device(void **state)
+{
+	struct script *script = begin(NULL, 1, "\x8b\x03", 2);
+	struct v3_vm_end end;
+
+	(void)state;
+	map(script, 0, DEVICE | V3_PTE_P);
+	script->vmcb->rip = LINEAR;
+	guest_exit_ends(script, SVM_EXIT_NPF, V3_PFEC_NPF_FINAL | V3_PFEC_U, DEVICE + 0x40, &end);
+	assert_int_equal(end.kind, V3_END_CRASH);
+	assert_non_null(strstr(end.reason, "no memory to execute"));
+	guest_destroy(script);
+}
+
+/* An instruction over a page border, whose second page went away. */
+static void test_code_across_pages(void **state)
+{
+	/* mov eax,[rbx+disp32], cut after two bytes */
+	struct script *script = begin(NULL, 1, "\x90", 1);
+
+	(void)state;
+	assert_int_equal(v3_vm_write(script->vm, RAM + 0xffe, "\x8b\x83\x04\0\0\0", 6), V3_OK);
+	map(script, 0, RAM | V3_PTE_P);
+	map(script, 1, 0);
+	script->vmcb->rip = LINEAR + 0xffe;
+	npf(script, DEVICE + 0x44, false);
+	assert_int_equal(script->vmcb->event_inj & 0xff, V3_EXCP_PF);
+	assert_int_equal(script->vmcb->cr2, LINEAR + 0x1000);
+	assert_int_equal(script->vmcb->rip, LINEAR + 0xffe);
+	map(script, 1, (RAM + 0x1000) | V3_PTE_P);
+	npf(script, DEVICE + 0x44, false);
+	assert_int_equal(script->vmcb->rip, LINEAR + 0x1004);
+	assert_memory_equal(&script->vmcb->rax, device.bytes + 0x44, 4);
+	/* Two bytes are enough for what stands there now. */
+	assert_int_equal(v3_vm_write(script->vm, RAM + 0xffe, "\x8b\x03", 2), V3_OK);
+	map(script, 1, 0);
+	script->vmcb->rip = LINEAR + 0xffe;
+	npf(script, DEVICE + 0x40, false);
+	assert_int_equal(script->vmcb->rip, LINEAR + 0x1000);
+	assert_memory_equal(&script->vmcb->rax, device.bytes + 0x40, 4);
+	guest_destroy(script);
+}
+
+/* --- What the emulator does not have --- */
+
+/* addps xmm0,[rbx]; fld dword [rbx]; div dword [rbx]; vmovups zmm0,[rbx] */
+static const struct {
+	uint8_t code[6], len;
+	const char *text;
+} lacking[] = {
+	{ { 0x0f, 0x58, 0x03 }, 3, "instruction 0f 58 03 at" },
+	{ { 0xd9, 0x03 }, 2, "instruction d9 03 at" },
+	{ { 0xf7, 0x33 }, 2, "instruction f7 33 at" },
+	{ { 0x62, 0xf1, 0x7c, 0x48, 0x10, 0x03 }, 6, "instruction 62 f1 7c 48 10 03 at" },
+};
+
+static void test_unemulated_stops(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(lacking) / sizeof(lacking[0]); i++) {
+		struct script *script = begin(NULL, 7, lacking[i].code, lacking[i].len);
+		struct v3_vm_end end;
+
+		/* The guest has to show that it is this instruction that touches the device. */
+		npf(script, DEVICE + 0x40, false);
+		assert_int_equal(guest_rip(script), 0);
+		assert_int_equal(script->vmcb->event_inj, 0);
+		guest_intr(script);
+		guest_exit_ends(script, SVM_EXIT_NPF, V3_PFEC_NPF_FINAL | V3_PFEC_U,
+				DEVICE + 0x40, &end);
+		assert_int_equal(end.kind, V3_END_CRASH);
+		assert_non_null(strstr(end.reason, lacking[i].text));
+		assert_int_equal(device.reads + device.writes, 0);
+		guest_destroy(script);
+	}
+}
+
+static void test_unemulated_ud(void **state)
+{
+	struct script *script = begin(NULL, 7, "\x90", 1);
+	unsigned int i;
+
+	(void)state;
+	script->vm->unemulated_ud = true;
+	for (i = 0; i < sizeof(lacking) / sizeof(lacking[0]); i++) {
+		code_change(script, lacking[i].code, lacking[i].len);
+		npf(script, DEVICE + 0x40, false);
+		assert_int_equal(script->vmcb->event_inj, 0);
+		assert_int_equal(guest_rip(script), 0);
+		npf(script, DEVICE + 0x40, false);
+		assert_int_equal(script->vmcb->event_inj, INJ_EXCP(V3_EXCP_UD));
+		assert_int_equal(guest_rip(script), 0);
+	}
+	assert_int_equal(device.reads + device.writes, 0);
+	guest_destroy(script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +561,15 @@ int main(void)
 		cmocka_unit_test(test_avx),
 		cmocka_unit_test(test_avx_initial),
 		cmocka_unit_test(test_vector_faults),
+		cmocka_unit_test(test_vector_across),
+		cmocka_unit_test(test_fault_in_second_page),
+		cmocka_unit_test(test_load_becomes_store),
+		cmocka_unit_test(test_code_is_patched),
+		cmocka_unit_test(test_instruction_changes),
+		cmocka_unit_test(test_code_becomes_device),
+		cmocka_unit_test(test_code_across_pages),
+		cmocka_unit_test(test_unemulated_stops),
+		cmocka_unit_test(test_unemulated_ud),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -440,16 +440,17 @@ static void test_table_outside_in_emulation(void **state)
 
 static void test_unhandled(void **state)
 {
-	struct script *script = create("\xc4\xe2\x7d\x18\x03", 5);	/* vbroadcastss ymm0,[rbx] */
+	struct script *script = create("\xc4\xe2\x7d\x98\x03", 5);	/* vfmadd132ps ymm0,ymm0,[rbx] */
 	struct v3_vm_end end;
 
 	(void)state;
 	guest_start(script);
 	script->gpr[RBX] = DEVICE;
 	script->vmcb->cr4 |= V3_CR4_OSXSAVE | V3_CR4_OSFXSR;
+	npf(script, DEVICE, false);
 	guest_exit_ends(script, SVM_EXIT_NPF, V3_PFEC_NPF_FINAL, DEVICE, &end);
 	assert_int_equal(end.kind, V3_END_CRASH);
-	assert_non_null(strstr(end.reason, "c4 e2 7d 18 03"));
+	assert_non_null(strstr(end.reason, "c4 e2 7d 98 03"));
 	guest_destroy(script);
 }
 
