@@ -115,6 +115,12 @@ struct v3_mem_config {
 };
 
 /**
+ * For v3_vm_config.flags: an MSR that libv3 does not know reads as 0 and writes to it are dropped; without it
+ * both raise \#GP. Either way the log tells each of them once.
+ */
+#define V3_VM_IGNORE_UNKNOWN_MSRS (1u << 0)
+
+/**
  * For v3_vm_config.flags: an instruction that would have to be emulated, because it touches a device, but is not
  * one that libv3 emulates, raises \#UD in the guest. Without it the VM ends and its bytes are in the reason.
  */
@@ -138,7 +144,14 @@ struct v3_vm_config {
 	uint32_t reserved;
 	/** Handed to console_notify and state_notify. */
 	void *ctx;
-	/** V3_VM_UNEMULATED_UD. */
+	/**
+	 * What the vCPUs look like: "MODEL[,-FEATURE]...", or NULL for "host". MODEL is host (all that
+	 * the host has and libv3 virtualizes), x86-64-v2, x86-64-v3 or x86-64-v4 (the levels of the
+	 * psABI). FEATURE, spelled as in Linux's /proc/cpuinfo, is hidden, and so is what depends on
+	 * it. At most 1023 characters.
+	 */
+	const char *cpu;
+	/** V3_VM_IGNORE_UNKNOWN_MSRS, V3_VM_UNEMULATED_UD. */
 	uint32_t flags;
 	/** Zero. */
 	uint32_t reserved2;
@@ -177,7 +190,8 @@ struct v3_vm_end {
  * Creates a VM: allocates and zeroes its RAM, builds the complete nested page tables, its vCPUs and
  * maps. Guest-physical layout: RAM from 0 to at most 3 GiB, the rest from 4 GiB on;
  * 0xA0000-0xBFFFF is a hole, 0xC0000-0xFFFFF read-only for the guest. Nothing runs yet.
- * @return V3_OK; V3_ERR_INVALID (the log says what); V3_ERR_NOMEM; V3_ERR_NOENT (a CPU or node).
+ * @return V3_OK; V3_ERR_INVALID (the log says what); V3_ERR_NOMEM; V3_ERR_NOENT (a CPU or node);
+ *         V3_ERR_NOTSUP (the host lacks features of the CPU model, the log names them).
  * Context: process.
  */
 enum v3_status v3_vm_create(struct v3_host *host, const struct v3_vm_config *config,

@@ -40,7 +40,7 @@ static bool cr4_valid(struct v3_vcpu *vcpu, uint64_t value)
 {
 	uint64_t old = vcpu->vm->arch->get_cr(vcpu, 4);
 
-	if (value & ~v3_cpuid_cr4_mask(vcpu->vm))
+	if (value & ~vcpu->vm->cpu.cr4_mask)
 		return false;
 	if (vcpu->vm->arch->get_efer(vcpu) & V3_EFER_LMA) {
 		if (!(value & V3_CR4_PAE))
@@ -240,7 +240,7 @@ void v3_exit_dr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 void v3_exit_xsetbv(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	uint64_t value = vcpu->gpr[2] << 32 | (uint32_t)vcpu->gpr[0];
-	uint64_t supported = vcpu->host->caps.xcr0;
+	uint64_t supported = vcpu->vm->cpu.xcr0;
 	struct v3_insn_env env;
 
 	if (!supported || !(vcpu->vm->arch->get_cr(vcpu, 4) & V3_CR4_OSXSAVE)) {

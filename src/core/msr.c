@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * MSRs that exit: hooks of devices first, then the core's own. What a guest needs often (FS, GS,
- * system calls) never comes here. Anything else raises #GP and is logged.
+ * system calls) never comes here. Anything else raises #GP, or is ignored if the VM is made so.
  */
 #include "core/vm.h"
 
@@ -12,6 +12,12 @@
 #include "x86/msr.h"
 
 #define NUM_VAR_MTRR 8
+
+enum outcome {
+	DONE,
+	FAULT,		/* a value or an access that the register does not take */
+	UNKNOWN,	/* no such register */
+};
 
 static const struct v3_msr_hook *hook_find(const struct v3_vm *vm, uint32_t msr)
 {
@@ -115,42 +121,64 @@ static bool reads_zero(uint32_t msr)
 	}
 }
 
-static bool msr_read(struct v3_vcpu *vcpu, uint32_t msr, uint64_t *value)
+/* Registers that go with a feature are there if CPUID says so. */
+static bool is_offered(const struct v3_vm *vm, uint32_t msr)
+{
+	switch (msr) {
+	case V3_MSR_MTRRCAP:
+	case V3_MSR_MTRR_DEF_TYPE:
+	case V3_MSR_MTRR_PHYSBASE(0) ... V3_MSR_MTRR_FIX4K_F8000:
+		return v3_vm_has(vm, V3_CPU_1_EDX, V3_CPUID_1_EDX_MTRR);
+	case V3_MSR_PAT:
+		return v3_vm_has(vm, V3_CPU_1_EDX, V3_CPUID_1_EDX_PAT);
+	case V3_MSR_MCG_CAP:
+	case V3_MSR_MCG_STATUS:
+		return v3_vm_has(vm, V3_CPU_1_EDX, V3_CPUID_1_EDX_MCA);
+	case V3_MSR_TSC_AUX:
+		return v3_vm_has(vm, V3_CPU_EXT1_EDX, V3_CPUID_80000001_EDX_RDTSCP);
+	default:
+		return true;
+	}
+}
+
+static enum outcome msr_read(struct v3_vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
 	const uint64_t *mtrr = mtrr_slot(vcpu, msr);
 
 	*value = 0;
+	if (!is_offered(vcpu->vm, msr))
+		return UNKNOWN;
 	if (mtrr) {
 		*value = *mtrr;
-		return true;
+		return DONE;
 	}
 	switch (msr) {
 	case V3_MSR_TSC:
 		*value = v3_guest_tsc(vcpu);
-		return true;
+		return DONE;
 	case V3_MSR_EFER:
 		*value = vcpu->vm->arch->get_efer(vcpu);
-		return true;
+		return DONE;
 	case V3_MSR_PAT:
 		*value = vcpu->vm->arch->get_pat(vcpu);
-		return true;
+		return DONE;
 	case V3_MSR_MTRRCAP:
 		*value = NUM_VAR_MTRR | V3_MTRRCAP_FIX | V3_MTRRCAP_WC;
-		return true;
+		return DONE;
 	case V3_MSR_TSC_AUX:
 		*value = vcpu->tsc_aux;
-		return v3_cpuid_has(vcpu->vm, V3_CPUID_LEAF_EXT1, 3, V3_CPUID_80000001_EDX_RDTSCP);
+		return DONE;
 	case V3_MSR_PATCH_LEVEL:
 		*value = 0x01000065;	/* of no CPU: only says that there is microcode */
-		return true;
+		return DONE;
 	case V3_MSR_VM_CR:
 		*value = V3_VM_CR_SVMDIS | V3_VM_CR_LOCK;
-		return true;
+		return DONE;
 	case V3_MSR_AMD_DE_CFG:
 		*value = V3_DE_CFG_LFENCE_SERIALIZE;
-		return true;
+		return DONE;
 	default:
-		return reads_zero(msr);
+		return reads_zero(msr) ? DONE : UNKNOWN;
 	}
 }
 
@@ -163,7 +191,7 @@ static bool efer_write(struct v3_vcpu *vcpu, uint64_t value)
 
 	/* LMA is the CPU's: a write of it is ignored. */
 	value = (value & ~V3_EFER_LMA) | (old & V3_EFER_LMA);
-	if (value & ~(v3_cpuid_efer_mask(vcpu->vm) | V3_EFER_LMA))
+	if (value & ~(vcpu->vm->cpu.efer_mask | V3_EFER_LMA))
 		return false;
 	if ((old ^ value) & V3_EFER_LME && arch->get_cr(vcpu, 0) & V3_CR0_PG)
 		return false;
@@ -177,49 +205,98 @@ static void tsc_write(struct v3_vcpu *vcpu, uint64_t value)
 	v3_vcpu_sync_tsc(vcpu);
 }
 
-static bool msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value)
+static enum outcome msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value)
 {
 	uint64_t *mtrr = mtrr_slot(vcpu, msr);
 
+	if (!is_offered(vcpu->vm, msr))
+		return UNKNOWN;
 	if (mtrr) {
 		if (!mtrr_valid(vcpu->vm, msr, value))
-			return false;
+			return FAULT;
 		*mtrr = value;
-		return true;
+		return DONE;
 	}
 	switch (msr) {
 	case V3_MSR_TSC:
 		tsc_write(vcpu, value);
-		return true;
+		return DONE;
 	case V3_MSR_EFER:
-		return efer_write(vcpu, value);
+		return efer_write(vcpu, value) ? DONE : FAULT;
 	case V3_MSR_PAT:
 		if (!v3_pat_valid(value))
-			return false;
+			return FAULT;
 		vcpu->vm->arch->set_pat(vcpu, value);
-		return true;
+		return DONE;
 	case V3_MSR_TSC_AUX:
-		if (value >> 32 ||
-		    !v3_cpuid_has(vcpu->vm, V3_CPUID_LEAF_EXT1, 3, V3_CPUID_80000001_EDX_RDTSCP))
-			return false;
+		if (value >> 32)
+			return FAULT;
 		vcpu->tsc_aux = value;
 		v3_x86_wrmsr(V3_MSR_TSC_AUX, value);
-		return true;
+		return DONE;
 	case V3_MSR_PATCH_LEVEL:
 	case V3_MSR_AMD_DE_CFG:
-		return true;
+		return DONE;
+	case V3_MSR_MTRRCAP:
+	case V3_MSR_VM_CR:
+		return FAULT;	/* read-only */
 	default:
-		return reads_zero(msr);
+		return reads_zero(msr) ? DONE : UNKNOWN;
 	}
 }
 
 /* --- Exits --- */
 
-static void refused(struct v3_vcpu *vcpu, const char *what, uint32_t msr)
+/* Whether this is the first time; past V3_MAX_UNKNOWN_MSRS of them no more is told, but that once. */
+static bool unknown_first(struct v3_vm *vm, uint32_t msr, bool *full)
 {
-	v3_vm_log(vcpu->vm, V3_LOG_DEBUG, "vCPU %u: %s of MSR 0x%x: #GP, RIP 0x%llx", vcpu->index,
-		  what, msr, (unsigned long long)vcpu->rip);
+	uint64_t flags = v3_lock_irqsave(&vm->lock);
+	bool first = false;
+	unsigned int i;
+
+	for (i = 0; i < vm->num_unknown_msrs && i < V3_MAX_UNKNOWN_MSRS; i++)
+		if (vm->unknown_msrs[i] == msr)
+			break;
+	if (i == vm->num_unknown_msrs) {
+		first = true;
+		*full = i == V3_MAX_UNKNOWN_MSRS;
+		if (!*full)
+			vm->unknown_msrs[i] = msr;
+		vm->num_unknown_msrs++;
+	}
+	v3_lock_irqrestore(&vm->lock, flags);
+	return first;
+}
+
+/* A guest can cause no more lines than there is room for MSRs: they are not limited by the second. */
+static V3_NOINLINE bool unknown_ignored(struct v3_vcpu *vcpu, const char *what, uint32_t msr)
+{
+	struct v3_vm *vm = vcpu->vm;
+	bool full = false;
+
+	if (!unknown_first(vm, msr, &full))
+		return vm->cpu.ignore_msrs;
+	if (full)
+		v3_host_log(vm->host, V3_LOG_INFO, "v3: %s: more unknown MSRs are not told of",
+			    vm->name);
+	else
+		v3_host_log(vm->host, V3_LOG_INFO,
+			    "v3: %s: vCPU %u: %s of unknown MSR 0x%x: %s, RIP 0x%llx", vm->name,
+			    vcpu->index, what, msr, vm->cpu.ignore_msrs ? "ignored" : "#GP",
+			    (unsigned long long)vcpu->rip);
+	return vm->cpu.ignore_msrs;
+}
+
+/* Whether the access goes on; else #GP is queued. */
+static bool msr_outcome(struct v3_vcpu *vcpu, enum outcome outcome, const char *what, uint32_t msr)
+{
+	if (outcome == DONE || (outcome == UNKNOWN && unknown_ignored(vcpu, what, msr)))
+		return true;
+	if (outcome == FAULT)
+		v3_vm_log(vcpu->vm, V3_LOG_DEBUG, "vCPU %u: %s of MSR 0x%x: #GP, RIP 0x%llx",
+			  vcpu->index, what, msr, (unsigned long long)vcpu->rip);
 	v3_vcpu_gp(vcpu);
+	return false;
 }
 
 void v3_exit_rdmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
@@ -227,17 +304,18 @@ void v3_exit_rdmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	uint32_t msr = (uint32_t)vcpu->gpr[1];
 	const struct v3_msr_hook *hook = hook_find(vcpu->vm, msr);
 	enum v3_hook_result result = V3_HOOK_PASS;
+	enum outcome outcome;
 	uint64_t value = 0;
 
 	if (hook)
 		result = hook->ops->read ? hook->ops->read(vcpu, hook->ctx, msr, &value)
 					 : V3_HOOK_FAULT;
 	if (result == V3_HOOK_PASS)
-		result = msr_read(vcpu, msr, &value) ? V3_HOOK_DONE : V3_HOOK_FAULT;
-	if (result == V3_HOOK_FAULT) {
-		refused(vcpu, "read", msr);
+		outcome = msr_read(vcpu, msr, &value);
+	else
+		outcome = result == V3_HOOK_DONE ? DONE : FAULT;
+	if (!msr_outcome(vcpu, outcome, "read", msr))
 		return;
-	}
 	vcpu->gpr[0] = (uint32_t)value;
 	vcpu->gpr[2] = value >> 32;
 	v3_vcpu_skip_0f(vcpu, exit->insn_len, 0x32);
@@ -249,14 +327,15 @@ void v3_exit_wrmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	uint64_t value = vcpu->gpr[2] << 32 | (uint32_t)vcpu->gpr[0];
 	const struct v3_msr_hook *hook = hook_find(vcpu->vm, msr);
 	enum v3_hook_result result = V3_HOOK_PASS;
+	enum outcome outcome;
 
 	if (hook)
 		result = hook->ops->write ? hook->ops->write(vcpu, hook->ctx, msr, value)
 					  : V3_HOOK_FAULT;
 	if (result == V3_HOOK_PASS)
-		result = msr_write(vcpu, msr, value) ? V3_HOOK_DONE : V3_HOOK_FAULT;
-	if (result == V3_HOOK_FAULT)
-		refused(vcpu, "write", msr);
+		outcome = msr_write(vcpu, msr, value);
 	else
+		outcome = result == V3_HOOK_DONE ? DONE : FAULT;
+	if (msr_outcome(vcpu, outcome, "write", msr))
 		v3_vcpu_skip_0f(vcpu, exit->insn_len, 0x30);
 }

@@ -123,8 +123,8 @@ static bool state_valid(const struct v3_vcpu *vcpu, const struct v3_vcpu_state *
 	const uint16_t long_and_32 = V3_SEG_L | V3_SEG_DB;
 	bool pg = state->cr0 & V3_CR0_PG, lme = state->efer & V3_EFER_LME;
 
-	if (state->cr0 & ~V3_CR0_DEFINED || state->cr4 & ~v3_cpuid_cr4_mask(vm) ||
-	    state->efer & ~(v3_cpuid_efer_mask(vm) | V3_EFER_LMA))
+	if (state->cr0 & ~V3_CR0_DEFINED || state->cr4 & ~vm->cpu.cr4_mask ||
+	    state->efer & ~(vm->cpu.efer_mask | V3_EFER_LMA))
 		return false;
 	if (pg && !(state->cr0 & V3_CR0_PE))
 		return false;
@@ -141,7 +141,7 @@ static bool state_valid(const struct v3_vcpu *vcpu, const struct v3_vcpu_state *
 		return false;
 	if (pg && lme && (state->seg[V3_SEG_CS].attrib & long_and_32) == long_and_32)
 		return false;
-	return state->xcr0 == V3_XCR0_X87 || v3_xcr0_valid(state->xcr0, vm->host->caps.xcr0);
+	return state->xcr0 == V3_XCR0_X87 || v3_xcr0_valid(state->xcr0, vm->cpu.xcr0);
 }
 
 enum v3_status v3_vcpu_set_state(struct v3_vcpu *vcpu, const struct v3_vcpu_state *state)

@@ -158,7 +158,7 @@ static enum v3_status config_check(struct v3_host *host, const struct v3_vm_conf
 	if (config->reserved || config->reserved2)
 		return refuse(host, V3_ERR_INVALID, "reserved field set",
 			      config->reserved | config->reserved2);
-	if (config->flags & ~V3_VM_UNEMULATED_UD)
+	if (config->flags & ~(V3_VM_IGNORE_UNKNOWN_MSRS | V3_VM_UNEMULATED_UD))
 		return refuse(host, V3_ERR_INVALID, "unknown flags", config->flags);
 	if (!config->num_vcpus || config->num_vcpus > V3_MAX_VCPUS)
 		return refuse(host, V3_ERR_INVALID, "bad number of vCPUs", config->num_vcpus);
@@ -187,11 +187,12 @@ static enum v3_status vcpus_create(struct v3_vm *vm, const struct v3_vm_config *
 
 static enum v3_status vm_build(struct v3_vm *vm, const struct v3_vm_config *config)
 {
-	enum v3_status status = v3_os_event_create(vm->host, &vm->control_event);
+	enum v3_status status = v3_vm_cpu_create(vm, config);
 
 	if (status == V3_OK)
+		status = v3_os_event_create(vm->host, &vm->control_event);
+	if (status == V3_OK)
 		status = v3_os_event_create(vm->host, &vm->control_free);
-	v3_cpuid_build(vm);
 	if (status == V3_OK)
 		status = v3_consoles_create(vm);
 	if (status == V3_OK)

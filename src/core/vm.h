@@ -8,6 +8,7 @@
 
 #include <v3/device.h>
 
+#include "core/cpu_model.h"
 #include "core/host.h"
 #include "core/intr.h"
 #include "core/vcpu.h"
@@ -72,6 +73,21 @@ struct v3_cpuid_entry {
 };
 #define V3_MAX_CPUID 96
 
+/* What the CPU model amounts to. */
+struct v3_vm_cpu {
+	struct v3_cpu_features features;	/* those of devices included */
+	struct v3_cpu_features hidden;		/* asked to hide, and what depends on it */
+	bool hides;				/* there is something in hidden */
+	bool ignore_msrs;			/* unknown ones read 0, writes are dropped */
+	uint64_t xcr0;				/* what XCR0 may have; 0: no XSAVE */
+	uint64_t cr4_mask, efer_mask;		/* bits that may be set */
+};
+/* Frequency of the APIC timer at divisor 1, as CPUID tells it. */
+#define V3_CPU_APIC_KHZ 1000000u
+
+/* Unknown MSRs that were logged: each once. */
+#define V3_MAX_UNKNOWN_MSRS 64u
+
 struct v3_hypercall_hook {
 	uint32_t first, last;
 	v3_hypercall_fn fn;
@@ -125,6 +141,7 @@ struct v3_vm {
 	unsigned int num_cpuid;
 	struct v3_cpuid_entry cpuid[V3_MAX_CPUID];
 	unsigned int phys_bits;			/* of guest-physical addresses */
+	struct v3_vm_cpu cpu;			/* [const] */
 
 	/* [const] memory */
 	unsigned int num_blocks;
@@ -148,6 +165,8 @@ struct v3_vm {
 	struct v3_vm_end end;			/* [lock] */
 	uint64_t log_window;			/* [lock] start of the present second, ns */
 	unsigned int log_count, log_dropped;	/* [lock] */
+	uint32_t unknown_msrs[V3_MAX_UNKNOWN_MSRS];	/* [lock] */
+	unsigned int num_unknown_msrs;		/* [lock] may be one more than there is room for */
 	uint32_t control;			/* 1 while a control call runs: v3_control_enter() */
 	struct v3_host_event *control_free;	/* [const] signaled when one is over */
 	struct v3_host_event *control_event;	/* [const] vCPUs signal it when they park */
@@ -196,13 +215,17 @@ void v3_io_out(struct v3_vcpu *vcpu, uint16_t port, unsigned int size, uint32_t 
 uint64_t v3_mmio_read(struct v3_vcpu *vcpu, v3_gpa_t gpa, unsigned int size);
 void v3_mmio_write(struct v3_vcpu *vcpu, v3_gpa_t gpa, unsigned int size, uint64_t value);
 
+/* cpuid_build.c */
+/* The CPU model and what CPUID says; V3_ERR_INVALID or V3_ERR_NOTSUP after a line in the log. */
+enum v3_status v3_vm_cpu_create(struct v3_vm *vm, const struct v3_vm_config *config);
 /* cpuid.c */
-void v3_cpuid_build(struct v3_vm *vm);
-/* What the guest may set in CR4; and its physical-address width. */
-uint64_t v3_cpuid_cr4_mask(const struct v3_vm *vm);
-uint64_t v3_cpuid_efer_mask(const struct v3_vm *vm);
 unsigned int v3_cpuid_phys_bits(const struct v3_vm *vm);
-bool v3_cpuid_has(const struct v3_vm *vm, uint32_t leaf, unsigned int reg, uint32_t bit);
+/* Bytes of the XSAVE area in standard format with these components. */
+uint32_t v3_cpuid_xsave_size(const struct v3_vm *vm, uint64_t xcr0);
+static inline bool v3_vm_has(const struct v3_vm *vm, enum v3_cpu_word word, uint32_t bit)
+{
+	return vm->cpu.features.word[word] & bit;
+}
 
 /* console.c */
 enum v3_status v3_consoles_create(struct v3_vm *vm);

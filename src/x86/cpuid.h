@@ -26,6 +26,7 @@
 #define V3_CPUID_LEAF_FREQUENCY		0x00000016u
 #define V3_CPUID_LEAF_TOPOLOGY_V2	0x0000001fu
 #define V3_CPUID_LEAF_HYPERVISOR	0x40000000u	/* max hypervisor leaf, signature */
+#define V3_CPUID_LEAF_HV_TIMING		0x40000010u	/* EAX: TSC, EBX: APIC timer, in kHz */
 #define V3_CPUID_LEAF_HV_LAST		0x400000ffu
 #define V3_CPUID_LEAF_EXT_MAX		0x80000000u	/* max extended leaf, vendor */
 #define V3_CPUID_LEAF_EXT1		0x80000001u
@@ -234,6 +235,7 @@
 #define V3_CPUID_80000008_EAX_VA_SHIFT	8		/* linear address bits */
 #define V3_CPUID_80000008_EAX_VA_MASK	0x0000ff00u
 #define V3_CPUID_80000008_EAX_GPA_SHIFT	16		/* guest physical bits, 0: as PA */
+#define V3_CPUID_80000008_ECX_ID_SIZE_SHIFT 12	/* bits of an APIC ID within a package */
 #define V3_CPUID_80000008_EBX_CLZERO	(1u << 0)
 #define V3_CPUID_80000008_EBX_IRPERF	(1u << 1)
 #define V3_CPUID_80000008_EBX_XSAVEERPTR (1u << 2)

@@ -28,10 +28,15 @@ struct script *guest_create(void (*prepare)(void), const void *code, size_t len)
 {
 	struct script *script = script_create(prepare);
 
+	guest_prepare(script, code, len);
+	return script;
+}
+
+void guest_prepare(struct script *script, const void *code, size_t len)
+{
 	script->fn = in_vmrun;
 	v3_fake_host_set_auto_clock(script->fake, false);
 	script_code(script, code, len);
-	return script;
 }
 
 static bool guest_is_in(const struct script *script)

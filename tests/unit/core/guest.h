@@ -17,6 +17,8 @@
 
 /* A VM in 64-bit mode with code at SCRIPT_RIP; set it up further before guest_start(). */
 struct script *guest_create(void (*prepare)(void), const void *code, size_t len);
+/* The same with a script that is made already. */
+void guest_prepare(struct script *script, const void *code, size_t len);
 /* Starts it; the guest is in its first VMRUN then. */
 void guest_start(struct script *script);
 /* Leaves the guest; returns when it is in the next VMRUN, ... */

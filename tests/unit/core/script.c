@@ -46,10 +46,15 @@ void script_exit(struct script *script, uint64_t code, uint64_t info1, uint64_t 
 
 struct script *script_create(void (*prepare)(void))
 {
+	return script_create_as(prepare, NULL, 0);
+}
+
+struct script *script_create_as(void (*prepare)(void), const char *cpu, uint32_t flags)
+{
 	const struct v3_mem_config mem = { .size = SCRIPT_RAM, .node = V3_NODE_ANY };
 	struct v3_vm_config config = {
 		.struct_size = sizeof(config), .num_vcpus = 1, .name = "script",
-		.mem = &mem, .num_mem = 1,
+		.mem = &mem, .num_mem = 1, .cpu = cpu, .flags = flags,
 	};
 	struct script *script = calloc(1, sizeof(*script));
 

@@ -46,6 +46,8 @@ struct script {
 
 /* A VM of one vCPU and SCRIPT_RAM, not started. Before it, the fake CPU may be changed by prepare. */
 struct script *script_create(void (*prepare)(void));
+/* With a CPU model and flags of struct v3_vm_config. */
+struct script *script_create_as(void (*prepare)(void), const char *cpu, uint32_t flags);
 /* Puts the vCPU into 64-bit mode at SCRIPT_RIP with bytes there. */
 void script_code(struct script *script, const void *bytes, size_t len);
 /* Runs fn for each VMRUN until it calls script_end() (or the VM ends by itself), then stops. */

@@ -144,8 +144,7 @@ static void test_alternative_cr8(void **state)
 	struct script *script = guest_create(NULL, "\xf0\x0f\x22\xc0", 4);
 
 	(void)state;
-	assert_false(v3_cpuid_has(script->vm, V3_CPUID_LEAF_EXT1, 2,
-				  V3_CPUID_80000001_ECX_CR8_LEGACY));
+	assert_false(v3_vm_has(script->vm, V3_CPU_EXT1_ECX, V3_CPUID_80000001_ECX_CR8_LEGACY));
 	guest_start(script);
 	guest_exit(script, SVM_EXIT_CR_WRITE + 8, 0, 0);
 	assert_int_equal(script->vmcb->event_inj, INJ_EXCP(V3_EXCP_UD));

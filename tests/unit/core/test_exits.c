@@ -34,7 +34,7 @@ static void run_cpuid(struct script *script, unsigned int n)
 		break;
 	default:
 		assert_int_equal(script->vmcb->rip, SCRIPT_RIP + 2);
-		assert_int_equal(script->vmcb->rax, 0x40000001);
+		assert_int_equal(script->vmcb->rax, 0x40000010);
 		assert_memory_equal(&script->gpr[RBX], "libv", 4);
 		assert_memory_equal(&script->gpr[RCX], "3VMM", 4);
 		assert_memory_equal(&script->gpr[RDX], "core", 4);

@@ -223,29 +223,120 @@ static void test_constants(void **state)
 	assert_false(wr(script, V3_MSR_VM_HSAVE_PA, 0x1000));
 	assert_false(rd(script, 0x12345678, &value));
 	assert_false(wr(script, 0xffffffff, 0));
-	assert_true(v3_fake_host_log_has(script->fake, V3_LOG_DEBUG, "read of MSR 0x12345678"));
-	assert_true(v3_fake_host_log_has(script->fake, V3_LOG_DEBUG, "write of MSR 0xffffffff"));
+	assert_true(v3_fake_host_log_has(script->fake, V3_LOG_INFO,
+					 "read of unknown MSR 0x12345678: #GP"));
+	assert_true(v3_fake_host_log_has(script->fake, V3_LOG_INFO,
+					 "write of unknown MSR 0xffffffff: #GP"));
 	guest_destroy(script);
 }
 
-/* A guest that probes absent MSRs does not flood the log. */
+/* Each unknown MSR is told of once, up to a limit: a guest that tries them all does not flood the log. */
+static void test_unknown_once(void **state)
+{
+	struct script *script = start();
+	uint64_t value;
+	uint32_t i;
+
+	(void)state;
+	v3_fake_host_log_clear(script->fake);
+	for (i = 0; i < 3; i++) {
+		assert_false(rd(script, 0x12345678, &value));
+		assert_false(wr(script, 0x12345678, 0));
+	}
+	assert_int_equal(v3_fake_host_log_count(script->fake, V3_LOG_INFO), 1);
+	for (i = 1; i < V3_MAX_UNKNOWN_MSRS; i++)
+		assert_false(wr(script, 0x12345678 + i, 0));
+	assert_int_equal(v3_fake_host_log_count(script->fake, V3_LOG_INFO), V3_MAX_UNKNOWN_MSRS);
+	assert_false(v3_fake_host_log_has(script->fake, V3_LOG_INFO, "more unknown MSRs"));
+	for (i = 0; i < 100; i++)
+		assert_false(rd(script, 0x20000000 + i, &value));
+	assert_int_equal(v3_fake_host_log_count(script->fake, V3_LOG_INFO),
+			 V3_MAX_UNKNOWN_MSRS + 1);
+	assert_true(v3_fake_host_log_has(script->fake, V3_LOG_INFO, "more unknown MSRs"));
+	guest_destroy(script);
+}
+
+/* The VM's option: unknown ones read 0 and writes vanish; what a known one does not take still faults. */
+static void test_unknown_ignored(void **state)
+{
+	struct script *script = script_create_as(NULL, NULL, V3_VM_IGNORE_UNKNOWN_MSRS);
+
+	(void)state;
+	guest_prepare(script, code, sizeof(code));
+	guest_start(script);
+	v3_fake_host_log_clear(script->fake);
+	expect(script, 0x12345678, 0);
+	round_trip(script, 0xffffffff, 0);
+	assert_true(wr(script, 0x12345678, 7));
+	expect(script, 0x12345678, 0);
+	expect(script, V3_MSR_XSS, 0);
+	assert_int_equal(v3_fake_host_log_count(script->fake, V3_LOG_INFO), 3);
+	assert_true(v3_fake_host_log_has(script->fake, V3_LOG_INFO,
+					 "read of unknown MSR 0x12345678: ignored"));
+	assert_false(wr(script, V3_MSR_PAT, 2));
+	assert_false(wr(script, V3_MSR_MTRRCAP, 0));
+	assert_false(wr(script, V3_MSR_EFER, V3_EFER_LME | V3_EFER_FFXSR));
+	guest_destroy(script);
+}
+
+/* Registers go with their feature. */
+static void test_hidden(void **state)
+{
+	static const uint32_t gone[] = {
+		V3_MSR_MTRRCAP, V3_MSR_MTRR_DEF_TYPE, 0x200, 0x20f, 0x250, 0x258, 0x26f, V3_MSR_PAT,
+		V3_MSR_MCG_CAP, V3_MSR_MCG_STATUS, V3_MSR_TSC_AUX,
+	};
+	struct script *script = script_create_as(NULL, "host,-mtrr,-pat,-mce,-rdtscp,-nx", 0);
+	uint64_t value;
+	unsigned int i;
+
+	(void)state;
+	guest_prepare(script, code, sizeof(code));
+	guest_start(script);
+	for (i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+		assert_false(rd(script, gone[i], &value));
+		assert_false(wr(script, gone[i], 0));
+	}
+	assert_false(wr(script, V3_MSR_EFER, V3_EFER_LME | V3_EFER_NXE));
+	assert_true(wr(script, V3_MSR_EFER, V3_EFER_LME | V3_EFER_SCE));
+	guest_destroy(script);
+}
+
+/* EFER bits of features that no guest sees, and reserved ones. */
+static void test_efer_reserved(void **state)
+{
+	struct script *script = start();
+	unsigned int bit;
+
+	(void)state;
+	for (bit = 0; bit < 64; bit++) {
+		uint64_t value = V3_EFER_LME | 1ull << bit;
+
+		assert_int_equal(wr(script, V3_MSR_EFER, value),
+				 !!(1ull << bit & (V3_EFER_SCE | V3_EFER_LME | V3_EFER_LMA |
+						   V3_EFER_NXE)));
+	}
+	expect(script, V3_MSR_EFER, V3_EFER_LME | V3_EFER_LMA | V3_EFER_NXE);
+	guest_destroy(script);
+}
+
+/* Values that a register refuses can be tried for ever: these lines are limited by the second. */
 static void test_log_limit(void **state)
 {
 	struct script *script = start();
 	unsigned int i, lines;
-	uint64_t value;
 
 	(void)state;
 	v3_fake_host_log_clear(script->fake);
 	for (i = 0; i < 3 * V3_LOG_BURST; i++)
-		assert_false(rd(script, 0x12345678, &value));
+		assert_false(wr(script, V3_MSR_PAT, 2));
 	lines = v3_fake_host_log_count(script->fake, V3_LOG_DEBUG);
 	assert_int_equal(lines, V3_LOG_BURST);
 	/* Errors always go out. */
 	v3_vm_log(script->vm, V3_LOG_ERROR, "an error of %d", 42);
 	assert_true(v3_fake_host_log_has(script->fake, V3_LOG_ERROR, "v3: script: an error of 42"));
 	v3_fake_host_advance(script->fake, 1000000000);
-	assert_false(rd(script, 0x12345678, &value));
+	assert_false(wr(script, V3_MSR_PAT, 2));
 	assert_int_equal(v3_fake_host_log_count(script->fake, V3_LOG_DEBUG), lines + 1);
 	assert_true(v3_fake_host_log_has(script->fake, V3_LOG_WARN, "40 lines dropped"));
 	guest_destroy(script);
@@ -316,6 +407,10 @@ int main(void)
 		cmocka_unit_test(test_tsc_aux),
 		cmocka_unit_test(test_no_tsc_aux),
 		cmocka_unit_test(test_constants),
+		cmocka_unit_test(test_unknown_once),
+		cmocka_unit_test(test_unknown_ignored),
+		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_efer_reserved),
 		cmocka_unit_test(test_log_limit),
 		cmocka_unit_test(test_hooks),
 	};
