@@ -123,13 +123,15 @@ static void test_options(void **state)
 	assert_true(r.seen.load_segments.initrd_size > 0);
 
 	test_elf_file();
-	strcpy(yaml, "kernel: kernel.elf\ncmdline: one\nvcpus: 2\nmemory: [{size: 4M, node: 1}]\n");
+	strcpy(yaml, "kernel: kernel.elf\ncmdline: one\nvcpus: 2\nmemory: [{size: 4M, node: 1}]\n"
+	       "unemulated: ud\n");
 	snprintf(line, sizeof(line), "run --append two %s",
 		 test_file("desc.yaml", yaml, strlen(yaml)));
 	cli_run(&r, "", line);
 	assert_int_equal(r.status, 0);
 	assert_string_equal(r.seen.create.name, "desc");
 	assert_string_equal(r.seen.cmdline, "one two");
+	assert_int_equal(r.seen.create.flags, V3_IOC_CREATE_UNEMULATED_UD);
 	assert_int_equal(r.seen.create.num_vcpus, 2);
 	assert_true(r.seen.create.mem[0].size == 4 << 20 && r.seen.create.mem[0].node == 1);
 	snprintf(line, sizeof(line), "run --vcpus 1 -m 6M -k %s -n x %s", test_bzimage_file(),

@@ -50,7 +50,8 @@ static void test_all_keys(void **state)
 	     "vcpus: 3\n"
 	     "cpus: 0,2-3\n"
 	     "entry: 32\n"
-	     "on_reboot: stop\n");
+	     "on_reboot: stop\n"
+	     "unemulated: ud\n");
 	assert_string_equal(spec.name, "debian");
 	assert_true(spec.name_given);
 	assert_string_equal(spec.kernel, "/boot/vmlinuz");
@@ -63,6 +64,7 @@ static void test_all_keys(void **state)
 	assert_int_equal(spec.cpus[2], 3);
 	assert_int_equal(spec.entry, V3_LINUX_ENTRY_32);
 	assert_int_equal(spec.on_reboot, V3_REBOOT_STOP);
+	assert_int_equal(spec.unemulated, V3_UNEMULATED_UD);
 	v3_spec_free(&spec);
 }
 
@@ -161,6 +163,8 @@ static void test_values(void **state)
 	    "dir/g.yaml:2:8: entry: '16' is not an entry: use auto, 32, 64 or multiboot");
 	bad("kernel: k\non_reboot: yes\n",
 	    "dir/g.yaml:2:12: on_reboot: 'yes' is not an action: use restart or stop");
+	bad("kernel: k\nunemulated: no\n",
+	    "dir/g.yaml:2:13: unemulated: 'no' is not an action: use stop or ud");
 	bad("kernel: k\nname: a b\n",
 	    "dir/g.yaml:2:7: name: 'a b' is not a name: use letters, digits and -_.+");
 }

@@ -184,7 +184,7 @@ static void bad_cpus(void)
 	BAD_CREATE(ENOENT, arg.cpus[0] = 100000);
 	BAD_CREATE(ENOENT, arg.cpus[0] = 0x7fffffff);
 	BAD_CREATE(EINVAL, arg.cpus[1] = 1);
-	BAD_CREATE(EINVAL, arg.flags = 2);
+	BAD_CREATE(EINVAL, arg.flags = 4);
 	BAD_CREATE(EINVAL, arg.flags = 1u << 31);
 }
 

@@ -70,7 +70,8 @@ static int create(struct v3_guest *guest, int dev, unsigned int flags, struct v3
 {
 	struct v3_spec *spec = guest->spec;
 	struct v3_ioc_create request = {
-		.flags = flags,
+		.flags = flags | (spec->unemulated == V3_UNEMULATED_UD ?
+				  V3_IOC_CREATE_UNEMULATED_UD : 0),
 		.num_vcpus = spec->num_vcpus,
 		.num_mem = spec->num_mem,
 	};

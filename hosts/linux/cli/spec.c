@@ -175,6 +175,17 @@ int v3_spec_set_on_reboot(struct v3_spec *spec, const char *text, struct v3_msg 
 	return 0;
 }
 
+int v3_spec_set_unemulated(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	if (!strcmp(text, "stop"))
+		spec->unemulated = V3_UNEMULATED_STOP;
+	else if (!strcmp(text, "ud"))
+		spec->unemulated = V3_UNEMULATED_UD;
+	else
+		return v3_msg_set(msg, "'%s' is not an action: use stop or ud", v3_printable(text));
+	return 0;
+}
+
 uint64_t v3_spec_memory(const struct v3_spec *spec)
 {
 	uint64_t sum = 0;

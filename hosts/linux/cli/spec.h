@@ -17,6 +17,9 @@
 /* What to do when the guest resets itself. */
 enum v3_on_reboot { V3_REBOOT_RESTART, V3_REBOOT_STOP };
 
+/* What an instruction does that touches a device and cannot be emulated. */
+enum v3_unemulated { V3_UNEMULATED_STOP, V3_UNEMULATED_UD };
+
 /* Zero it, or v3_spec_init(). Strings are owned and freed by v3_spec_free(). */
 struct v3_spec {
 	/* False: the name was made up from the file's name and may be made up again. */
@@ -33,6 +36,7 @@ struct v3_spec {
 	enum v3_linux_entry entry;
 	bool multiboot; /* entry: by the multiboot header */
 	enum v3_on_reboot on_reboot;
+	enum v3_unemulated unemulated;
 };
 
 void v3_spec_init(struct v3_spec *spec);
@@ -49,6 +53,7 @@ int v3_spec_set_vcpus(struct v3_spec *spec, const char *text, struct v3_msg *msg
 int v3_spec_set_cpus(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 int v3_spec_set_entry(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 int v3_spec_set_on_reboot(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_unemulated(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 /* Replaces an owned string. */
 void v3_spec_set_string(char **place, const char *text);
 /* Adds to the command line, with a blank between. */

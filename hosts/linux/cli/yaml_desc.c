@@ -19,7 +19,7 @@ struct raw_mem {
 
 /* A description as libcyaml loads it: either memory or mem, either cpus or cpu_list. */
 struct raw_desc {
-	char *name, *kernel, *initrd, *cmdline, *memory, *vcpus, *cpus, *entry, *on_reboot;
+	char *name, *kernel, *initrd, *cmdline, *memory, *vcpus, *cpus, *entry, *on_reboot, *unemulated;
 	struct raw_mem *mem;
 	unsigned int mem_count;
 	char **cpu_list;
@@ -43,7 +43,7 @@ static const cyaml_schema_value_t cpu_value = {
 };
 
 /* Places of the keys below that take a text or a list. */
-enum { FIELD_MEMORY, FIELD_CPUS, NUM_FIELDS = 9 };
+enum { FIELD_MEMORY, FIELD_CPUS, NUM_FIELDS = 10 };
 
 static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	[FIELD_MEMORY] = TEXT_FIELD(struct raw_desc, memory, CYAML_FLAG_OPTIONAL),
@@ -55,6 +55,7 @@ static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	TEXT_FIELD(struct raw_desc, vcpus, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, entry, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, on_reboot, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, unemulated, CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_END
 };
 static const cyaml_schema_field_t memory_list = CYAML_FIELD_SEQUENCE(
@@ -199,6 +200,7 @@ static int take_values(const struct raw_desc *raw, struct v3_spec *spec,
 		{ "cpus", raw->cpus, v3_spec_set_cpus },
 		{ "entry", raw->entry, v3_spec_set_entry },
 		{ "on_reboot", raw->on_reboot, v3_spec_set_on_reboot },
+		{ "unemulated", raw->unemulated, v3_spec_set_unemulated },
 	};
 	struct v3_msg why;
 	unsigned int i;

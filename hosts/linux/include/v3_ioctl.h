@@ -130,6 +130,8 @@ struct v3_ioc_caps {
 /** Flags of v3_ioc_create.flags. */
 /** The VM outlives its creator's descriptor and ends with V3_IOC_DESTROY only. */
 #define V3_IOC_CREATE_DETACHED (1u << 0)
+/** An instruction on a device that libv3 cannot emulate raises \#UD in the guest; else the VM ends. */
+#define V3_IOC_CREATE_UNEMULATED_UD (1u << 1)
 
 struct v3_ioc_mem {
 	/** Bytes, a multiple of 2 MiB. */
