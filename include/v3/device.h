@@ -221,7 +221,10 @@ enum v3_status v3_device_save(struct v3_vm *vm, unsigned int index, void *buf, s
  * V3_ERR_FORMAT or V3_ERR_VERSION, and nothing changed. Context: process.
  */
 enum v3_status v3_device_load(struct v3_vm *vm, unsigned int index, const void *buf, size_t len);
-/** Zeroed memory of the host's heap for a device, counted in v3_vm_stats. Context: process. */
+/**
+ * Zeroed memory of the host's heap for a device, counted in v3_vm_stats; it begins with a cache line and shares
+ * none with anything else. Context: process.
+ */
 void *v3_device_alloc(struct v3_vm *vm, size_t size);
 /** Frees a v3_device_alloc() of that size; NULL is allowed. Context: process. */
 void v3_device_free(struct v3_vm *vm, void *ptr, size_t size);

@@ -45,6 +45,35 @@ static bool cpu_has_rdtscp(void)
 	return regs.edx & V3_CPUID_80000001_EDX_RDTSCP;
 }
 
+/* --- Memory by cache lines --- */
+
+#define LINE 64u
+
+/* The heap's own alignment is 16: room for that pointer, and to round up. */
+size_t v3_host_lines_size(size_t size)
+{
+	return (size + LINE - 1) / LINE * LINE + LINE + sizeof(void *);
+}
+
+void *v3_host_alloc_lines(struct v3_host *host, size_t size)
+{
+	char *raw = v3_os_alloc(host, v3_host_lines_size(size));
+	void **ptr;
+
+	if (!raw)
+		return NULL;
+	ptr = (void **)(raw + sizeof(*ptr) + LINE - 1 -
+			((uintptr_t)raw + sizeof(*ptr) + LINE - 1) % LINE);
+	ptr[-1] = raw;
+	return ptr;
+}
+
+void v3_host_free_lines(struct v3_host *host, void *ptr, size_t size)
+{
+	if (ptr)
+		v3_os_free(host, ((void **)ptr)[-1], v3_host_lines_size(size));
+}
+
 enum v3_status v3_host_set_halt_poll(struct v3_host *host, uint64_t ns)
 {
 	if (ns > V3_HALT_POLL_MAX_NS)

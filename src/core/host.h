@@ -185,6 +185,14 @@ static inline void v3_os_virt_release(struct v3_host *host, unsigned int cpu)
 	host->os.virt_release(host->os.ctx, cpu);
 }
 
+/*
+ * As v3_os_alloc(), but no cache line of it holds anything else: what one vCPU writes on its exits is not in the
+ * others' way. v3_host_lines_size() is what it takes of the heap.
+ */
+void *v3_host_alloc_lines(struct v3_host *host, size_t size);
+void v3_host_free_lines(struct v3_host *host, void *ptr, size_t size);
+size_t v3_host_lines_size(size_t size);
+
 /* Copies and completes the table; names the first missing mandatory hook in *missing. */
 enum v3_status v3_hooks_check(const struct v3_os_hooks *hooks, struct v3_os_hooks *out,
 			      const char **missing);

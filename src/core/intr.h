@@ -28,6 +28,8 @@ struct v3_intc_ops {
 	void (*irq_set)(void *ctx, unsigned int gsi, bool level);
 	/** The vCPU got an INIT: its local controller goes to INIT state (SDM 3A 11.4.7.3). On the vCPU's thread. */
 	void (*init)(struct v3_vcpu *vcpu, void *ctx);
+	/** The time of v3_vcpu_timer_set() has come. May be NULL if that is never called. On the vCPU's thread. */
+	void (*timer)(struct v3_vcpu *vcpu, void *ctx);
 };
 
 /** Gives the VM its interrupt controllers, once, while V3_VM_CREATED. Without any, no interrupt is ever delivered. */
@@ -42,5 +44,11 @@ void v3_vcpu_check_intr(struct v3_vcpu *vcpu);
 void v3_vcpu_init(struct v3_vcpu *vcpu);
 /** Start-up IPI: a vCPU that waits for one starts at @p vector << 12 in real mode; others ignore it. Any context. */
 void v3_vcpu_sipi(struct v3_vcpu *vcpu, uint8_t vector);
+
+/**
+ * Sets the one timer of the vCPU's own interrupt controller: the method timer is called once when v3_now() is
+ * @p deadline; UINT64_MAX: never. Takes no lock, so only on the vCPU's thread, or while it is parked or has none.
+ */
+void v3_vcpu_timer_set(struct v3_vcpu *vcpu, uint64_t deadline);
 
 #endif

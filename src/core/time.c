@@ -184,35 +184,121 @@ static struct v3_timer *timer_due(struct v3_vcpu *vcpu, uint64_t now)
 	return timer;
 }
 
-uint64_t v3_timers_deadline(struct v3_vcpu *vcpu)
+/* --- The vCPU's own timer: no lock, as only its thread touches it --- */
+
+/* What the thread has to look at by itself: its own timer, and the host's. */
+static void local_update(struct v3_vcpu *vcpu)
+{
+	vcpu->local_tsc = vcpu->own_tsc < vcpu->host_timer_tsc ? vcpu->own_tsc :
+								 vcpu->host_timer_tsc;
+}
+
+static void own_update(struct v3_vcpu *vcpu)
+{
+	vcpu->own_tsc = vcpu->own_deadline == NEVER ? NEVER :
+						      v3_vm_ns_to_tsc(vcpu->vm, vcpu->own_deadline);
+	local_update(vcpu);
+}
+
+void v3_vcpu_timer_set(struct v3_vcpu *vcpu, uint64_t deadline)
+{
+	vcpu->own_deadline = deadline;
+	own_update(vcpu);
+	/* The host's timer has to be moved forward; it is never moved back. */
+	if (vcpu->own_tsc - vcpu->lead < vcpu->host_timer_tsc && vcpu->own_tsc != NEVER)
+		v3_vcpu_request(vcpu, V3_REQ_TIMER);
+}
+
+static void own_run(struct v3_vcpu *vcpu)
+{
+	if (vcpu->own_tsc > v3_x86_rdtsc())
+		return;
+	vcpu->own_deadline = NEVER;
+	own_update(vcpu);
+	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx);
+}
+
+/* --- Waiting for them --- */
+
+static uint64_t first_tsc(const struct v3_vcpu *vcpu)
 {
 	uint64_t tsc = __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED);
+
+	return vcpu->own_tsc < tsc ? vcpu->own_tsc : tsc;
+}
+
+/* The host's clock when the TSC will be there. */
+static uint64_t clock_at(struct v3_vcpu *vcpu, uint64_t tsc)
+{
 	uint64_t now = v3_x86_rdtsc(), clock = v3_os_clock_ns(vcpu->host);
 
-	if (tsc == NEVER)
-		return UINT64_MAX;
 	if (tsc <= now)
 		return clock;
 	return clock + v3_mul_shift32(tsc - now, vcpu->host->ns_per_tick_32) + 1;
 }
 
+uint64_t v3_timers_deadline(struct v3_vcpu *vcpu)
+{
+	uint64_t tsc = first_tsc(vcpu);
+
+	return tsc == NEVER ? UINT64_MAX : clock_at(vcpu, tsc);
+}
+
 /*
- * The host's timer only has to fire by the first deadline. One that is armed for an earlier time is left
- * alone: guests move deadlines back far more often than these pass.
+ * The host's timer only has to fire by the first deadline, earlier by what its interrupt takes. One that is
+ * armed for an earlier time is left alone: guests move deadlines back far more often than these pass.
  */
 static void host_timer_arm(struct v3_vcpu *vcpu)
 {
-	uint64_t tsc = __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED);
+	uint64_t tsc = first_tsc(vcpu), now = v3_x86_rdtsc();
 
 	if (!vcpu->host_timer)
 		return;
-	if (vcpu->host_timer_tsc <= v3_x86_rdtsc())
+	if (vcpu->host_timer_tsc <= now)
 		vcpu->host_timer_tsc = NEVER;	/* it has fired */
-	if (tsc >= vcpu->host_timer_tsc)
+	vcpu->host_timer_first = tsc;
+	if (tsc != NEVER)
+		tsc = tsc > now && tsc - now > vcpu->lead ? tsc - vcpu->lead : now;
+	if (tsc < vcpu->host_timer_tsc) {
+		vcpu->host_timer_tsc = tsc;
+		vcpu->host_timer_ns = clock_at(vcpu, tsc);
+		/* Not if it is that near: the guest is not entered before the deadline then. */
+		if (tsc > now)
+			v3_os_timer_arm(vcpu->host, vcpu->host_timer, vcpu->host_timer_ns);
+	}
+	local_update(vcpu);
+}
+
+/* The rest of the lead. What wants the thread ends it; then the guest is not entered and this comes again. */
+static void wait_for_first(struct v3_vcpu *vcpu)
+{
+	uint64_t tsc = first_tsc(vcpu);
+
+	if (tsc - v3_x86_rdtsc() > vcpu->lead)
 		return;
-	vcpu->host_timer_tsc = tsc;
-	vcpu->host_timer_ns = v3_timers_deadline(vcpu);
-	v3_os_timer_arm(vcpu->host, vcpu->host_timer, vcpu->host_timer_ns);
+	while (v3_x86_rdtsc() < tsc && !__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &&
+	       !v3_os_should_yield(vcpu->host))
+		v3_x86_pause();
+}
+
+/*
+ * The host's timer ended the guest's run. Its interrupt takes its time, so from now on it is armed earlier by
+ * half of what it was late, or later by an eighth of what it was early. What is later than V3_LEAD_MAX_NS had other
+ * reasons.
+ */
+static void lead_learn(struct v3_vcpu *vcpu)
+{
+	uint64_t most = v3_mul_shift32(V3_LEAD_MAX_NS, vcpu->host->ticks_per_ns_32);
+	int64_t late = (int64_t)(v3_x86_rdtsc() - vcpu->host_timer_first);
+
+	if (late > (int64_t)most || late < -(int64_t)most)
+		return;
+	if (late > 0)
+		vcpu->lead += ((uint64_t)late + 1) / 2;
+	else
+		vcpu->lead -= (uint64_t)-late / 8 < vcpu->lead ? (uint64_t)-late / 8 : vcpu->lead;
+	if (vcpu->lead > most)
+		vcpu->lead = most;
 }
 
 void v3_timers_interrupted(struct v3_vcpu *vcpu)
@@ -220,17 +306,25 @@ void v3_timers_interrupted(struct v3_vcpu *vcpu)
 	if (vcpu->host_timer_tsc == NEVER ||
 	    v3_os_clock_ns(vcpu->host) < vcpu->host_timer_ns)
 		return;
+	if (first_tsc(vcpu) == vcpu->host_timer_first)
+		lead_learn(vcpu);
 	vcpu->host_timer_tsc = NEVER;
-	host_timer_arm(vcpu);
+	v3_timers_run(vcpu);
 }
 
 void v3_timers_run(struct v3_vcpu *vcpu)
 {
-	uint64_t now = v3_now(vcpu->vm);
 	struct v3_timer *timer;
 
-	while ((timer = timer_due(vcpu, now)))
-		timer->fn(timer, timer->ctx);
+	wait_for_first(vcpu);
+	own_run(vcpu);
+	/* Of others' timers none is due before the time that they publish: no lock then. */
+	if (__atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED) <= v3_x86_rdtsc()) {
+		uint64_t now = v3_now(vcpu->vm);
+
+		while ((timer = timer_due(vcpu, now)))
+			timer->fn(timer, timer->ctx);
+	}
 	host_timer_arm(vcpu);
 }
 
@@ -241,12 +335,14 @@ void v3_timers_restart(struct v3_vcpu *vcpu)
 	deadline_update(vcpu);
 	v3_lock_irqrestore(&vcpu->timer_lock, flags);
 	vcpu->host_timer_tsc = NEVER;
+	own_update(vcpu);
 	v3_vcpu_request(vcpu, V3_REQ_TIMER);
 }
 
 void v3_timers_host_start(struct v3_vcpu *vcpu, unsigned int cpu)
 {
 	vcpu->host_timer_tsc = NEVER;
+	local_update(vcpu);
 	if (v3_os_timer_create(vcpu->host, cpu, &vcpu->host_timer) != V3_OK) {
 		vcpu->host_timer = NULL;
 		v3_vm_log(vcpu->vm, V3_LOG_WARN,

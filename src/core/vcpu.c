@@ -27,18 +27,19 @@ static enum v3_status vcpu_parts_create(struct v3_vcpu *vcpu)
 
 enum v3_status v3_vcpu_create(struct v3_vm *vm, unsigned int index, int cpu)
 {
-	struct v3_vcpu *vcpu = v3_os_alloc(vm->host, sizeof(*vcpu));
+	struct v3_vcpu *vcpu = v3_host_alloc_lines(vm->host, sizeof(*vcpu));
 	enum v3_status status;
 
 	if (!vcpu)
 		return V3_ERR_NOMEM;
-	vm->vcpu_bytes += sizeof(*vcpu);
+	vm->vcpu_bytes += v3_host_lines_size(sizeof(*vcpu));
 	vcpu->vm = vm;
 	vcpu->host = vm->host;
 	vcpu->index = index;
 	vcpu->want_cpu = cpu;
 	vcpu->cpu = V3_CPU_ANY;
-	vcpu->timer_tsc = ~0ull;
+	vcpu->timer_tsc = vcpu->local_tsc = ~0ull;
+	vcpu->own_deadline = vcpu->own_tsc = ~0ull;
 	vcpu->host_timer_tsc = ~0ull;
 	v3_lock_init(&vcpu->timer_lock);
 	status = vcpu_parts_create(vcpu);
@@ -57,7 +58,7 @@ void v3_vcpu_destroy(struct v3_vcpu *vcpu)
 	v3_trace_destroy(vcpu);
 	if (vcpu->event)
 		v3_os_event_destroy(vcpu->host, vcpu->event);
-	v3_os_free(vcpu->host, vcpu, sizeof(*vcpu));
+	v3_host_free_lines(vcpu->host, vcpu, sizeof(*vcpu));
 }
 
 /* --- Requests --- */
@@ -82,7 +83,7 @@ static bool timer_is_due(const struct v3_vcpu *vcpu)
 	uint64_t now = v3_x86_rdtsc();
 
 	return now >= __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED) ||
-	       now >= vcpu->host_timer_tsc;
+	       now >= vcpu->local_tsc;
 }
 
 bool v3_vcpu_may_enter(struct v3_vcpu *vcpu)

@@ -34,6 +34,9 @@ enum v3_vcpu_mode {
 	V3_VCPU_WAITING = 2,	/* in event_wait, or about to be: needs a signal */
 };
 
+/* At most: how much earlier than a deadline the host's timer is armed. */
+#define V3_LEAD_MAX_NS 10000u
+
 /* v3_vcpu.parked of a thread that is over. */
 #define V3_PARKED_FOR_GOOD (~0u)
 
@@ -70,8 +73,8 @@ struct v3_vcpu {
 	uint32_t requests;
 	/* [any] enum v3_vcpu_mode */
 	uint32_t mode;
-	/* Host TSC at which the first timer is due; all ones: none. */
-	uint64_t timer_tsc;
+	/* Host TSC at which the first timer is due, and the thread's own or the host's; all ones: none. */
+	uint64_t timer_tsc, local_tsc;
 	/* Interrupt shadow of STI or MOV SS. */
 	bool shadow;
 	bool nmi_blocked, nmi_pending;
@@ -124,11 +127,15 @@ struct v3_vcpu {
 	uint32_t fpu_pages;		/* [const] */
 	uint64_t host_xcr0;		/* while the guest's is loaded */
 
+	/* The timer of the local interrupt controller, by the VM's clock and by the host's TSC. */
+	uint64_t own_deadline, own_tsc;
 	struct v3_lock timer_lock;
 	struct v3_timer *timers;	/* [tlock] sorted by deadline */
 	struct v3_host_timer *host_timer; /* NULL outside of the thread */
 	uint64_t host_timer_tsc;	/* what it is armed for; all ones: not armed */
 	uint64_t host_timer_ns;		/* the same by the host's clock */
+	uint64_t host_timer_first;	/* host TSC of the deadline that it is armed for */
+	uint64_t lead;			/* how much earlier it is armed, TSC ticks */
 
 	struct v3_host_thread *thread;	/* guarded by v3_vm.control */
 	struct v3_host_event *event;	/* [const] */
@@ -219,8 +226,8 @@ void v3_exit_handle(struct v3_vcpu *vcpu);
 /* Runs due timers, then arms the host's timer for the next. Thread, no guest. */
 void v3_timers_run(struct v3_vcpu *vcpu);
 /*
- * After an exit for a host interrupt: the host's timer may have fired although the TSC is not there yet,
- * because the host's clock is steered. It is armed again for the rest. Thread.
+ * After an exit for a host interrupt: if that was the host's timer, timers that are due run. It may have fired
+ * although the TSC is not there yet, because the host's clock is steered: then it is armed again. Thread.
  */
 void v3_timers_interrupted(struct v3_vcpu *vcpu);
 /* clock_ns() at which the first timer is due; UINT64_MAX: none. */

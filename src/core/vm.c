@@ -96,12 +96,19 @@ void v3_vm_free(struct v3_vm *vm, void *ptr, size_t size)
 
 void *v3_device_alloc(struct v3_vm *vm, size_t size)
 {
-	return v3_vm_alloc(vm, size);
+	void *ptr = v3_host_alloc_lines(vm->host, size);
+
+	if (ptr)
+		vm->heap_bytes += v3_host_lines_size(size);
+	return ptr;
 }
 
 void v3_device_free(struct v3_vm *vm, void *ptr, size_t size)
 {
-	v3_vm_free(vm, ptr, size);
+	if (!ptr)
+		return;
+	vm->heap_bytes -= v3_host_lines_size(size);
+	v3_host_free_lines(vm->host, ptr, size);
 }
 
 /* --- Checks of a configuration --- */

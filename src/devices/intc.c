@@ -82,6 +82,11 @@ static void intc_init(struct v3_vcpu *vcpu, void *ctx)
 	v3_lapic_init(lapic_of(ctx, vcpu));
 }
 
+static void intc_timer(struct v3_vcpu *vcpu, void *ctx)
+{
+	v3_lapic_timer_expired(lapic_of(ctx, vcpu));
+}
+
 static const struct v3_intc_ops intc_ops = {
 	.peek = intc_peek,
 	.ack = intc_ack,
@@ -89,6 +94,7 @@ static const struct v3_intc_ops intc_ops = {
 	.tpr_set = intc_tpr_set,
 	.irq_set = intc_irq_set,
 	.init = intc_init,
+	.timer = intc_timer,
 };
 
 void v3_intc_pic_output(struct v3_intc *intc, bool level)
@@ -119,10 +125,7 @@ static size_t intc_size(unsigned int num_lapics)
 static void intc_destroy(void *ctx)
 {
 	struct v3_intc *intc = ctx;
-	unsigned int i;
 
-	for (i = 0; i < intc->num_lapics; i++)
-		v3_timer_cancel(&intc->lapic[i].timer);
 	v3_device_free(intc->vm, intc, intc_size(intc->num_lapics));
 }
 

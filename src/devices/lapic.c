@@ -203,7 +203,6 @@ void v3_lapic_setup(struct v3_lapic *la, struct v3_vcpu *vcpu)
 {
 	la->vcpu = vcpu;
 	la->id = (uint8_t)v3_vcpu_index(vcpu);
-	v3_lapic_timer_setup(la);
 }
 
 /* Registers other than IA32_APIC_BASE and the ID to their reset values, SDM 11.4.7.1 */

@@ -62,7 +62,6 @@ struct v3_lapic {
 	uint64_t icr;
 	uint32_t lvt[V3_LVT_COUNT];	/* (r) */
 
-	struct v3_timer timer;
 	uint64_t deadline;	/* v3_now() of expiry; 0: not counting */
 	uint64_t period;	/* in ns; 0: one-shot */
 	uint64_t tsc_deadline;	/* 0: disarmed */
@@ -70,7 +69,7 @@ struct v3_lapic {
 	uint8_t divide;		/* divide configuration register */
 	uint8_t divide_shift;
 	uint16_t base_flags;	/* of IA32_APIC_BASE: BSP, EXTD, EN */
-};
+} __attribute__((aligned(64)));	/* no cache line is two vCPUs' */
 
 /* The index of a vCPU times a power of two: every register access begins with it. */
 _Static_assert(sizeof(struct v3_lapic) == 256, "the array of local APICs is indexed by a shift");
@@ -102,7 +101,8 @@ void v3_lapic_send_ipi(struct v3_lapic *la, uint32_t icr_low, uint32_t dest);
 uint32_t v3_lapic_ldr(const struct v3_lapic *la);
 
 /* Timer, lapic_timer.c. Own thread. */
-void v3_lapic_timer_setup(struct v3_lapic *la);
+/* Its time has come. */
+void v3_lapic_timer_expired(struct v3_lapic *la);
 void v3_lapic_timer_stop(struct v3_lapic *la);
 /* The LVT entry changed from @p old. */
 void v3_lapic_timer_lvt(struct v3_lapic *la, uint32_t old);

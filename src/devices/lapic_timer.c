@@ -57,17 +57,15 @@ static uint64_t tsc_to_now(const struct v3_lapic *la, uint64_t tsc)
 static void rearm(struct v3_lapic *la)
 {
 	if (la->deadline && !(timer_lvt(la) & V3_APIC_LVT_MASKED))
-		v3_timer_arm(&la->timer, la->deadline);
+		v3_vcpu_timer_set(la->vcpu, la->deadline);
 	else
-		v3_timer_cancel(&la->timer);
+		v3_vcpu_timer_set(la->vcpu, UINT64_MAX);
 }
 
-static void expired(struct v3_timer *timer, void *ctx)
+void v3_lapic_timer_expired(struct v3_lapic *la)
 {
-	struct v3_lapic *la = ctx;
 	uint64_t now = now_of(la);
 
-	(void)timer;
 	if (la->deadline == 0 || la->deadline > now) {
 		rearm(la);
 		return;
@@ -90,17 +88,12 @@ static void expired(struct v3_timer *timer, void *ctx)
 		v3_lapic_accept(la, timer_lvt(la) & V3_APIC_LVT_VECTOR_MASK, false);
 }
 
-void v3_lapic_timer_setup(struct v3_lapic *la)
-{
-	v3_timer_init(&la->timer, la->vcpu, expired, la);
-}
-
 void v3_lapic_timer_stop(struct v3_lapic *la)
 {
 	la->deadline = 0;
 	la->period = 0;
 	la->tsc_deadline = 0;
-	v3_timer_cancel(&la->timer);
+	v3_vcpu_timer_set(la->vcpu, UINT64_MAX);
 }
 
 /* Starts counting @p ticks down, in the mode of the LVT entry. */

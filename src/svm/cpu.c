@@ -87,7 +87,7 @@ static void cpu_free(struct v3_host *host, struct svm_cpu *cpu)
 		v3_os_page_free(host, cpu->hsave, 1);
 	if (cpu->host_vmcb != V3_HPA_NONE)
 		v3_os_page_free(host, cpu->host_vmcb, 1);
-	v3_os_free(host, cpu, sizeof(*cpu));
+	v3_host_free_lines(host, cpu, sizeof(*cpu));
 }
 
 void svm_remove(struct v3_host *host)
@@ -125,7 +125,7 @@ enum v3_status svm_cpu_prepare(struct v3_host *host, unsigned int index)
 
 	if (__atomic_load_n(&svm->cpus[index], __ATOMIC_ACQUIRE))
 		return V3_OK;
-	cpu = v3_os_alloc(host, sizeof(*cpu));
+	cpu = v3_host_alloc_lines(host, sizeof(*cpu));
 	if (!cpu)
 		return V3_ERR_NOMEM;
 	cpu->host_vmcb = V3_HPA_NONE;

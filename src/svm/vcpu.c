@@ -79,14 +79,14 @@ void svm_vmcb_init(struct svm_vmcb *vmcb, v3_hpa_t iopm, v3_hpa_t msrpm, v3_hpa_
 enum v3_status svm_vcpu_create(struct v3_vcpu *vcpu)
 {
 	struct v3_vm *vm = vcpu->vm;
-	struct svm_vcpu *svm = v3_os_alloc(vcpu->host, sizeof(*svm));
+	struct svm_vcpu *svm = v3_host_alloc_lines(vcpu->host, sizeof(*svm));
 	enum v3_status status;
 
 	if (!svm)
 		return V3_ERR_NOMEM;
 	status = v3_os_page_alloc(vcpu->host, 1, 1, V3_NODE_ANY, 0, &svm->vmcb_hpa);
 	if (status != V3_OK) {
-		v3_os_free(vcpu->host, svm, sizeof(*svm));
+		v3_host_free_lines(vcpu->host, svm, sizeof(*svm));
 		return status;
 	}
 	svm->vmcb = v3_os_virt(vcpu->host, svm->vmcb_hpa);
@@ -94,7 +94,7 @@ enum v3_status svm_vcpu_create(struct v3_vcpu *vcpu)
 		      &vcpu->host->caps);
 	svm->clean_mask = vcpu->host->caps.clean_bits ? SVM_CLEAN_ALL : 0;
 	svm->flush = true;
-	vm->vcpu_bytes += sizeof(*svm) + V3_PAGE_SIZE;
+	vm->vcpu_bytes += v3_host_lines_size(sizeof(*svm)) + V3_PAGE_SIZE;
 	vcpu->arch = svm;
 	return V3_OK;
 }
@@ -105,7 +105,7 @@ void svm_vcpu_destroy(struct v3_vcpu *vcpu)
 
 	memset(svm->vmcb, 0, sizeof(*svm->vmcb));
 	v3_os_page_free(vcpu->host, svm->vmcb_hpa, 1);
-	v3_os_free(vcpu->host, svm, sizeof(*svm));
+	v3_host_free_lines(vcpu->host, svm, sizeof(*svm));
 	vcpu->arch = NULL;
 }
 

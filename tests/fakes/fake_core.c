@@ -365,6 +365,24 @@ void v3_timer_arm(struct v3_timer *timer, uint64_t deadline)
 	*at = timer;
 }
 
+static void own_timer(struct v3_timer *timer, void *ctx)
+{
+	struct v3_vcpu *vcpu = ctx;
+
+	(void)timer;
+	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx);
+}
+
+/* One timer more, so that tests see it among the others. */
+void v3_vcpu_timer_set(struct v3_vcpu *vcpu, uint64_t deadline)
+{
+	v3_timer_cancel(&vcpu->own_timer);
+	if (deadline == UINT64_MAX)
+		return;
+	v3_timer_init(&vcpu->own_timer, vcpu, own_timer, vcpu);
+	v3_timer_arm(&vcpu->own_timer, deadline);
+}
+
 void fake_time_set(struct v3_vm *vm, uint64_t now)
 {
 	struct v3_timer *timer;
@@ -412,10 +430,10 @@ void *v3_device_alloc(struct v3_vm *vm, size_t size)
 		;
 	if (i == FAKE_MAX_ALLOCS || size == 0)
 		die("too many allocations, or one of size 0");
-	vm->allocs[i].ptr = calloc(1, size);
-	vm->allocs[i].size = size;
-	if (!vm->allocs[i].ptr)
+	if (posix_memalign(&vm->allocs[i].ptr, 64, size))
 		die("out of memory");
+	memset(vm->allocs[i].ptr, 0, size);
+	vm->allocs[i].size = size;
 	vm->alloc_bytes += size;
 	return vm->allocs[i].ptr;
 }

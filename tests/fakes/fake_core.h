@@ -30,6 +30,7 @@ struct v3_vcpu {
 	uint8_t sipi_vector;
 	struct v3_vcpu_state state;
 	bool state_set;
+	struct v3_timer own_timer;
 };
 
 struct fake_range {

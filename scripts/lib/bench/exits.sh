@@ -19,6 +19,8 @@ bench_exits_rows()
 	ipi_roundtrip|0.3|instructions|IPI to another vCPU that spins, and one back
 	hlt_wake|0.3|instructions|IPI to a vCPU in HLT, until its handler
 	timer_fire|0.3|instructions|APIC timer of 20 us, armed by its count, until its handler, less these
+	timer_cost||instructions|the same timer: all that it takes from a program that computes meanwhile
+	serial_irq|0.3|instructions|UART interrupt through the I/O APIC, until its handler is over
 	launch|0.1|instructions|start to first output; a guest of 4 MiB, its RAM included (KVM: 64 MiB, untouched)
 	launch_ram||instructions|the same with 64 MiB of RAM, allocated and zeroed
 	table_pages_1g|8 abs|pages|nested tables of a 1 GiB guest

@@ -111,20 +111,19 @@ static void late_host(void **state)
 {
 	struct v3_vm *vm = *state;
 	struct v3_intc *intc = vm->intc_ctx;
-	struct v3_timer *timer = &intc->lapic[0].timer;
 
 	start_timer(vm, V3_APIC_TIMER_PERIODIC, DIVIDE_1, 100000);
-	v3_timer_cancel(timer);
+	v3_vcpu_timer_set(&vm->vcpus[0], UINT64_MAX);
 	vm->now = 1050000;
-	timer->fn(timer, timer->ctx);
+	vm->intc->timer(&vm->vcpus[0], intc);
 	take(vm, 0, VECTOR);
 	eoi(vm, 0);
 	assert_int_equal(vm->timers->deadline, 1100000);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 50000);
 	assert_int_equal(peek(vm, 0), -1);
 	/* A callback that comes too early, e.g. of an arming that was replaced, changes nothing. */
-	v3_timer_cancel(timer);
-	timer->fn(timer, timer->ctx);
+	v3_vcpu_timer_set(&vm->vcpus[0], UINT64_MAX);
+	vm->intc->timer(&vm->vcpus[0], intc);
 	assert_int_equal(peek(vm, 0), -1);
 	assert_int_equal(vm->timers->deadline, 1100000);
 }
