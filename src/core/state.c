@@ -45,17 +45,30 @@ static void core_state_set(struct v3_vcpu *vcpu, const struct v3_vcpu_state *sta
 	vcpu->cr8 = vcpu->cr8_seen = (uint8_t)state->cr8;
 }
 
+/* INIT keeps CD and NW, XCR0, the FPU and all MSRs but EFER (APM2 14.1.3; SDM 3A table 10-1). */
+static void init_keep(struct v3_vcpu_state *state, const struct v3_vcpu_state *old)
+{
+	state->cr0 = (old->cr0 & (V3_CR0_CD | V3_CR0_NW)) | V3_CR0_ET;
+	state->pat = old->pat;
+	state->star = old->star;
+	state->lstar = old->lstar;
+	state->cstar = old->cstar;
+	state->sfmask = old->sfmask;
+	state->kernel_gs_base = old->kernel_gs_base;
+	state->sysenter_cs = old->sysenter_cs;
+	state->sysenter_esp = old->sysenter_esp;
+	state->sysenter_eip = old->sysenter_eip;
+}
+
 void v3_vcpu_reset(struct v3_vcpu *vcpu, bool init)
 {
 	struct v3_vcpu_state state, old;
 
 	reset_state(&state);
 	if (init) {
-		/* INIT keeps CD and NW, XCR0, PAT and the FPU. */
 		vcpu->vm->arch->get_state(vcpu, &old);
-		state.cr0 = (old.cr0 & (V3_CR0_CD | V3_CR0_NW)) | V3_CR0_ET;
+		init_keep(&state, &old);
 		state.xcr0 = vcpu->xcr0;
-		state.pat = old.pat;
 	}
 	core_state_set(vcpu, &state);
 	vcpu->vm->arch->set_state(vcpu, &state);

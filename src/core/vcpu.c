@@ -107,13 +107,18 @@ void v3_vcpu_nmi(struct v3_vcpu *vcpu)
 	v3_vcpu_request(vcpu, V3_REQ_NMI);
 }
 
+/* A start-up IPI from before is over: the vCPU waits for the next one. */
 void v3_vcpu_init(struct v3_vcpu *vcpu)
 {
+	__atomic_fetch_and(&vcpu->requests, ~V3_REQ_SIPI, __ATOMIC_SEQ_CST);
 	v3_vcpu_request(vcpu, V3_REQ_INIT);
 }
 
+/* The first one starts the vCPU; it would ignore a second one, and so does what has not seen the first. */
 void v3_vcpu_sipi(struct v3_vcpu *vcpu, uint8_t vector)
 {
+	if (__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) & V3_REQ_SIPI)
+		return;
 	__atomic_store_n(&vcpu->sipi_vector, vector, __ATOMIC_RELAXED);
 	v3_vcpu_request(vcpu, V3_REQ_SIPI);
 }
@@ -126,10 +131,11 @@ static void requests_take(struct v3_vcpu *vcpu)
 
 	if (v3_trace_wanted(vcpu) && taken)
 		v3_trace_requests(vcpu, taken);
-	if (taken & (V3_REQ_INIT | V3_REQ_SIPI))
-		v3_vcpu_handle_startup(vcpu, taken);
+	/* Before an INIT that came with it, which forgets it. */
 	if (taken & V3_REQ_NMI)
 		vcpu->nmi_pending = true;
+	if (taken & (V3_REQ_INIT | V3_REQ_SIPI))
+		v3_vcpu_handle_startup(vcpu, taken);
 	if (taken & V3_REQ_TIMER)
 		v3_timers_run(vcpu);
 	if (taken & V3_REQ_INTR)

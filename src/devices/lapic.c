@@ -156,6 +156,16 @@ void v3_lapic_eoi(struct v3_lapic *la)
 		v3_vcpu_check_intr(la->vcpu);
 }
 
+/* APM2 16.6.4: the highest class of what is waited for, in service, or kept away by TPR. */
+uint8_t v3_lapic_apr(const struct v3_lapic *la)
+{
+	unsigned int waiting = class_of(highest_irr(la)), service = class_of(la->isrv);
+
+	if (class_of(la->tpr) >= waiting && class_of(la->tpr) > service)
+		return la->tpr;
+	return (uint8_t)(waiting > service ? waiting : service);
+}
+
 void v3_lapic_set_tpr(struct v3_lapic *la, uint8_t tpr)
 {
 	la->tpr = tpr;

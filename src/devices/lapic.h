@@ -94,6 +94,8 @@ int v3_lapic_peek(const struct v3_lapic *la, bool *blocked);
 /* Moves that vector from IRR to ISR. Own thread. */
 int v3_lapic_ack(struct v3_lapic *la);
 void v3_lapic_eoi(struct v3_lapic *la);
+/* Arbitration priority. Own thread. */
+uint8_t v3_lapic_apr(const struct v3_lapic *la);
 /* The caller tells the core. */
 void v3_lapic_set_tpr(struct v3_lapic *la, uint8_t tpr);
 void v3_lapic_send_ipi(struct v3_lapic *la, uint32_t icr_low, uint32_t dest);

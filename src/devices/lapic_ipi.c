@@ -28,6 +28,9 @@ static bool matches_logical(const struct v3_lapic *la, uint32_t dest)
 		return dest >> 16 == ldr >> 16 && (dest & ldr & 0xffff);
 	if (dest > 0xff)
 		return false;
+	/* SDM 11.6.2.2: all ones are for all, in both models and whatever the LDR. */
+	if (dest == BROADCAST_NARROW)
+		return true;
 	ldr >>= V3_APIC_ID_SHIFT;
 	/* Flat model if DFR[31:28] is all ones; else clusters of four, cluster 15 meaning all. */
 	if (__atomic_load_n(&la->dfr, __ATOMIC_RELAXED) >> 28 == 0xf)

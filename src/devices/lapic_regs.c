@@ -124,8 +124,9 @@ static uint64_t read_reg(const struct v3_lapic *la, uint32_t reg)
 	case REG(V3_APIC_VERSION):
 		return V3_LAPIC_VERSION;
 	case REG(V3_APIC_TPR):
-	case REG(V3_APIC_APR):	/* no bus arbitration any more: as if TPR were all */
 		return la->tpr;
+	case REG(V3_APIC_APR):
+		return v3_lapic_apr(la);
 	case REG(V3_APIC_PPR):
 		return la->ppr;
 	case REG(V3_APIC_EOI):
@@ -242,10 +243,12 @@ static __attribute__((noinline)) void mmio_write_rare(struct v3_lapic *la, uint3
 		la->icr = (la->icr & 0xffffffff) | (uint64_t)(value & 0xff000000) << 32;
 		break;
 	case V3_APIC_LDR:
-		__atomic_store_n(&la->ldr, value & 0xff000000, __ATOMIC_RELAXED);
+		__atomic_store_n(&la->ldr, value & 0xff000000, __ATOMIC_SEQ_CST);
+		v3_ioapic_retry(&v3_lapic_intc(la)->ioapic);
 		break;
 	case V3_APIC_DFR:
-		__atomic_store_n(&la->dfr, value | 0x0fffffff, __ATOMIC_RELAXED);
+		__atomic_store_n(&la->dfr, value | 0x0fffffff, __ATOMIC_SEQ_CST);
+		v3_ioapic_retry(&v3_lapic_intc(la)->ioapic);
 		break;
 	default:
 		if (!write_reg(la, reg, value) && !readonly_xapic(reg))
@@ -389,6 +392,8 @@ static void set_mode(struct v3_lapic *la, enum v3_lapic_mode mode)
 		v3_lapic_init(la);	/* SDM 11.4.3: the state is lost */
 	else if (mode == V3_LAPIC_XAPIC)
 		update_extint(la);
+	/* It may be a destination now that it was not before. */
+	v3_ioapic_retry(&v3_lapic_intc(la)->ioapic);
 	v3_vcpu_check_intr(la->vcpu);
 }
 

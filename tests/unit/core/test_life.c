@@ -415,6 +415,57 @@ static void test_init(void **state)
 	assert_int_equal(v3_vm_resume(vm), V3_OK);
 }
 
+/* Requests of a parked vCPU pile up, and are then answered in the order in which they make sense. */
+static void test_start_up_order(void **state)
+{
+	struct v3_vcpu *other = v3_vm_vcpu(vm, 1);
+	struct v3_vcpu_state now;
+
+	(void)state;
+	assert_int_equal(v3_vm_start(vm), V3_OK);
+	wait_runs(0, 1);
+	/* A start-up IPI from before the INIT starts nothing. */
+	assert_int_equal(v3_vm_pause(vm), V3_OK);
+	v3_vcpu_sipi(other, 0x11);
+	v3_vcpu_init(other);
+	assert_int_equal(v3_vm_resume(vm), V3_OK);
+	wait_runs(0, 100);
+	assert_int_equal(__atomic_load_n(&runs[1], __ATOMIC_SEQ_CST), 0);
+	/* Of two, as operating systems send them, the first counts. */
+	assert_int_equal(v3_vm_pause(vm), V3_OK);
+	v3_vcpu_init(other);
+	v3_vcpu_sipi(other, 0x22);
+	v3_vcpu_sipi(other, 0x33);
+	assert_int_equal(v3_vm_resume(vm), V3_OK);
+	wait_runs(1, 1);
+	assert_int_equal(v3_vm_pause(vm), V3_OK);
+	assert_int_equal(v3_vcpu_get_state(other, &now), V3_OK);
+	assert_int_equal(now.seg[V3_SEG_CS].base, 0x22000);
+	/* An NMI before the INIT is forgotten; one INIT after another start does not start it again. */
+	now.lstar = 0xffffffff81000000;
+	now.sysenter_eip = 0x1234;
+	now.kernel_gs_base = 0x5678;
+	now.star = 0x230010ull << 32;
+	assert_int_equal(v3_vcpu_set_state(other, &now), V3_OK);
+	v3_vcpu_nmi(other);
+	v3_vcpu_sipi(other, 0x44);
+	v3_vcpu_init(other);
+	v3_vcpu_init(other);
+	assert_int_equal(v3_vm_resume(vm), V3_OK);
+	wait_runs(0, 100);
+	assert_int_equal(v3_vm_pause(vm), V3_OK);
+	assert_false(other->nmi_pending);
+	assert_int_equal(other->run, V3_RUN_WAIT_SIPI);
+	/* MSRs but EFER are what they were. */
+	assert_int_equal(v3_vcpu_get_state(other, &now), V3_OK);
+	assert_true(now.lstar == 0xffffffff81000000);
+	assert_int_equal(now.sysenter_eip, 0x1234);
+	assert_int_equal(now.kernel_gs_base, 0x5678);
+	assert_true(now.star == 0x230010ull << 32);
+	assert_int_equal(now.efer, 0);
+	assert_int_equal(v3_vm_resume(vm), V3_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -433,6 +484,7 @@ int main(void)
 		TEST(test_yield),
 		TEST(test_start_up),
 		TEST(test_init),
+		TEST(test_start_up_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

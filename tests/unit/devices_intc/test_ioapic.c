@@ -193,6 +193,115 @@ static void retry(void **state)
 	take(vm, 1, 0x81);
 }
 
+/* The same when it becomes a destination only later. */
+static void retry_new_destination(void **state)
+{
+	struct v3_vm *vm = *state;
+
+	redirect(vm, 17, DEST(0x2) | V3_IOAPIC_LOGICAL | V3_IOAPIC_LEVEL | 0x81);
+	v3_irq_set(vm, 17, true);
+	assert_int_equal(peek(vm, 1), -1);
+	lapic_write(vm, 1, V3_APIC_LDR, 0x02000000);
+	take(vm, 1, 0x81);
+	eoi(vm, 1);
+	take(vm, 1, 0x81);
+	v3_irq_set(vm, 17, false);
+	eoi(vm, 1);
+	/* By the model: cluster 1, for which the LDR is not right in the flat one. */
+	redirect(vm, 18, DEST(0x14) | V3_IOAPIC_LOGICAL | V3_IOAPIC_LEVEL | 0x82);
+	v3_irq_set(vm, 18, true);
+	assert_int_equal(peek(vm, 2), -1);
+	lapic_write(vm, 2, V3_APIC_DFR, V3_APIC_DFR_CLUSTER);
+	lapic_write(vm, 2, V3_APIC_LDR, 0x14000000);
+	take(vm, 2, 0x82);
+	v3_irq_set(vm, 18, false);
+	eoi(vm, 2);
+	/* By the mode: vCPU 3's logical ID is 8 then. */
+	redirect(vm, 19, DEST(0x8) | V3_IOAPIC_LOGICAL | V3_IOAPIC_LEVEL | 0x83);
+	v3_irq_set(vm, 19, true);
+	assert_int_equal(peek(vm, 3), -1);
+	msr_write(vm, 3, V3_MSR_APIC_BASE, X2APIC_ON);
+	take(vm, 3, 0x83);
+	msr_write(vm, 3, V3_MSR_X2APIC_EOI, 0);
+	take(vm, 3, 0x83);
+}
+
+/* What a guest does when it moves a level-triggered interrupt that is in service. */
+static void level_changes(void **state)
+{
+	struct v3_vm *vm = *state;
+
+	redirect(vm, 20, DEST(1) | V3_IOAPIC_LEVEL | 0x71);
+	v3_irq_set(vm, 20, true);
+	take(vm, 1, 0x71);
+	/* Another CPU, same vector: the EOI of the first one counts, the next goes to the other. */
+	redirect(vm, 20, DEST(2) | V3_IOAPIC_LEVEL | 0x71);
+	assert_true(redirection(vm, 20) & V3_IOAPIC_REMOTE_IRR);
+	assert_int_equal(peek(vm, 2), -1);
+	eoi(vm, 1);
+	assert_int_equal(peek(vm, 1), -1);
+	take(vm, 2, 0x71);
+	/*
+	 * Another vector: the EOI of the old one finds no pin, as on a real I/O APIC. The guest
+	 * has two ways out: the EOI register with the new vector, ...
+	 */
+	redirect(vm, 20, DEST(3) | V3_IOAPIC_LEVEL | 0x72);
+	eoi(vm, 2);
+	assert_true(redirection(vm, 20) & V3_IOAPIC_REMOTE_IRR);
+	assert_int_equal(peek(vm, 3), -1);
+	fake_mmio_write(vm, 0, MMIO(V3_IOAPIC_MMIO_EOI), 4, 0x72);
+	take(vm, 3, 0x72);
+	/* ... or edge and back. */
+	redirect(vm, 20, DEST(1) | V3_IOAPIC_LEVEL | 0x73);
+	eoi(vm, 3);
+	assert_int_equal(peek(vm, 1), -1);
+	redirect(vm, 20, DEST(1) | 0x73);
+	assert_int_equal(peek(vm, 1), -1);
+	redirect(vm, 20, DEST(1) | V3_IOAPIC_LEVEL | 0x73);
+	take(vm, 1, 0x73);
+	/* Remote IRR and delivery status cannot be written. */
+	v3_irq_set(vm, 20, false);
+	eoi(vm, 1);
+	redirect(vm, 20, DEST(1) | V3_IOAPIC_LEVEL | V3_IOAPIC_REMOTE_IRR | V3_IOAPIC_PENDING |
+		 0x73);
+	assert_int_equal(redirection(vm, 20), DEST(1) | V3_IOAPIC_LEVEL | 0x73);
+}
+
+/* Several vCPUs take it: the first EOI ends it, and a line that is still asserted starts anew. */
+static void level_to_several(void **state)
+{
+	struct v3_vm *vm = *state;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		lapic_write(vm, i, V3_APIC_LDR, 1u << (24 + i));
+	redirect(vm, 21, DEST(0x7) | V3_IOAPIC_LOGICAL | V3_IOAPIC_LEVEL | 0x75);
+	v3_irq_set(vm, 21, true);
+	for (i = 0; i < 3; i++)
+		take(vm, i, 0x75);
+	assert_int_equal(peek(vm, 3), -1);
+	eoi(vm, 1);
+	take(vm, 1, 0x75);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_IRR + 0x30), 1u << 21);
+	v3_irq_set(vm, 21, false);
+	for (i = 0; i < 3; i++)
+		eoi(vm, i);
+	take(vm, 0, 0x75);
+	take(vm, 2, 0x75);
+	assert_false(redirection(vm, 21) & V3_IOAPIC_REMOTE_IRR);
+	/* Two pins with one vector: one EOI is for both. */
+	redirect(vm, 22, DEST(3) | V3_IOAPIC_LEVEL | 0x76);
+	redirect(vm, 23, DEST(3) | V3_IOAPIC_LEVEL | 0x76);
+	v3_irq_set(vm, 22, true);
+	v3_irq_set(vm, 23, true);
+	take(vm, 3, 0x76);
+	v3_irq_set(vm, 22, false);
+	eoi(vm, 3);
+	assert_false(redirection(vm, 22) & V3_IOAPIC_REMOTE_IRR);
+	assert_true(redirection(vm, 23) & V3_IOAPIC_REMOTE_IRR);
+	take(vm, 3, 0x76);
+}
+
 /* ISA interrupt 0 is pin 2, and what does not exist is ignored. */
 static void wiring(void **state)
 {
@@ -220,6 +329,9 @@ int main(void)
 		TEST1(eoi_registers),
 		TEST4(modes),
 		TEST4(retry),
+		TEST4(retry_new_destination),
+		TEST4(level_changes),
+		TEST4(level_to_several),
 		TEST1(wiring),
 	};
 

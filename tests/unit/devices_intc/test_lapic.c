@@ -151,6 +151,25 @@ static void tpr_blocks(void **state)
 	assert_int_equal(peek(vm, 0), -1);
 }
 
+static void arbitration_priority(void **state)
+{
+	struct v3_vm *vm = *state;
+
+	lapic_write(vm, 0, V3_APIC_TPR, 0x35);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_APR), 0x35);
+	/* A vector that TPR keeps waiting, then one above. */
+	self_ipi(vm, 0, 0x3c);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_APR), 0x35);
+	self_ipi(vm, 0, 0x61);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_APR), 0x60);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_PPR), 0x35);
+	take(vm, 0, 0x61);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_APR), 0x60);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_PPR), 0x60);
+	self_ipi(vm, 0, 0x92);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_APR), 0x90);
+}
+
 static void software_disabled(void **state)
 {
 	struct v3_vm *vm = *state;
@@ -379,6 +398,7 @@ int main(void)
 		TEST1(eoi_tells),
 		TEST1(coalescing),
 		TEST1(tpr_blocks),
+		TEST1(arbitration_priority),
 		TEST1(software_disabled),
 		TEST1(illegal_vectors),
 		TEST1(init_state),

@@ -238,6 +238,159 @@ static void x2apic_logical(void **state)
 	assert_int_equal(takers(vm, 0x60), 1ull << 63);
 }
 
+/* All ones as a logical destination are everybody's, also without a logical ID. */
+static void logical_broadcast(void **state)
+{
+	struct v3_vm *vm = *state;
+
+	lapic_write(vm, 2, V3_APIC_DFR, V3_APIC_DFR_CLUSTER);
+	ipi(vm, 0, V3_APIC_ICR_LOGICAL | 0x50, 0xff);
+	assert_int_equal(takers(vm, 0x50), 0xf);
+	ipi(vm, 0, V3_APIC_ICR_LOGICAL | 0x50, 0xfe);
+	assert_int_equal(takers(vm, 0x50), 0);
+	ipi(vm, 0, V3_APIC_ICR_LOGICAL | V3_APIC_DM_NMI << 8, 0xff);
+	assert_int_equal(vm->vcpus[0].nmis & vm->vcpus[1].nmis & vm->vcpus[2].nmis &
+			 vm->vcpus[3].nmis, 1);
+}
+
+/* Of what is sent to nobody nothing comes, whatever the mode, and it is no error. */
+static void absent(void **state)
+{
+	static const uint32_t modes[] = {
+		FIXED, LOWEST, V3_APIC_DM_SMI << 8, V3_APIC_DM_NMI << 8, V3_APIC_DM_INIT << 8,
+		V3_APIC_DM_INIT << 8 | V3_APIC_ICR_LEVEL | V3_APIC_ICR_ASSERT,
+		V3_APIC_DM_STARTUP << 8, 3 << 8, V3_APIC_DM_EXTINT << 8,
+	};
+	struct v3_vm *vm = *state;
+	unsigned int i, x2;
+
+	for (i = 0; i < 4; i++)
+		lapic_write(vm, i, V3_APIC_LDR, 1u << (24 + i));
+	for (x2 = 0; x2 < 2; x2++) {
+		for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+			if (x2) {
+				x2ipi(vm, 0, modes[i] | 0x99, 4);
+				x2ipi(vm, 0, modes[i] | 0x99, 0x80000000);
+				x2ipi(vm, 0, modes[i] | 0x99 | V3_APIC_ICR_LOGICAL, 0x10001);
+				x2ipi(vm, 0, modes[i] | 0x99 | V3_APIC_ICR_LOGICAL, 0);
+			} else {
+				ipi(vm, 0, modes[i] | 0x99, 4);
+				ipi(vm, 0, modes[i] | 0x99, 0xfe);
+				ipi(vm, 0, modes[i] | 0x99 | V3_APIC_ICR_LOGICAL, 0xf0);
+				ipi(vm, 0, modes[i] | 0x99 | V3_APIC_ICR_LOGICAL, 0);
+			}
+		}
+		for (i = 0; i < 4; i++) {
+			assert_int_equal(vm->vcpus[i].checks, 0);
+			assert_int_equal(vm->vcpus[i].nmis + vm->vcpus[i].inits +
+					 vm->vcpus[i].sipis, 0);
+			assert_int_equal(peek(vm, i), -1);
+		}
+		if (x2) {
+			msr_write(vm, 0, 0x828, 0);
+			assert_int_equal(msr_read(vm, 0, 0x828), 0);
+			break;
+		}
+		lapic_write(vm, 0, V3_APIC_ESR, 0);
+		assert_int_equal(lapic_read(vm, 0, V3_APIC_ESR), 0);
+		all_to_x2apic(vm);
+		for (i = 0; i < 4; i++)
+			vm->vcpus[i].checks = 0;
+	}
+}
+
+/* Vectors below 16 are not sent, and the sender's ESR says so. */
+static void illegal_vectors(void **state)
+{
+	static const uint32_t low[] = {
+		FIXED, LOWEST, V3_APIC_ICR_LOGICAL, V3_APIC_ICR_SELF, V3_APIC_ICR_ALL,
+		V3_APIC_ICR_ALL_BUT_SELF, V3_APIC_ICR_ALL_BUT_SELF | LOWEST,
+	};
+	struct v3_vm *vm = *state;
+	unsigned int i, j;
+
+	lapic_write(vm, 0, V3_APIC_LVT_ERROR, 0x80);
+	for (i = 0; i < sizeof(low) / sizeof(low[0]); i++) {
+		ipi(vm, 0, low[i] | i, 1);
+		/* Nothing shows before the write; a second write finds no more. */
+		assert_int_equal(lapic_read(vm, 0, V3_APIC_ESR), 0);
+		lapic_write(vm, 0, V3_APIC_ESR, 0x12345678);
+		assert_int_equal(lapic_read(vm, 0, V3_APIC_ESR), V3_APIC_ESR_SEND_ILLEGAL);
+		assert_int_equal(lapic_read(vm, 0, V3_APIC_ESR), V3_APIC_ESR_SEND_ILLEGAL);
+		lapic_write(vm, 0, V3_APIC_ESR, 0);
+		assert_int_equal(lapic_read(vm, 0, V3_APIC_ESR), 0);
+		take(vm, 0, 0x80);
+		eoi(vm, 0);
+		for (j = 1; j < 4; j++)
+			assert_int_equal(peek(vm, j), -1);
+	}
+	/* NMI and INIT have no vector, so any will do. */
+	ipi(vm, 0, V3_APIC_DM_NMI << 8 | 3, 1);
+	assert_int_equal(vm->vcpus[1].nmis, 1);
+	lapic_write(vm, 0, V3_APIC_ESR, 0);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_ESR), 0);
+	/* The same from x2APIC mode, by ICR and by SELF IPI. */
+	all_to_x2apic(vm);
+	x2ipi(vm, 0, FIXED | 15, 1);
+	take(vm, 0, 0x80);
+	msr_write(vm, 0, V3_MSR_X2APIC_EOI, 0);
+	msr_write(vm, 0, 0x828, 0);
+	assert_int_equal(msr_read(vm, 0, 0x828), V3_APIC_ESR_SEND_ILLEGAL);
+	msr_write(vm, 0, V3_MSR_X2APIC_SELF_IPI, 0);
+	take(vm, 0, 0x80);
+	msr_write(vm, 0, V3_MSR_X2APIC_EOI, 0);
+	msr_write(vm, 0, 0x828, 0);
+	assert_int_equal(msr_read(vm, 0, 0x828), V3_APIC_ESR_SEND_ILLEGAL);
+	assert_int_equal(peek(vm, 0), -1);
+}
+
+/* No mask of 8, 32 or 64 bits anywhere: 64 vCPUs by xAPIC's means and by x2APIC's. */
+static void many(void **state)
+{
+	struct v3_vm *vm = *state;
+	uint64_t seen = 0;
+	unsigned int i;
+
+	fake_vm_destroy(vm);
+	vm = intc_vm(64);
+	*state = vm;
+	ipi(vm, 0, FIXED | 0x60, 63);
+	assert_int_equal(takers(vm, 0x60), 1ull << 63);
+	ipi(vm, 40, FIXED | 0x60, 0xff);
+	assert_int_equal(takers(vm, 0x60), UINT64_MAX);
+	ipi(vm, 40, V3_APIC_ICR_ALL | 0x60, 0);
+	assert_int_equal(takers(vm, 0x60), UINT64_MAX);
+	ipi(vm, 40, V3_APIC_ICR_ALL_BUT_SELF | 0x60, 0);
+	assert_int_equal(takers(vm, 0x60), ~(1ull << 40));
+	/* 15 clusters of 4 are all that xAPIC's logical destinations reach. */
+	for (i = 0; i < 64; i++) {
+		lapic_write(vm, i, V3_APIC_DFR, V3_APIC_DFR_CLUSTER);
+		lapic_write(vm, i, V3_APIC_LDR, i < 60 ? (i / 4) << 28 | 1u << (24 + i % 4) : 0);
+	}
+	ipi(vm, 0, V3_APIC_ICR_LOGICAL | 0x60, 0xef);
+	assert_int_equal(takers(vm, 0x60), 0xfull << 56);
+	/* Lowest priority: each takes one of 64. */
+	for (i = 0; i < 64; i++) {
+		uint64_t mask;
+
+		ipi(vm, 0, LOWEST | 0x60, 0xff);
+		mask = takers(vm, 0x60);
+		assert_int_equal(__builtin_popcountll(mask), 1);
+		seen |= mask;
+	}
+	assert_int_equal(seen, UINT64_MAX);
+	lapic_write(vm, 63, V3_APIC_TPR, 0x10);
+	ipi(vm, 0, LOWEST | 0x60, 63);
+	assert_int_equal(takers(vm, 0x60), 1ull << 63);
+	/* INIT and start-up reach all others. */
+	ipi(vm, 0, V3_APIC_ICR_ALL_BUT_SELF | V3_APIC_DM_INIT << 8, 0);
+	ipi(vm, 0, V3_APIC_ICR_ALL_BUT_SELF | V3_APIC_DM_STARTUP << 8 | 0x12, 0);
+	for (i = 0; i < 64; i++) {
+		assert_int_equal(vm->vcpus[i].inits, i != 0);
+		assert_int_equal(vm->vcpus[i].sipis, i != 0);
+	}
+}
+
 /* Each local APIC understands a message in its own mode. */
 static void mixed_modes(void **state)
 {
@@ -268,6 +421,10 @@ int main(void)
 		TEST4(lowest_priority),
 		TEST4(x2apic_physical),
 		TEST4(x2apic_logical),
+		TEST4(logical_broadcast),
+		TEST4(absent),
+		TEST4(illegal_vectors),
+		TEST4(many),
 		TEST4(mixed_modes),
 	};
 

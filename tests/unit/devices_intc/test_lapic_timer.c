@@ -255,6 +255,77 @@ static void tsc_deadline_special(void **state)
 	assert_null(vm->timers);
 }
 
+/* Between one-shot and periodic the count goes on; only the end differs. */
+static void mode_switches(void **state)
+{
+	struct v3_vm *vm = *state;
+
+	start_timer(vm, V3_APIC_TIMER_ONESHOT, DIVIDE_1, 100000);
+	fake_time_advance(vm, 40000);
+	lapic_write(vm, 0, V3_APIC_LVT_TIMER, V3_APIC_TIMER_PERIODIC | VECTOR);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 60000);
+	fake_time_advance(vm, 60000);
+	take(vm, 0, VECTOR);
+	eoi(vm, 0);
+	fake_time_advance(vm, 25000);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 75000);
+	lapic_write(vm, 0, V3_APIC_LVT_TIMER, V3_APIC_TIMER_ONESHOT | VECTOR);
+	fake_time_advance(vm, 74999);
+	assert_int_equal(peek(vm, 0), -1);
+	fake_time_advance(vm, 1);
+	take(vm, 0, VECTOR);
+	eoi(vm, 0);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 0);
+	/* Over is over: the count does not start by itself. */
+	lapic_write(vm, 0, V3_APIC_LVT_TIMER, V3_APIC_TIMER_PERIODIC | VECTOR);
+	fake_time_advance(vm, 1000000);
+	assert_int_equal(peek(vm, 0), -1);
+	/* Through TSC-deadline mode and back: both ways disarm. */
+	start_timer(vm, V3_APIC_TIMER_PERIODIC, DIVIDE_1, 100000);
+	lapic_write(vm, 0, V3_APIC_LVT_TIMER, V3_APIC_TIMER_DEADLINE | VECTOR);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 0);
+	assert_null(vm->timers);
+	msr_write(vm, 0, V3_MSR_TSC_DEADLINE, UINT64_MAX / 2);
+	lapic_write(vm, 0, V3_APIC_LVT_TIMER, V3_APIC_TIMER_PERIODIC | VECTOR);
+	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 0);
+	fake_time_advance(vm, 1000000);
+	assert_int_equal(peek(vm, 0), -1);
+	/* The vector and the mask can change while it counts. */
+	start_timer(vm, V3_APIC_TIMER_ONESHOT, DIVIDE_1, 100000);
+	lapic_write(vm, 0, V3_APIC_LVT_TIMER, V3_APIC_LVT_MASKED | (VECTOR + 1));
+	fake_time_advance(vm, 50000);
+	lapic_write(vm, 0, V3_APIC_LVT_TIMER, VECTOR + 1);
+	fake_time_advance(vm, 50000);
+	take(vm, 0, VECTOR + 1);
+}
+
+/* 64 vCPUs, each with its own deadline, set in one order and due in another. */
+static void tsc_deadline_many(void **state)
+{
+	struct v3_vm *vm = *state;
+	unsigned int i, j;
+
+	fake_vm_destroy(vm);
+	vm = intc_vm(64);
+	*state = vm;
+	for (i = 0; i < 64; i++) {
+		lapic_write(vm, i, V3_APIC_LVT_TIMER, V3_APIC_TIMER_DEADLINE | VECTOR);
+		/* At 2 GHz: in 1000, 2000, ... 64000 ns, the last vCPU first. */
+		msr_write(vm, i, V3_MSR_TSC_DEADLINE, 2000ull * (64 - i));
+	}
+	for (i = 64; i-- > 0;) {
+		fake_time_set(vm, (64 - i) * 1000ull - 1);
+		assert_int_equal(peek(vm, i), -1);
+		fake_time_advance(vm, 2);
+		for (j = 0; j < 64; j++)
+			assert_int_equal(peek(vm, j), j == i ? VECTOR : -1);
+		take(vm, i, VECTOR);
+		eoi(vm, i);
+		assert_int_equal(msr_read(vm, i, V3_MSR_TSC_DEADLINE), 0);
+	}
+	assert_null(vm->timers);
+}
+
 static void reserved_mode(void **state)
 {
 	struct v3_vm *vm = *state;
@@ -282,6 +353,8 @@ int main(void)
 		TEST1(masked),
 		TEST1(tsc_deadline),
 		TEST1(tsc_deadline_special),
+		TEST1(mode_switches),
+		TEST1(tsc_deadline_many),
 		TEST1(reserved_mode),
 	};
 
