@@ -163,8 +163,9 @@ static void pm_out(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned int 
 	v3_lock_irqrestore(&pm->lock, flags);
 }
 
-static void pm_power_on(struct acpi_pm *pm)
+static void pm_power_on(void *ctx)
 {
+	struct acpi_pm *pm = ctx;
 	uint64_t flags = v3_lock_irqsave(&pm->lock);
 
 	pm->synced_half = pm_ticks(pm) / HALF_WRAP;
@@ -183,7 +184,7 @@ static void pm_destroy(void *ctx)
 
 static const struct v3_io_ops pm_io_ops = { .in = pm_in, .out = pm_out };
 static const struct v3_device_ops pm_ops = {
-	.name = "acpi-pm", .destroy = pm_destroy,
+	.name = "acpi-pm", .destroy = pm_destroy, .reset = pm_power_on,
 };
 
 enum v3_status v3_acpi_pm_create(struct v3_vm *vm)

@@ -230,8 +230,9 @@ static void port61_out(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned 
 	v3_lock_irqrestore(&pit->lock, flags);
 }
 
-static void pit_power_on(struct pit *pit)
+static void pit_power_on(void *ctx)
 {
+	struct pit *pit = ctx;
 	uint64_t flags = v3_lock_irqsave(&pit->lock);
 
 	v3_pit_channel_reset(&pit->ch[0], true);
@@ -253,7 +254,7 @@ static void pit_destroy(void *ctx)
 static const struct v3_io_ops pit_io_ops = { .in = pit_in, .out = pit_out };
 static const struct v3_io_ops port61_io_ops = { .in = port61_in, .out = port61_out };
 static const struct v3_device_ops pit_ops = {
-	.name = "pit", .destroy = pit_destroy,
+	.name = "pit", .destroy = pit_destroy, .reset = pit_power_on,
 };
 
 enum v3_status v3_pit_create(struct v3_vm *vm)

@@ -21,6 +21,7 @@ enum {
 #define A_DIVIDER_RESET 0x60u	/* both bits set: the divider stands still */
 #define A_DIVIDER_32K 0x20u
 #define A_UIP 0x80u
+#define A_POWER_ON (A_DIVIDER_32K | 6)	/* 1024 Hz */
 
 #define B_SET 0x80u
 #define B_BINARY 0x04u
@@ -421,6 +422,25 @@ static void rtc_power_on(struct rtc *rtc)
 	v3_lock_irqrestore(&rtc->lock, flags);
 }
 
+/* It has a battery: time goes on, and CMOS memory stays. The rest is as firmware leaves it. */
+static void rtc_reset(void *ctx)
+{
+	struct rtc *rtc = ctx;
+	uint64_t flags = v3_lock_irqsave(&rtc->lock);
+	uint64_t now = v3_now(rtc->vm);
+
+	rtc_write_a(rtc, now, A_POWER_ON);
+	/* A time that was being set counts, in the format that it was written in. */
+	rtc_write_b(rtc, now, rtc->reg[REG_B] & (B_BINARY | B_24H));
+	rtc->reg[REG_B] = B_24H;
+	rtc->reg[REG_C] = 0;
+	rtc->reg[REG_SECOND_ALARM] = rtc->reg[REG_MINUTE_ALARM] = rtc->reg[REG_HOUR_ALARM] = 0;
+	rtc->index = 0;
+	rtc->synced_ns = now;
+	rtc_update(rtc, now);
+	v3_lock_irqrestore(&rtc->lock, flags);
+}
+
 static void rtc_destroy(void *ctx)
 {
 	struct rtc *rtc = ctx;
@@ -431,7 +451,7 @@ static void rtc_destroy(void *ctx)
 
 static const struct v3_io_ops rtc_io_ops = { .in = rtc_in, .out = rtc_out };
 static const struct v3_device_ops rtc_ops = {
-	.name = "rtc", .destroy = rtc_destroy,
+	.name = "rtc", .destroy = rtc_destroy, .reset = rtc_reset,
 };
 
 enum v3_status v3_rtc_create(struct v3_vm *vm, uint64_t unix_seconds)
@@ -448,7 +468,7 @@ enum v3_status v3_rtc_create(struct v3_vm *vm, uint64_t unix_seconds)
 	rtc->base_sec = V3_RTC_UNIX_EPOCH + unix_seconds;
 	v3_lock_init(&rtc->lock);
 	v3_timer_init(&rtc->timer, v3_vm_vcpu(vm, 0), rtc_timer, rtc);
-	rtc->reg[REG_A] = A_DIVIDER_32K | 6;
+	rtc->reg[REG_A] = A_POWER_ON;
 	rtc->reg[REG_B] = B_24H;
 	rtc->reg[REG_D] = D_VALID;
 	v3_cmos_fill(vm, rtc->reg);

@@ -135,6 +135,23 @@ static void test_late_callback_after_reprogramming(void **state)
 	assert_int_equal(vm->irq_edges[0], 1);
 }
 
+static void test_reset(void **state)
+{
+	program(0, 2, 11932);
+	program(2, 2, 1000);
+	out8(vm, 0x61, 0x03);
+	vm->now += SEC;	/* edges are owed */
+	fake_time_advance(vm, 0);
+	vm->devices[0].ops->reset(vm->devices[0].ctx);
+	assert_null(vm->timers);
+	assert_false(vm->irq_level[0]);
+	assert_int_equal(in8(vm, 0x61) & 0x0f, 0);
+	vm->irq_edges[0] = 0;
+	program(0, 2, 11932);
+	fake_time_advance(vm, SEC);
+	assert_in_range(vm->irq_edges[0], 99, 101);
+}
+
 static void test_latch_commands(void **state)
 {
 	program(0, 2, 0x1000);
@@ -233,6 +250,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_line_follows_mode, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late_callback_after_reprogramming, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_latch_commands, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wide_access, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_channel2_polled, setup, teardown),

@@ -212,6 +212,22 @@ static void test_pm_timer_status(void **state)
 	assert_null(vm->timers);
 }
 
+static void test_pm_reset(void **state)
+{
+	unsigned int pm = vm->num_devices - 1;
+
+	assert_string_equal(vm->devices[pm].ops->name, "acpi-pm");
+	fake_out(vm, 0, 0x602, 2, 1);
+	fake_out(vm, 0, 0x604, 2, 0x0c02);
+	fake_time_advance(vm, 601 * SEC);
+	assert_true(vm->irq_level[9]);
+	vm->devices[pm].ops->reset(vm->devices[pm].ctx);
+	assert_false(vm->irq_level[9]);
+	assert_null(vm->timers);
+	assert_int_equal(fake_in(vm, 0, 0x600, 4), 0);
+	assert_int_equal(fake_in(vm, 0, 0x604, 2), 1);
+}
+
 static void test_power_on(void **state)
 {
 	assert_int_equal(fake_in(vm, 0, 0x602, 2), 0);
@@ -246,6 +262,7 @@ int main(void)
 		DEVICE_TEST(test_other_sleep_types),
 		DEVICE_TEST(test_pm_timer),
 		DEVICE_TEST(test_pm_timer_status),
+		DEVICE_TEST(test_pm_reset),
 		DEVICE_TEST(test_power_on),
 		cmocka_unit_test(test_create_failures),
 	};

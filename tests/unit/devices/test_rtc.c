@@ -466,6 +466,27 @@ static void test_power_on(void **state)
 	assert_int_equal(cmos(0x40), 0);
 }
 
+/* Time and CMOS memory survive; interrupts, formats and a clock that was being set do not. */
+static void test_reset(void **state)
+{
+	assert_time(0x23, 0x59, 0x59);
+	cmos_set(0x40, 0x5a);
+	cmos_set(A, 0x70);
+	cmos_set(B, 0xf6);
+	cmos_set(1, 0xff);
+	vm->devices[0].ops->reset(vm->devices[0].ctx);
+	assert_int_equal(cmos(A) & 0x7f, 0x26);
+	assert_int_equal(cmos(B), 0x02);
+	assert_int_equal(cmos(C), 0);
+	assert_int_equal(cmos(1), 0);
+	assert_time(0x23, 0x59, 0x59);
+	assert_int_equal(cmos(0x40), 0x5a);
+	fake_time_advance(vm, 2 * SEC);
+	assert_time(0x00, 0x00, 0x01);
+	assert_false(irq());
+	assert_null(vm->timers);
+}
+
 static void test_create(void **state)
 {
 	struct v3_vm *v;
@@ -506,6 +527,7 @@ int main(void)
 		DEVICE_TEST(test_read_only_registers),
 		DEVICE_TEST(test_wide_access),
 		DEVICE_TEST(test_power_on),
+		DEVICE_TEST(test_reset),
 		cmocka_unit_test(test_create),
 	};
 
