@@ -159,10 +159,10 @@ struct v3_vm_config {
 
 /** Life-cycle states. */
 enum v3_vm_state {
-	V3_VM_CREATED = 0, /**< never started; devices and images can be added */
+	V3_VM_CREATED = 0, /**< not started, or not since its reset; devices and images can be added */
 	V3_VM_RUNNING = 1,
 	V3_VM_PAUSED = 2,
-	V3_VM_STOPPED = 3, /**< ended; see v3_vm_end; can only be destroyed */
+	V3_VM_STOPPED = 3, /**< ended; see v3_vm_end; can only be reset or destroyed */
 };
 
 /** Why a VM stopped. */
@@ -219,6 +219,24 @@ enum v3_status v3_vm_stop(struct v3_vm *vm);
 
 /** Stops if needed, then frees the VM, its devices and RAM (zeroed first). Context: process. */
 void v3_vm_destroy(struct v3_vm *vm);
+
+/**
+ * Resets a VM whatever its state, as by the button of a PC: ends what its vCPUs do, puts vCPUs and devices into
+ * their power-on state (a device without a reset stays as it is), drops console input that the guest has not
+ * read, and leaves the VM V3_VM_CREATED. The caller loads an image again and calls v3_vm_start(). Memory keeps
+ * its contents, as a PC's does, firmware tables included; the loaders write all that they promise. The VM's clock
+ * goes on, but stands still from the reset to the start. Statistics, traces and console output are kept.
+ *
+ * This is also how a guest's own wish for a reset is met: such a guest ends with V3_END_RESET.
+ * @return V3_OK. Context: process, not from a hook of the same VM.
+ */
+enum v3_status v3_vm_reset(struct v3_vm *vm);
+
+/**
+ * Gives an NMI to all vCPUs, as a PC's button for it does; those that wait for a start-up IPI ignore it.
+ * v3_vcpu_nmi() gives one to a single vCPU. V3_ERR_STATE unless RUNNING or PAUSED. Context: any.
+ */
+enum v3_status v3_vm_nmi(struct v3_vm *vm);
 
 /** Current state, and how it ended if it has (@p end may be NULL). Context: any. */
 enum v3_vm_state v3_vm_state(const struct v3_vm *vm, struct v3_vm_end *end);

@@ -30,6 +30,21 @@ void v3_consoles_destroy(struct v3_vm *vm)
 	}
 }
 
+void v3_consoles_reset(struct v3_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < V3_NUM_CONSOLES; i++) {
+		struct v3_console *console = &vm->consoles[i];
+		uint64_t flags = v3_lock_irqsave(&console->lock);
+
+		console->in_tail = console->in_head;
+		v3_lock_irqrestore(&console->lock, flags);
+		/* There may be room for more now. */
+		vm->host->os.console_notify(vm->host->os.ctx, vm, vm->ctx, i);
+	}
+}
+
 enum v3_status v3_console_attach(struct v3_vm *vm, unsigned int index, void (*input)(void *ctx),
 				 void *ctx)
 {

@@ -3,6 +3,7 @@
 #include "core/vm.h"
 
 #include "lib/format.h"
+#include "lib/mem.h"
 
 void v3_control_enter(struct v3_vm *vm)
 {
@@ -229,12 +230,40 @@ enum v3_status v3_vm_resume(struct v3_vm *vm)
 	return status;
 }
 
+/* --- Stopping for a moment --- */
+
+void v3_vm_freeze(struct v3_vm *vm)
+{
+	enum v3_vm_state state;
+
+	v3_control_enter(vm);
+	state = v3_vm_state(vm, NULL);
+	vm->frozen = state == V3_VM_RUNNING;
+	if (state == V3_VM_CREATED || state == V3_VM_PAUSED)
+		return;
+	/* Threads of one that has ended are on their way out: that counts as parking, too. */
+	request_pause(vm);
+	wait_parked(vm);
+	if (vm->frozen)
+		v3_vm_clock_stop(vm);
+}
+
+void v3_vm_thaw(struct v3_vm *vm)
+{
+	if (vm->frozen)
+		unpark(vm);
+	vm->frozen = false;
+	v3_control_leave(vm);
+}
+
 /* --- End --- */
 
 void v3_vm_end(struct v3_vm *vm, enum v3_end_kind kind, uint32_t code, const char *fmt, ...)
 {
 	uint64_t flags = v3_lock_irqsave(&vm->lock);
 	bool first = vm->state != V3_VM_STOPPED;
+	char reason[V3_REASON_MAX + 1] = "";
+	unsigned int i;
 	va_list args;
 
 	if (first) {
@@ -243,14 +272,21 @@ void v3_vm_end(struct v3_vm *vm, enum v3_end_kind kind, uint32_t code, const cha
 		va_start(args, fmt);
 		v3_vsnprintf(vm->end.reason, sizeof(vm->end.reason), fmt, args);
 		va_end(args);
+		memcpy(reason, vm->end.reason, sizeof(reason));
 		__atomic_store_n(&vm->state, V3_VM_STOPPED, __ATOMIC_RELEASE);
+		/* With the state: a reset takes back both. */
+		for (i = 0; i < vm->num_vcpus; i++)
+			if (vm->vcpus[i])
+				__atomic_fetch_or(&vm->vcpus[i]->requests, V3_REQ_STOP,
+						  __ATOMIC_SEQ_CST);
 	}
 	v3_lock_irqrestore(&vm->lock, flags);
 	if (!first)
 		return;
-	request_all(vm, V3_REQ_STOP);
+	/* Nothing more to ask of them, but to notice. */
+	request_all(vm, 0);
 	if (kind == V3_END_CRASH || kind == V3_END_ERROR)
-		v3_host_log(vm->host, V3_LOG_WARN, "v3: %s: %s", vm->name, vm->end.reason);
+		v3_host_log(vm->host, V3_LOG_WARN, "v3: %s: %s", vm->name, reason);
 	notify(vm);
 }
 
@@ -258,19 +294,45 @@ enum v3_status v3_vm_stop(struct v3_vm *vm)
 {
 	v3_vm_end(vm, V3_END_KILLED, 0, "stopped by the host");
 	v3_control_enter(vm);
+	/* A reset, and even a new start, may have come before our turn. */
+	v3_vm_end(vm, V3_END_KILLED, 0, "stopped by the host");
 	join_all(vm);
 	v3_control_leave(vm);
 	return V3_OK;
 }
 
+void v3_control_join(struct v3_vm *vm)
+{
+	request_all(vm, V3_REQ_STOP);
+	join_all(vm);
+}
+
+void v3_control_created(struct v3_vm *vm)
+{
+	const uint32_t keep = V3_REQ_INTR | V3_REQ_TIMER;
+	uint64_t flags = v3_lock_irqsave(&vm->lock);
+	unsigned int i;
+
+	for (i = 0; i < vm->num_vcpus; i++)
+		__atomic_fetch_and(&vm->vcpus[i]->requests, keep, __ATOMIC_SEQ_CST);
+	vm->end = (struct v3_vm_end){ .kind = V3_END_NONE };
+	__atomic_store_n(&vm->state, V3_VM_CREATED, __ATOMIC_RELEASE);
+	v3_lock_irqrestore(&vm->lock, flags);
+	notify(vm);
+}
+
 enum v3_vm_state v3_vm_state(const struct v3_vm *vm, struct v3_vm_end *end)
 {
-	enum v3_vm_state state = __atomic_load_n(&vm->state, __ATOMIC_ACQUIRE);
+	struct v3_lock *lock = (struct v3_lock *)(uintptr_t)&vm->lock;
+	enum v3_vm_state state;
+	uint64_t flags;
 
-	/* The end is written before the state and never again. */
-	if (end && state == V3_VM_STOPPED)
-		*end = vm->end;
-	else if (end)
-		*end = (struct v3_vm_end){ .kind = V3_END_NONE };
+	if (!end)
+		return __atomic_load_n(&vm->state, __ATOMIC_ACQUIRE);
+	/* Together: a reset takes back an end. */
+	flags = v3_lock_irqsave(lock);
+	state = vm->state;
+	*end = vm->end;
+	v3_lock_irqrestore(lock, flags);
 	return state;
 }

@@ -79,6 +79,16 @@ void v3_vcpu_reset(struct v3_vcpu *vcpu, bool init)
 	vcpu->inject_work = true;
 }
 
+void v3_vcpu_power_on(struct v3_vcpu *vcpu)
+{
+	v3_vcpu_reset(vcpu, false);
+	vcpu->tsc_adjust = 0;
+	vcpu->tsc_aux = 0;
+	vcpu->mtrr_def = 0;
+	memset(vcpu->mtrr_fixed, 0, sizeof(vcpu->mtrr_fixed));
+	memset(vcpu->mtrr_var, 0, sizeof(vcpu->mtrr_var));
+}
+
 /* APM2 14.8: the vector is the page where the processor starts in real mode. */
 static void start_at(struct v3_vcpu *vcpu, uint8_t vector)
 {
@@ -114,10 +124,8 @@ static bool is_stopped(const struct v3_vcpu *vcpu)
 	return state != V3_VM_RUNNING;
 }
 
-enum v3_status v3_vcpu_get_state(struct v3_vcpu *vcpu, struct v3_vcpu_state *state)
+void v3_vcpu_state_copy(struct v3_vcpu *vcpu, struct v3_vcpu_state *state)
 {
-	if (!is_stopped(vcpu))
-		return V3_ERR_STATE;
 	memset(state, 0, sizeof(*state));
 	vcpu->vm->arch->get_state(vcpu, state);
 	memcpy(state->gpr, vcpu->gpr, sizeof(state->gpr));
@@ -126,6 +134,13 @@ enum v3_status v3_vcpu_get_state(struct v3_vcpu *vcpu, struct v3_vcpu_state *sta
 	state->xcr0 = vcpu->xcr0;
 	state->cr8 = vcpu->cr8;
 	memcpy(state->dr, vcpu->dr, sizeof(state->dr));
+}
+
+enum v3_status v3_vcpu_get_state(struct v3_vcpu *vcpu, struct v3_vcpu_state *state)
+{
+	if (!is_stopped(vcpu))
+		return V3_ERR_STATE;
+	v3_vcpu_state_copy(vcpu, state);
 	return V3_OK;
 }
 

@@ -65,12 +65,15 @@ static uint64_t pair(uint64_t low, uint64_t high)
 	return (uint32_t)low | high << 32;
 }
 
-/* The exit's own part, before it was handled: registers are those of the instruction. */
-void v3_trace_describe(const struct v3_vcpu *vcpu, const struct v3_exit *exit,
+void v3_trace_describe(const uint64_t *gpr, const struct v3_exit *exit,
 		       struct v3_trace_event *event)
 {
-	const uint64_t *gpr = vcpu->gpr;
+	static const uint64_t unknown[16];
 
+	event->kind = V3_TRACE_EXIT;
+	event->code = (uint8_t)exit->kind;
+	if (!gpr)
+		gpr = unknown;
 	switch (exit->kind) {
 	case V3_EXIT_IO:
 		event->info = exit->io.port | (uint64_t)exit->io.size << 16 |
@@ -117,8 +120,6 @@ void v3_trace_describe(const struct v3_vcpu *vcpu, const struct v3_exit *exit,
 	default:
 		break;
 	}
-	event->kind = V3_TRACE_EXIT;
-	event->code = (uint8_t)exit->kind;
 }
 
 static void enter_traced(struct v3_vcpu *vcpu, struct v3_exit *exit)
@@ -127,7 +128,7 @@ static void enter_traced(struct v3_vcpu *vcpu, struct v3_exit *exit)
 
 	emit(vcpu, &entry);
 	vcpu->vm->arch->run(vcpu, exit);
-	v3_trace_describe(vcpu, exit, &left);
+	v3_trace_describe(vcpu->gpr, exit, &left);
 	emit(vcpu, &left);
 }
 

@@ -21,7 +21,7 @@ static enum v3_status vcpu_parts_create(struct v3_vcpu *vcpu)
 		return status;
 	vcpu->arch_created = true;
 	v3_trace_init(vcpu);
-	v3_vcpu_reset(vcpu, false);
+	v3_vcpu_power_on(vcpu);
 	return V3_OK;
 }
 
@@ -131,8 +131,11 @@ static void requests_take(struct v3_vcpu *vcpu)
 
 	if (v3_trace_wanted(vcpu) && taken)
 		v3_trace_requests(vcpu, taken);
-	/* Before an INIT that came with it, which forgets it. */
-	if (taken & V3_REQ_NMI)
+	/*
+	 * Before an INIT that came with it, which forgets it; one that waits for a start-up IPI does not
+	 * remember it either.
+	 */
+	if (taken & V3_REQ_NMI && vcpu->run != V3_RUN_WAIT_SIPI)
 		vcpu->nmi_pending = true;
 	if (taken & (V3_REQ_INIT | V3_REQ_SIPI))
 		v3_vcpu_handle_startup(vcpu, taken);

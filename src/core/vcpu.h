@@ -178,8 +178,12 @@ static inline void v3_vcpu_left_guest(struct v3_vcpu *vcpu)
 	__atomic_store_n(&vcpu->mode, V3_VCPU_OUTSIDE, __ATOMIC_RELAXED);
 }
 
+/* All registers of a vCPU that nobody runs. */
+void v3_vcpu_state_copy(struct v3_vcpu *vcpu, struct v3_vcpu_state *state);
 /* Reset state (APM2 14.1.3): INIT keeps some of it. Thread or stopped. */
 void v3_vcpu_reset(struct v3_vcpu *vcpu, bool init);
+/* The same and all registers that INIT leaves alone, for creation and reset of the VM. Stopped. */
+void v3_vcpu_power_on(struct v3_vcpu *vcpu);
 /* Handles V3_REQ_INIT and V3_REQ_SIPI. Thread. */
 void v3_vcpu_handle_startup(struct v3_vcpu *vcpu, uint32_t requests);
 
@@ -248,8 +252,11 @@ void v3_trace_init(struct v3_vcpu *vcpu);
 void v3_trace_destroy(struct v3_vcpu *vcpu);
 void v3_trace_inject(struct v3_vcpu *vcpu, const struct v3_event *what);
 void v3_trace_requests(struct v3_vcpu *vcpu, uint32_t taken);
-/* Fills in what an exit says, but for time and RIP. Thread, before the exit is handled; or stopped. */
-void v3_trace_describe(const struct v3_vcpu *vcpu, const struct v3_exit *exit,
+/*
+ * Fills in what an exit says, but for time and RIP. gpr: the registers as the guest left them, or NULL: they
+ * have changed since.
+ */
+void v3_trace_describe(const uint64_t *gpr, const struct v3_exit *exit,
 		       struct v3_trace_event *event);
 static inline bool v3_trace_wanted(const struct v3_vcpu *vcpu)
 {

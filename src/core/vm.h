@@ -171,6 +171,7 @@ struct v3_vm {
 	struct v3_host_event *control_free;	/* [const] signaled when one is over */
 	struct v3_host_event *control_event;	/* [const] vCPUs signal it when they park */
 	uint32_t pauses;			/* [control] to write: pauses asked for so far */
+	bool frozen;				/* [control] v3_vm_freeze() has stopped the clock */
 
 	unsigned int trace_on;			/* [lock] to write, [any] to read: V3_TRACE_ON_* */
 
@@ -181,6 +182,13 @@ struct v3_vm {
 	uint64_t heap_bytes;			/* [setup] heap and table memory of this VM */
 	uint64_t vcpu_bytes;			/* the vCPUs' part */
 };
+
+/*
+ * control.c: stops the vCPUs of a VM for a moment, whatever its state, which does not change; control calls wait
+ * until v3_vm_thaw(). Process.
+ */
+void v3_vm_freeze(struct v3_vm *vm);
+void v3_vm_thaw(struct v3_vm *vm);
 
 /* memory.c */
 enum v3_status v3_memory_create(struct v3_vm *vm, const struct v3_vm_config *config);
@@ -200,6 +208,9 @@ void v3_vm_free(struct v3_vm *vm, void *ptr, size_t size);
 void v3_control_enter(struct v3_vm *vm);
 void v3_control_leave(struct v3_vm *vm);
 bool v3_control_is_still(struct v3_vm *vm);
+/* Ends all threads; v3_control_created() has to follow, which makes the VM V3_VM_CREATED. */
+void v3_control_join(struct v3_vm *vm);
+void v3_control_created(struct v3_vm *vm);
 
 /* device.c: in the order in which they were added; in the reverse order. No vCPU runs. */
 void v3_devices_reset(struct v3_vm *vm);
@@ -230,6 +241,8 @@ static inline bool v3_vm_has(const struct v3_vm *vm, enum v3_cpu_word word, uint
 /* console.c */
 enum v3_status v3_consoles_create(struct v3_vm *vm);
 void v3_consoles_destroy(struct v3_vm *vm);
+/* Input that the guest has not read is dropped; output stays for whoever reads it. */
+void v3_consoles_reset(struct v3_vm *vm);
 
 /* True for registration calls: the VM was never started. */
 static inline bool v3_vm_in_setup(const struct v3_vm *vm)

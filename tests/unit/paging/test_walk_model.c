@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "paging/guest_levels.h"
+
 #define ROUNDS 200000u
 #define PAGES (2 * BLOCK_PAGES)
 
@@ -316,6 +318,43 @@ static void check_ad(const struct model *model, unsigned int access, unsigned in
 	}
 }
 
+/* The same walk as people are shown it: it stops where the model's does, but knows no rights. */
+static void check_levels(const struct v3_walk_cpu *cpu, unsigned int mode, v3_gva_t gva)
+{
+	struct v3_walk_cpu all = *cpu, user = *cpu;
+	struct v3_page_walk walk;
+	struct model model;
+
+	all.user = false;
+	all.cr4 &= ~(V3_CR4_SMEP | V3_CR4_SMAP);
+	user.user = true;
+	/* Reading as the supervisor. */
+	model_run(&all, mode, gva, V3_WALK_NO_AD, &model);
+	v3_guest_levels(cpu, &walk_memory, gva, &walk);
+	switch (model.status) {
+	case V3_WALK_OK:
+		assert_int_equal(walk.end, V3_PAGE_MAPPED);
+		assert_int_equal(walk.gpa, model.gpa);
+		assert_int_equal(walk.num_levels, model.steps);
+		assert_int_equal(walk.page_size ? walk.page_size - (gva & (walk.page_size - 1)) :
+						  model.left, model.left);
+		assert_int_equal(walk.user, permitted(&user, &model, 0));
+		assert_int_equal(walk.user & walk.writable, permitted(&user, &model, V3_WALK_WRITE));
+		assert_int_equal(walk.user & walk.executable,
+				 permitted(&user, &model, V3_WALK_FETCH));
+		break;
+	case V3_WALK_NOT_RAM:
+		assert_int_equal(walk.end, V3_PAGE_TABLE_NOT_RAM);
+		assert_int_equal(walk.levels[walk.num_levels - 1].entry, model.gpa);
+		break;
+	default:
+		assert_int_equal(walk.end, model.error & V3_PFEC_RSVD ? V3_PAGE_RESERVED :
+									V3_PAGE_NOT_PRESENT);
+		assert_int_equal(walk.num_levels, model.steps + 1);
+		break;
+	}
+}
+
 static void one_round(unsigned int mode)
 {
 	struct v3_walk_cpu cpu;
@@ -329,6 +368,7 @@ static void one_round(unsigned int mode)
 		access &= ~V3_WALK_WRITE;
 	random_cpu(&cpu, mode);
 	gva = random_gva(mode >= 2) & (mode == 2 ? 0xffffffff : ~0ull);
+	check_levels(&cpu, mode, gva);
 	model_run(&cpu, mode, gva, access, &model);
 	status = v3_guest_walk(&cpu, &walk_memory, gva, access, &result);
 	assert_int_equal(status, model.status);
