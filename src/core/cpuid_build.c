@@ -338,6 +338,20 @@ static enum v3_status lacking(const struct v3_vm *vm, enum v3_cpu_model model,
 	return V3_ERR_NOTSUP;
 }
 
+static enum v3_status refused(const struct v3_vm *vm, const struct v3_cpu_part *part,
+			      enum v3_cpu_error error)
+{
+	int len = 0;
+
+	/* The text is the caller's, who may not be trusted: no control characters in the log. */
+	while (len < 64 && (size_t)len < part->len && part->text[len] >= 0x20 &&
+	       part->text[len] < 0x7f)
+		len++;
+	v3_host_log(vm->host, V3_LOG_ERROR, "v3: %s: cpu: '%.*s' %s", vm->name, len, part->text,
+		    v3_cpu_error_text(error));
+	return V3_ERR_INVALID;
+}
+
 enum v3_status v3_vm_cpu_create(struct v3_vm *vm, const struct v3_vm_config *config)
 {
 	struct v3_cpu_features host, missing;
@@ -346,12 +360,8 @@ enum v3_status v3_vm_cpu_create(struct v3_vm *vm, const struct v3_vm_config *con
 	enum v3_cpu_error error = v3_cpu_parse(config->cpu ? config->cpu : "host", &spec, &part);
 	unsigned int i;
 
-	if (error != V3_CPU_OK) {
-		v3_host_log(vm->host, V3_LOG_ERROR, "v3: %s: cpu: '%.*s' %s", vm->name,
-			    (int)(part.len < 64 ? part.len : 64), part.text,
-			    v3_cpu_error_text(error));
-		return V3_ERR_INVALID;
-	}
+	if (error != V3_CPU_OK)
+		return refused(vm, &part, error);
 	v3_cpu_host_features(v3_x86_cpuid, vm->host->caps.xcr0, &host);
 	if (!v3_cpu_guest_features(&host, &spec, &vm->cpu.features, &vm->cpu.hidden, &missing))
 		return lacking(vm, spec.model, &missing);

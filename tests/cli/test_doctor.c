@@ -47,11 +47,23 @@ static void test_cpu_good(void **state)
 	assert_has(report, "ok AMD-V: SVM with 16 ASIDs\n");
 	assert_has(report, "with pages of 1 GiB");
 	assert_has(report, "ok extras: none; not: nRIP save, clean bits");
+	/* These facts are those of a CPU without any feature. */
+	assert_has(report, "ok CPU models: host; not x86-64-v2, which needs fpu cx8 cmov mmx");
 	doctor = fresh();
 	doctor.have_caps = true;
 	facts.svm_features = 0xFFFFFFFF;
 	v3_doctor_cpu(&doctor, &facts);
 	assert_has(report, "ok extras: nRIP save, clean bits, flush by ASID");
+	memset(&facts.features, 0xff, sizeof(facts.features));
+	facts.features.word[V3_CPU_7_EBX] &= ~(1u << 30);
+	doctor = fresh();
+	v3_doctor_cpu(&doctor, &facts);
+	assert_has(report, "ok CPU models: host, x86-64-v2, x86-64-v3; not x86-64-v4, which needs "
+			   "avx512bw\n");
+	facts.features.word[V3_CPU_7_EBX] = ~0u;
+	doctor = fresh();
+	v3_doctor_cpu(&doctor, &facts);
+	assert_has(report, "ok CPU models: host, x86-64-v2, x86-64-v3, x86-64-v4\n");
 }
 
 static void test_cpu_bad(void **state)

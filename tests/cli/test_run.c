@@ -142,6 +142,35 @@ static void test_options(void **state)
 	assert_true(r.seen.create.mem[0].size == 6 << 20 && r.seen.create.mem[0].node == -1);
 	assert_true(r.seen.load_linux.kernel_size > 0);
 	assert_int_equal(r.seen.load_linux.entry, V3_LINUX_ENTRY_AUTO);
+	assert_string_equal(r.seen.create.cpu, "");
+}
+
+static void test_cpu(void **state)
+{
+	char line[1024];
+	static const char yaml[] = "kernel: kernel.elf\ncpu: {model: x86-64-v2, hide: [popcnt]}\n"
+				   "unknown_msrs: ignore\n";
+
+	run("", "--cpu x86-64-v3,-avx2");
+	assert_int_equal(r.status, 0);
+	assert_string_equal(r.seen.create.cpu, "x86-64-v3,-avx2");
+	assert_int_equal(r.seen.create.flags, 0);
+	run("", "--cpu 486");
+	assert_int_equal(r.status, 246);
+	assert_has(r.err, "--cpu: '486' is no CPU model: use host");
+	run("", "--cpu host,-x87");
+	assert_int_equal(r.status, 246);
+	assert_has(r.err, "--cpu: '-x87' is no CPU feature");
+	test_elf_file();
+	snprintf(line, sizeof(line), "run %s", test_file("cpu.yaml", yaml, strlen(yaml)));
+	cli_run(&r, "", line);
+	assert_int_equal(r.status, 0);
+	assert_string_equal(r.seen.create.cpu, "x86-64-v2,-popcnt");
+	assert_int_equal(r.seen.create.flags, V3_IOC_CREATE_IGNORE_MSRS);
+	/* The command line's replaces all of it. */
+	snprintf(line, sizeof(line), "run --cpu host %s", test_path("cpu.yaml"));
+	cli_run(&r, "", line);
+	assert_string_equal(r.seen.create.cpu, "host");
 }
 
 static void test_multiboot(void **state)
@@ -461,6 +490,7 @@ int main(void)
 		cmocka_unit_test_setup(test_ends, setup),
 		cmocka_unit_test_setup(test_reboot, setup),
 		cmocka_unit_test_setup(test_options, setup),
+		cmocka_unit_test_setup(test_cpu, setup),
 		cmocka_unit_test_setup(test_multiboot, setup),
 		cmocka_unit_test_setup(test_usage, setup),
 		cmocka_unit_test_setup(test_not_started, setup),

@@ -51,7 +51,9 @@ static void test_all_keys(void **state)
 	     "cpus: 0,2-3\n"
 	     "entry: 32\n"
 	     "on_reboot: stop\n"
-	     "unemulated: ud\n");
+	     "unemulated: ud\n"
+	     "cpu: {model: x86-64-v3, hide: [avx2, fma]}\n"
+	     "unknown_msrs: ignore\n");
 	assert_string_equal(spec.name, "debian");
 	assert_true(spec.name_given);
 	assert_string_equal(spec.kernel, "/boot/vmlinuz");
@@ -65,6 +67,8 @@ static void test_all_keys(void **state)
 	assert_int_equal(spec.entry, V3_LINUX_ENTRY_32);
 	assert_int_equal(spec.on_reboot, V3_REBOOT_STOP);
 	assert_int_equal(spec.unemulated, V3_UNEMULATED_UD);
+	assert_string_equal(spec.cpu, "x86-64-v3,-avx2,-fma");
+	assert_int_equal(spec.unknown_msrs, V3_MSRS_IGNORE);
 	v3_spec_free(&spec);
 }
 
@@ -169,6 +173,46 @@ static void test_values(void **state)
 	    "dir/g.yaml:2:7: name: 'a b' is not a name: use letters, digits and -_.+");
 }
 
+static void test_cpu(void **state)
+{
+	good("kernel: k\ncpu: host,-avx\n");
+	assert_string_equal(spec.cpu, "host,-avx");
+	assert_int_equal(spec.unknown_msrs, V3_MSRS_FAULT);
+	v3_spec_free(&spec);
+	good("kernel: k\ncpu:\n  hide:\n    - avx\n    - smep\n");
+	assert_string_equal(spec.cpu, "host,-avx,-smep");
+	v3_spec_free(&spec);
+	good("kernel: k\ncpu: {hide: []}\n");
+	assert_null(spec.cpu);
+	v3_spec_free(&spec);
+	bad("kernel: k\ncpu: pentium\n",
+	    "dir/g.yaml:2:6: cpu: 'pentium' is no CPU model: use host, x86-64-v2, x86-64-v3 or x86-64-v4");
+	bad("kernel: k\ncpu: host,avx\n",
+	    "dir/g.yaml:2:6: cpu: 'avx' does not hide a feature: write '-' before its name, as in "
+	    "'host,-avx'");
+	bad("kernel: k\ncpu:\n  model: pentium\n",
+	    "dir/g.yaml:3:10: cpu: 'pentium' is no CPU model: use host, x86-64-v2, x86-64-v3 or "
+	    "x86-64-v4");
+	bad("kernel: k\ncpu:\n  model: host,-avx\n",
+	    "dir/g.yaml:3:10: cpu: what is to be hidden goes into 'hide'");
+	bad("kernel: k\ncpu:\n  hide: [avx,\n    awx]\n",
+	    "dir/g.yaml:4:5: cpu: 'awx' is no CPU feature: use the names in the flags of "
+	    "/proc/cpuinfo");
+	bad("kernel: k\ncpu: {hide: [lm]}\n",
+	    "dir/g.yaml:2:14: cpu: 'lm' cannot be hidden: every 64-bit guest needs it");
+	bad("kernel: k\ncpu: {hide: avx}\n",
+	    "dir/g.yaml:2:13: this has to be a list, such as [avx, smep]");
+	bad("kernel: k\ncpu: {hide: [[avx]]}\n",
+	    "dir/g.yaml:2:14: this has to be a single value, not a list or mapping");
+	bad("kernel: k\ncpu: [host]\n",
+	    "dir/g.yaml:2:6: 'cpu' has to be a single value, not a list or mapping");
+	bad("kernel: k\ncpu:\n  modle: host\n", "dir/g.yaml:3:3: unknown key 'modle'");
+	bad("kernel: k\ncpu: {hide: [avx], hide: [fma]}\n",
+	    "dir/g.yaml:2:20: the key 'hide' is there twice");
+	bad("kernel: k\nunknown_msrs: no\n",
+	    "dir/g.yaml:2:15: unknown_msrs: 'no' is not an action: use fault or ignore");
+}
+
 static void test_aliases(void **state)
 {
 	good("kernel: &k kernel.elf\ninitrd: *k\n");
@@ -256,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_syntax),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_cpu),
 		cmocka_unit_test(test_aliases),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_damage),

@@ -6,6 +6,7 @@
 #define V3_CLI_DOCTOR_H
 
 #include "cli.h"
+#include "core/cpu_model.h"
 #include "device.h"
 
 enum v3_health { V3_HEALTH_OK, V3_HEALTH_WARN, V3_HEALTH_FAIL };
@@ -38,6 +39,8 @@ struct v3_cpu_facts {
 	/* CPUID 8000000Ah: number of ASIDs, and EDX. */
 	uint32_t num_asids, svm_features;
 	bool pages_1g, xsave, avx, invariant_tsc;
+	/* What guests may have. */
+	struct v3_cpu_features features;
 };
 void v3_cpu_facts_read(struct v3_cpu_facts *facts);
 

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "x86/insn.h"
+
 #define LEAF_SVM 0x8000000A
 #define MSR_VM_CR 0xC0010114
 #define VM_CR_LOCK (1u << 3)
@@ -63,6 +65,22 @@ static void read_extended(struct v3_cpu_facts *facts)
 	}
 }
 
+static void read_leaf(uint32_t leaf, uint32_t subleaf, struct v3_cpuid_regs *regs)
+{
+	__cpuid_count(leaf, subleaf, regs->eax, regs->ebx, regs->ecx, regs->edx);
+}
+
+/* XCR0, as the host's kernel set it. */
+static uint64_t read_xcr0(void)
+{
+	uint32_t a, b, c, d;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+		return 0;
+	__asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+	return (uint64_t)d << 32 | a;
+}
+
 void v3_cpu_facts_read(struct v3_cpu_facts *facts)
 {
 	uint32_t a, b, c, d;
@@ -85,6 +103,7 @@ void v3_cpu_facts_read(struct v3_cpu_facts *facts)
 	}
 	read_brand(facts);
 	read_extended(facts);
+	v3_cpu_host_features(read_leaf, read_xcr0(), &facts->features);
 }
 
 /* Without the module the msr driver can tell what firmware did, for root. */
@@ -142,6 +161,29 @@ static void report_svm(struct v3_doctor *doctor, const struct v3_cpu_facts *fact
 		      *text ? text : "none", *missing ? "; not: " : "", missing, "");
 }
 
+/* The models that guests can have here, and what the first that they cannot have lacks. */
+static void report_models(struct v3_doctor *doctor, const struct v3_cpu_facts *facts)
+{
+	struct v3_cpu_features guest, hidden, missing;
+	struct v3_cpu_spec spec = { .model = V3_CPU_HOST };
+	char text[64] = "", lacks[160];
+
+	for (; spec.model < V3_CPU_MODELS; spec.model++) {
+		if (!v3_cpu_guest_features(&facts->features, &spec, &guest, &hidden, &missing))
+			break;
+		if (*text)
+			strcat(text, ", ");
+		strcat(text, v3_cpu_model_name(spec.model));
+	}
+	if (spec.model == V3_CPU_MODELS) {
+		v3_doctor_say(doctor, V3_HEALTH_OK, "CPU models", "%s", text);
+		return;
+	}
+	v3_cpu_names(&missing, lacks, sizeof(lacks));
+	v3_doctor_say(doctor, V3_HEALTH_OK, "CPU models", "%s; not %s, which needs %s", text,
+		      v3_cpu_model_name(spec.model), lacks);
+}
+
 void v3_doctor_cpu(struct v3_doctor *doctor, const struct v3_cpu_facts *facts)
 {
 	const char *brand = facts->brand;
@@ -169,6 +211,7 @@ void v3_doctor_cpu(struct v3_doctor *doctor, const struct v3_cpu_facts *facts)
 				      : "v3 needs an AMD or Hygon CPU with AMD-V, enabled in the "
 					"firmware setup");
 	}
+	report_models(doctor, facts);
 	if (!facts->invariant_tsc)
 		v3_doctor_say(doctor, facts->svm ? V3_HEALTH_WARN : V3_HEALTH_OK, "TSC",
 			      "not invariant: the guest's time may drift when the CPU sleeps");

@@ -71,7 +71,8 @@ static int create(struct v3_guest *guest, int dev, unsigned int flags, struct v3
 	struct v3_spec *spec = guest->spec;
 	struct v3_ioc_create request = {
 		.flags = flags | (spec->unemulated == V3_UNEMULATED_UD ?
-				  V3_IOC_CREATE_UNEMULATED_UD : 0),
+				  V3_IOC_CREATE_UNEMULATED_UD : 0) |
+			 (spec->unknown_msrs == V3_MSRS_IGNORE ? V3_IOC_CREATE_IGNORE_MSRS : 0),
 		.num_vcpus = spec->num_vcpus,
 		.num_mem = spec->num_mem,
 	};
@@ -79,6 +80,8 @@ static int create(struct v3_guest *guest, int dev, unsigned int flags, struct v3
 	int err;
 
 	strcpy(request.name, spec->name);
+	if (spec->cpu)
+		strcpy(request.cpu, spec->cpu);
 	for (i = 0; i < spec->num_vcpus; i++)
 		request.cpus[i] = spec->cpus[i];
 	for (i = 0; i < spec->num_mem; i++) {

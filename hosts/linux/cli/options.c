@@ -13,9 +13,9 @@
 
 enum {
 	OPT_NAME, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_VCPUS,
-	OPT_ENTRY, OPT_TIMEOUT, OPT_COUNT
+	OPT_ENTRY, OPT_CPU, OPT_TIMEOUT, OPT_COUNT
 };
-enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_NO_REBOOT };
+enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_NO_REBOOT };
 
 /* --timeout: a year is for ever. */
 #define TIMEOUT_MAX 31536000
@@ -38,6 +38,9 @@ static const struct argp_option guest_options[] = {
 	  "Number of vCPUs (default: as many as CPUs are named, or 1)", 0 },
 	{ "entry", KEY_ENTRY, "auto|32|64|multiboot", 0,
 	  "Which entry of a bzImage to use, or to start a kernel by its multiboot header", 0 },
+	{ "cpu", KEY_CPU, "MODEL[,-FEATURE...]", 0,
+	  "What the vCPUs look like: host, x86-64-v2, x86-64-v3 or x86-64-v4, less features of "
+	  "/proc/cpuinfo (default: host)", 0 },
 	{ 0 }
 };
 
@@ -56,7 +59,7 @@ static error_t parse_guest(int key, char *arg, struct argp_state *state)
 	} places[] = {
 		{ 'n', OPT_NAME }, { 'k', OPT_KERNEL }, { 'i', OPT_INITRD }, { 'a', OPT_APPEND },
 		{ 'm', OPT_MEMORY }, { 'c', OPT_CPUS }, { KEY_VCPUS, OPT_VCPUS },
-		{ KEY_ENTRY, OPT_ENTRY },
+		{ KEY_ENTRY, OPT_ENTRY }, { KEY_CPU, OPT_CPU },
 	};
 	struct parsed *parsed = state->input;
 	unsigned int i;
@@ -168,6 +171,7 @@ static int take_values(const struct parsed *parsed, struct v3_spec *spec, struct
 		{ "--cpus", OPT_CPUS, v3_spec_set_cpus },
 		{ "--vcpus", OPT_VCPUS, v3_spec_set_vcpus },
 		{ "--entry", OPT_ENTRY, v3_spec_set_entry },
+		{ "--cpu", OPT_CPU, v3_spec_set_cpu },
 	};
 	struct v3_msg why;
 	unsigned int i;

@@ -4,10 +4,12 @@
  */
 #include "spec.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/cpu_model.h"
 #include "parse.h"
 
 /* NUMA nodes that Linux can have at most (CONFIG_NODES_SHIFT 10). */
@@ -41,6 +43,7 @@ void v3_spec_free(struct v3_spec *spec)
 	free(spec->kernel);
 	free(spec->initrd);
 	free(spec->cmdline);
+	free(spec->cpu);
 	v3_spec_init(spec);
 }
 
@@ -183,6 +186,50 @@ int v3_spec_set_unemulated(struct v3_spec *spec, const char *text, struct v3_msg
 		spec->unemulated = V3_UNEMULATED_UD;
 	else
 		return v3_msg_set(msg, "'%s' is not an action: use stop or ud", v3_printable(text));
+	return 0;
+}
+
+int v3_spec_set_cpu(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	struct v3_cpu_spec parsed;
+	struct v3_cpu_part part;
+	enum v3_cpu_error error = v3_cpu_parse(text, &parsed, &part);
+	char word[64];
+
+	if (error == V3_CPU_OK) {
+		v3_spec_set_string(&spec->cpu, text);
+		return 0;
+	}
+	snprintf(word, sizeof(word), "%.*s", (int)(part.len < 63 ? part.len : 63), part.text);
+	return v3_msg_set(msg, "'%s' %s", v3_printable(word), v3_cpu_error_text(error));
+}
+
+int v3_spec_hide(struct v3_spec *spec, const char *feature, struct v3_msg *msg)
+{
+	const char *model = spec->cpu ? spec->cpu : v3_cpu_model_name(V3_CPU_HOST);
+	struct v3_cpu_features hide = { { 0 } };
+	enum v3_cpu_error error = v3_cpu_hide(&hide, feature, strlen(feature));
+	char *both;
+	int result;
+
+	if (error != V3_CPU_OK)
+		return v3_msg_set(msg, "'%s' %s", v3_printable(feature), v3_cpu_error_text(error));
+	both = v3_xmalloc(strlen(model) + strlen(feature) + 3);
+	sprintf(both, "%s,-%s", model, feature);
+	result = v3_spec_set_cpu(spec, both, msg);
+	free(both);
+	return result;
+}
+
+int v3_spec_set_unknown_msrs(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	if (!strcmp(text, "fault"))
+		spec->unknown_msrs = V3_MSRS_FAULT;
+	else if (!strcmp(text, "ignore"))
+		spec->unknown_msrs = V3_MSRS_IGNORE;
+	else
+		return v3_msg_set(msg, "'%s' is not an action: use fault or ignore",
+				  v3_printable(text));
 	return 0;
 }
 

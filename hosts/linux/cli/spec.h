@@ -18,6 +18,9 @@
 enum v3_on_reboot { V3_REBOOT_RESTART, V3_REBOOT_STOP };
 
 /* What an instruction does that touches a device and cannot be emulated. */
+/* What an MSR does that libv3 does not know. */
+enum v3_unknown_msrs { V3_MSRS_FAULT, V3_MSRS_IGNORE };
+
 enum v3_unemulated { V3_UNEMULATED_STOP, V3_UNEMULATED_UD };
 
 /* Zero it, or v3_spec_init(). Strings are owned and freed by v3_spec_free(). */
@@ -37,6 +40,8 @@ struct v3_spec {
 	bool multiboot; /* entry: by the multiboot header */
 	enum v3_on_reboot on_reboot;
 	enum v3_unemulated unemulated;
+	char *cpu; /* CPU model and hidden features, or NULL: the host's */
+	enum v3_unknown_msrs unknown_msrs;
 };
 
 void v3_spec_init(struct v3_spec *spec);
@@ -54,6 +59,10 @@ int v3_spec_set_cpus(struct v3_spec *spec, const char *text, struct v3_msg *msg)
 int v3_spec_set_entry(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 int v3_spec_set_on_reboot(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 int v3_spec_set_unemulated(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_cpu(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+/* Adds a feature to hide; the model is "host" if none was set. */
+int v3_spec_hide(struct v3_spec *spec, const char *feature, struct v3_msg *msg);
+int v3_spec_set_unknown_msrs(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 /* Replaces an owned string. */
 void v3_spec_set_string(char **place, const char *text);
 /* Adds to the command line, with a blank between. */

@@ -17,9 +17,17 @@ struct raw_mem {
 	char *size, *node;
 };
 
-/* A description as libcyaml loads it: either memory or mem, either cpus or cpu_list. */
+struct raw_cpu {
+	char *model;
+	char **hide;
+	unsigned int hide_count;
+};
+
+/* A description as libcyaml loads it: memory or mem, cpus or cpu_list, cpu or cpu_model. */
 struct raw_desc {
 	char *name, *kernel, *initrd, *cmdline, *memory, *vcpus, *cpus, *entry, *on_reboot, *unemulated;
+	char *cpu, *unknown_msrs;
+	struct raw_cpu *cpu_model;
 	struct raw_mem *mem;
 	unsigned int mem_count;
 	char **cpu_list;
@@ -42,12 +50,20 @@ static const cyaml_schema_value_t cpu_value = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)
 };
 
-/* Places of the keys below that take a text or a list. */
-enum { FIELD_MEMORY, FIELD_CPUS, NUM_FIELDS = 10 };
+static const cyaml_schema_field_t cpu_fields[] = {
+	TEXT_FIELD(struct raw_cpu, model, CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_SEQUENCE("hide", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_cpu, hide,
+			     &cpu_value, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_END
+};
+
+/* Places of the keys below that take a text or something else. */
+enum { FIELD_MEMORY, FIELD_CPUS, FIELD_CPU, NUM_FIELDS = 12 };
 
 static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	[FIELD_MEMORY] = TEXT_FIELD(struct raw_desc, memory, CYAML_FLAG_OPTIONAL),
 	[FIELD_CPUS] = TEXT_FIELD(struct raw_desc, cpus, CYAML_FLAG_OPTIONAL),
+	[FIELD_CPU] = TEXT_FIELD(struct raw_desc, cpu, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, name, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, kernel, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, initrd, CYAML_FLAG_OPTIONAL),
@@ -56,6 +72,7 @@ static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	TEXT_FIELD(struct raw_desc, entry, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, on_reboot, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, unemulated, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, unknown_msrs, CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_END
 };
 static const cyaml_schema_field_t memory_list = CYAML_FIELD_SEQUENCE(
@@ -64,6 +81,9 @@ static const cyaml_schema_field_t memory_list = CYAML_FIELD_SEQUENCE(
 static const cyaml_schema_field_t cpus_list = CYAML_FIELD_SEQUENCE(
 	"cpus", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_desc, cpu_list, &cpu_value, 0,
 	CYAML_UNLIMITED);
+
+static const cyaml_schema_field_t cpu_mapping = CYAML_FIELD_MAPPING_PTR(
+	"cpu", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_desc, cpu_model, cpu_fields);
 
 /* The schema for one document: libcyaml has no type "text or list". */
 struct schema {
@@ -78,6 +98,8 @@ static void schema_init(struct schema *schema, const struct v3_yaml_doc *doc)
 		schema->fields[FIELD_MEMORY] = memory_list;
 	if (v3_yaml_is_list(doc, "cpus"))
 		schema->fields[FIELD_CPUS] = cpus_list;
+	if (v3_yaml_is_mapping(doc, "cpu"))
+		schema->fields[FIELD_CPU] = cpu_mapping;
 	schema->value = (cyaml_schema_value_t){
 		CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_desc, schema->fields)
 	};
@@ -117,6 +139,9 @@ static bool known_key(const char *key, bool root)
 	const cyaml_schema_field_t *field = root ? text_fields : mem_fields;
 
 	for (; field->key; field++)
+		if (!strcmp(field->key, key))
+			return true;
+	for (field = cpu_fields; !root && field->key; field++)
 		if (!strcmp(field->key, key))
 			return true;
 	return false;
@@ -163,6 +188,8 @@ static int explain(const struct v3_yaml_doc *doc, const struct complaint *compla
 	if (after(text, "Expecting STRING"))
 		return v3_yaml_msg(msg, doc, pos,
 				   "this has to be a single value, not a list or mapping");
+	if (after(text, "Expecting SEQUENCE"))
+		return v3_yaml_msg(msg, doc, pos, "this has to be a list, such as [avx, smep]");
 	if (after(text, "Expecting MAPPING"))
 		return v3_yaml_msg(msg, doc, pos, "this has to be a mapping, such as 'size: 1GiB'");
 	return v3_yaml_msg(msg, doc, pos, "%s", *text ? v3_printable(text) : cyaml_strerror(err));
@@ -201,6 +228,8 @@ static int take_values(const struct raw_desc *raw, struct v3_spec *spec,
 		{ "entry", raw->entry, v3_spec_set_entry },
 		{ "on_reboot", raw->on_reboot, v3_spec_set_on_reboot },
 		{ "unemulated", raw->unemulated, v3_spec_set_unemulated },
+		{ "cpu", raw->cpu, v3_spec_set_cpu },
+		{ "unknown_msrs", raw->unknown_msrs, v3_spec_set_unknown_msrs },
 	};
 	struct v3_msg why;
 	unsigned int i;
@@ -278,6 +307,28 @@ bad:
 			   why.text);
 }
 
+static int take_cpu(const struct raw_desc *raw, struct v3_spec *spec,
+		    const struct v3_yaml_doc *doc, struct v3_msg *msg)
+{
+	const struct raw_cpu *cpu = raw->cpu_model;
+	struct v3_msg why;
+	unsigned int i;
+
+	if (!cpu)
+		return 0;
+	if (cpu->model && strchr(cpu->model, ','))
+		return v3_yaml_msg(msg, doc, v3_yaml_inner(doc, "cpu", "model", -1),
+				   "cpu: what is to be hidden goes into 'hide'");
+	if (cpu->model && v3_spec_set_cpu(spec, cpu->model, &why))
+		return v3_yaml_msg(msg, doc, v3_yaml_inner(doc, "cpu", "model", -1), "cpu: %s",
+				   why.text);
+	for (i = 0; i < cpu->hide_count; i++)
+		if (v3_spec_hide(spec, cpu->hide[i], &why))
+			return v3_yaml_msg(msg, doc, v3_yaml_inner(doc, "cpu", "hide", (int)i),
+					   "cpu: %s", why.text);
+	return 0;
+}
+
 static int load(const struct v3_yaml_doc *doc, const char *text, size_t size,
 		struct v3_spec *spec, struct v3_msg *msg)
 {
@@ -305,6 +356,8 @@ static int load(const struct v3_yaml_doc *doc, const char *text, size_t size,
 		result = take_memory(raw, spec, doc, msg);
 	if (!result)
 		result = take_cpus(raw, spec, doc, msg);
+	if (!result)
+		result = take_cpu(raw, spec, doc, msg);
 	cyaml_free(&config, &schema.value, raw, 0);
 	return result;
 }

@@ -153,25 +153,53 @@ bool v3_yaml_is_list(const struct v3_yaml_doc *doc, const char *key)
 	return node && node->type == YAML_SEQUENCE_NODE;
 }
 
+bool v3_yaml_is_mapping(const struct v3_yaml_doc *doc, const char *key)
+{
+	const yaml_node_t *node = child(doc, root_of(doc), key);
+
+	return node && node->type == YAML_MAPPING_NODE;
+}
+
 struct v3_yaml_pos v3_yaml_root(const struct v3_yaml_doc *doc)
 {
 	return pos_of(root_of(doc)->start_mark);
+}
+
+/* NULL: it is no list, or has no such entry. */
+static yaml_node_t *entry_of(const struct v3_yaml_doc *doc, const yaml_node_t *node, int index)
+{
+	const yaml_node_item_t *items;
+
+	if (index < 0 || node->type != YAML_SEQUENCE_NODE)
+		return NULL;
+	items = node->data.sequence.items.start;
+	if (items + index >= node->data.sequence.items.top)
+		return NULL;
+	return yaml_document_get_node(tree_of(doc), items[index]);
+}
+
+struct v3_yaml_pos v3_yaml_inner(const struct v3_yaml_doc *doc, const char *key, const char *sub,
+				 int index)
+{
+	const yaml_node_t *node = child(doc, root_of(doc), key);
+	const yaml_node_t *inner = child(doc, node, sub);
+	const yaml_node_t *entry;
+
+	if (!inner)
+		return v3_yaml_value(doc, key, -1, NULL);
+	entry = entry_of(doc, inner, index);
+	return pos_of((entry ? entry : inner)->start_mark);
 }
 
 struct v3_yaml_pos v3_yaml_value(const struct v3_yaml_doc *doc, const char *key, int index,
 				 const char *sub)
 {
 	yaml_node_t *node = child(doc, root_of(doc), key);
-	yaml_node_t *inner = NULL;
-	const yaml_node_item_t *items;
+	yaml_node_t *inner;
 
 	if (!node)
 		return v3_yaml_root(doc);
-	if (index >= 0 && node->type == YAML_SEQUENCE_NODE) {
-		items = node->data.sequence.items.start;
-		if (items + index < node->data.sequence.items.top)
-			inner = yaml_document_get_node(tree_of(doc), items[index]);
-	}
+	inner = entry_of(doc, node, index);
 	if (inner)
 		node = inner;
 	if (inner && sub)

@@ -31,6 +31,9 @@ void v3_yaml_doc_free(struct v3_yaml_doc *doc);
 /* True if @key of the root mapping has a list. */
 bool v3_yaml_is_list(const struct v3_yaml_doc *doc, const char *key);
 
+/* The same for a mapping. */
+bool v3_yaml_is_mapping(const struct v3_yaml_doc *doc, const char *key);
+
 struct v3_yaml_pos v3_yaml_root(const struct v3_yaml_doc *doc);
 /*
  * The value of @key of the root mapping; its @index-th entry unless that is negative; and of
@@ -38,6 +41,13 @@ struct v3_yaml_pos v3_yaml_root(const struct v3_yaml_doc *doc);
  */
 struct v3_yaml_pos v3_yaml_value(const struct v3_yaml_doc *doc, const char *key, int index,
 				 const char *sub);
+
+/*
+ * The value of @sub in the mapping at @key of the root mapping; its @index-th entry unless that is
+ * negative. The nearest thing that is there.
+ */
+struct v3_yaml_pos v3_yaml_inner(const struct v3_yaml_doc *doc, const char *key, const char *sub,
+				 int index);
 
 /*
  * The first entry of the list at @key that is a mapping without @sub. Leaves @pos if there is

@@ -27,7 +27,7 @@
 #include <linux/types.h>
 
 /** Raised whenever a layout or meaning below changes. V3_IOC_VERSION itself never changes. */
-#define V3_IOC_ABI_VERSION 1
+#define V3_IOC_ABI_VERSION 2
 
 #define V3_IOC_MAGIC 0xD3
 #define V3_DEV_PATH "/dev/v3"
@@ -41,6 +41,7 @@
 #define V3_IOC_SEGMENTS 16
 #define V3_IOC_EXITS 64
 #define V3_IOC_EXIT_NAME 24
+#define V3_IOC_CPU 1024
 
 /** First member of every request. */
 struct v3_ioc_head {
@@ -132,6 +133,8 @@ struct v3_ioc_caps {
 #define V3_IOC_CREATE_DETACHED (1u << 0)
 /** An instruction on a device that libv3 cannot emulate raises \#UD in the guest; else the VM ends. */
 #define V3_IOC_CREATE_UNEMULATED_UD (1u << 1)
+/** Unknown MSRs read as 0 and writes to them are dropped; else both raise \#GP in the guest. */
+#define V3_IOC_CREATE_IGNORE_MSRS (1u << 2)
 
 struct v3_ioc_mem {
 	/** Bytes, a multiple of 2 MiB. */
@@ -160,6 +163,8 @@ struct v3_ioc_create {
 	/** out: VM descriptor, close-on-exec. */
 	__s32 fd;
 	struct v3_ioc_mem mem[V3_IOC_MEMS];
+	/** in: NUL-terminated; CPU model and hidden features as in v3_vm_config.cpu; empty: the host's. */
+	char cpu[V3_IOC_CPU];
 };
 
 /** Opens an existing VM. This descriptor does not keep the VM alive. */

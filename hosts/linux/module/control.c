@@ -155,7 +155,9 @@ static enum v3_status create_core(struct v3_lx_vm *vm, const struct v3_ioc_creat
 	struct v3_vm_config config = {
 		.struct_size = sizeof(config), .num_vcpus = arg->num_vcpus, .name = vm->name,
 		.cpus = arg->cpus, .mem = mem, .num_mem = arg->num_mem, .ctx = vm,
-		.flags = arg->flags & V3_IOC_CREATE_UNEMULATED_UD ? V3_VM_UNEMULATED_UD : 0,
+		.cpu = arg->cpu[0] ? arg->cpu : NULL,
+		.flags = (arg->flags & V3_IOC_CREATE_UNEMULATED_UD ? V3_VM_UNEMULATED_UD : 0) |
+			 (arg->flags & V3_IOC_CREATE_IGNORE_MSRS ? V3_VM_IGNORE_UNKNOWN_MSRS : 0),
 	};
 	struct v3_pc_config pc = {
 		.struct_size = sizeof(pc), .rtc_seconds = ktime_get_real_seconds(),
@@ -232,8 +234,11 @@ static enum v3_status do_create(struct v3_lx_call *call, void *target, void *dat
 	if (!v3_lx.host)
 		return v3_lx_fail(call, v3_lx.init_status, "this host cannot run VMs: %s",
 				  v3_lx.init_message);
-	if (arg->flags & ~(V3_IOC_CREATE_DETACHED | V3_IOC_CREATE_UNEMULATED_UD))
+	if (arg->flags & ~(V3_IOC_CREATE_DETACHED | V3_IOC_CREATE_UNEMULATED_UD |
+			   V3_IOC_CREATE_IGNORE_MSRS))
 		return v3_lx_fail(call, V3_ERR_INVALID, "unknown flags 0x%x", arg->flags);
+	if (strnlen(arg->cpu, sizeof(arg->cpu)) == sizeof(arg->cpu))
+		return v3_lx_fail(call, V3_ERR_INVALID, "the CPU model has no end");
 	status = v3_lx_check_name(call, arg->name);
 	if (!status)
 		status = check_cpus(call, arg);

@@ -15,12 +15,12 @@ static_assert(V3_IOC_REASON == V3_REASON_MAX + 1);
 static_assert(V3_IOC_SEGMENTS <= V3_MAX_SEGMENTS);
 static_assert(V3_IOC_EXITS >= V3_EXIT_COUNT);
 /* Layouts that callers were compiled with; a change needs another V3_IOC_ABI_VERSION. */
-static_assert(V3_IOC_ABI_VERSION == 1);
+static_assert(V3_IOC_ABI_VERSION == 2);
 static_assert(sizeof(struct v3_ioc_head) == 272);
 static_assert(sizeof(struct v3_ioc_version) == 336);
 static_assert(sizeof(struct v3_ioc_cpu) == 128);
 static_assert(sizeof(struct v3_ioc_caps) == 600);
-static_assert(sizeof(struct v3_ioc_create) == 864);
+static_assert(sizeof(struct v3_ioc_create) == 1888);
 static_assert(sizeof(struct v3_ioc_open) == 344);
 static_assert(sizeof(struct v3_ioc_list_entry) == 96);
 static_assert(sizeof(struct v3_ioc_list) == 288);

@@ -338,6 +338,7 @@ static void test_refused(void **state)
 		const char *line;
 	} bad[] = {
 		{ "athlon", V3_ERR_INVALID, "cpu: 'athlon' is no CPU model" },
+		{ "host,\033[2J", V3_ERR_INVALID, "cpu: '' does not hide" },
 		{ "host,-aes9", V3_ERR_INVALID, "cpu: '-aes9' is no CPU feature" },
 		{ "host,-lm", V3_ERR_INVALID, "cpu: '-lm' cannot be hidden" },
 		{ "x86-64-v4", V3_ERR_NOTSUP, "cannot give the CPU model x86-64-v4, it lacks " },
