@@ -328,6 +328,93 @@ struct v3_ioc_console {
 	__s32 fd;
 };
 
+/** For V3_IOC_RESET: only asks for it, by ending the VM with V3_END_RESET, as a guest does. */
+#define V3_IOC_RESET_ASK (1u << 0)
+
+/**
+ * Resets a VM in any state: see v3_vm_reset(). It is then as it was created, but for its memory's contents, and
+ * has no image: load one and V3_IOC_START. With V3_IOC_RESET_ASK the VM's owner is to do that (EPROTO unless it
+ * runs or is paused).
+ */
+struct v3_ioc_reset {
+	struct v3_ioc_head head;
+	/** in: V3_IOC_RESET_*. */
+	__u32 flags;
+	__u32 reserved;
+};
+
+/** Gives an NMI to one vCPU or to all: see v3_vm_nmi(). EPROTO unless the VM runs or is paused. */
+struct v3_ioc_nmi {
+	struct v3_ioc_head head;
+	/** in: index of the vCPU, or -1: all. */
+	__s32 vcpu;
+	__u32 reserved;
+};
+
+/** Looks at a vCPU: see v3_vcpu_inspect(). Works in each state of the VM. */
+struct v3_ioc_inspect {
+	struct v3_ioc_head head;
+	/** in: index of the vCPU. */
+	__u32 vcpu;
+	/** in: sizeof(struct v3_vcpu_inspection), of <v3/inspect.h>; its layout is part of this interface. */
+	__u32 size;
+	/** in: linear address for its page walk. */
+	__u64 address;
+	/** in: struct v3_vcpu_inspection. hpa is all ones for callers without CAP_SYS_ADMIN. */
+	__u64 inspection;
+};
+
+/** Turns the event trace of all vCPUs on or off: see v3_trace_set(). */
+struct v3_ioc_trace {
+	struct v3_ioc_head head;
+	/** in: 0 or 1. */
+	__u32 on;
+	__u32 reserved;
+};
+
+/** Most events of one V3_IOC_TRACE_READ. */
+#define V3_IOC_TRACE_MAX 4096
+
+/** Copies events of a vCPU's trace: see v3_trace_read(). ENOENT: it was never on. */
+struct v3_ioc_trace_read {
+	struct v3_ioc_head head;
+	/** in: index of the vCPU. */
+	__u32 vcpu;
+	/** in: capacity of events, at most V3_IOC_TRACE_MAX. */
+	__u32 capacity;
+	/** in: array of struct v3_trace_event, of <v3/trace.h>; its layout is part of this interface. */
+	__u64 events;
+	/** in: number of the first event wanted; out: of the one after the last copied. */
+	__u64 position;
+	/** out: how many were overwritten before they could be copied. */
+	__u64 lost;
+	/** out: how many were copied; 1 if the trace is on. */
+	__u32 count;
+	__u32 on;
+};
+
+/** Longest note. */
+#define V3_IOC_NOTE_MAX 16384
+/** For V3_IOC_NOTE: keeps it; else gives it back. */
+#define V3_IOC_NOTE_SET (1u << 0)
+
+/**
+ * Bytes that the module keeps with the VM for user space, such as where its image came from. It gives them
+ * back as they are, with who wrote them: believe nobody else.
+ */
+struct v3_ioc_note {
+	struct v3_ioc_head head;
+	/** in: the bytes, or where to put them. */
+	__u64 data;
+	/** in: how many, or room; out (not with V3_IOC_NOTE_SET): how many there are (ERANGE: more than room). */
+	__u32 size;
+	/** in: V3_IOC_NOTE_*. */
+	__u32 flags;
+	/** out: effective user who wrote it, in the caller's user namespace. */
+	__u32 uid;
+	__u32 reserved;
+};
+
 #define V3_IOC_LOAD_LINUX _IOWR(V3_IOC_MAGIC, 0x40, struct v3_ioc_load_linux)
 #define V3_IOC_LOAD_SEGMENTS _IOWR(V3_IOC_MAGIC, 0x41, struct v3_ioc_load_segments)
 #define V3_IOC_START _IOWR(V3_IOC_MAGIC, 0x42, struct v3_ioc_control)
@@ -340,6 +427,12 @@ struct v3_ioc_console {
 #define V3_IOC_DETACH _IOWR(V3_IOC_MAGIC, 0x47, struct v3_ioc_control)
 #define V3_IOC_STATE _IOWR(V3_IOC_MAGIC, 0x48, struct v3_ioc_state)
 #define V3_IOC_WAIT _IOWR(V3_IOC_MAGIC, 0x49, struct v3_ioc_state)
+#define V3_IOC_RESET _IOWR(V3_IOC_MAGIC, 0x4E, struct v3_ioc_reset)
+#define V3_IOC_NMI _IOWR(V3_IOC_MAGIC, 0x4F, struct v3_ioc_nmi)
+#define V3_IOC_INSPECT _IOWR(V3_IOC_MAGIC, 0x50, struct v3_ioc_inspect)
+#define V3_IOC_TRACE _IOWR(V3_IOC_MAGIC, 0x51, struct v3_ioc_trace)
+#define V3_IOC_TRACE_READ _IOWR(V3_IOC_MAGIC, 0x52, struct v3_ioc_trace_read)
+#define V3_IOC_NOTE _IOWR(V3_IOC_MAGIC, 0x53, struct v3_ioc_note)
 #define V3_IOC_VM_STATS _IOWR(V3_IOC_MAGIC, 0x4A, struct v3_ioc_vm_stats)
 #define V3_IOC_VCPU_STATS _IOWR(V3_IOC_MAGIC, 0x4B, struct v3_ioc_vcpu_stats)
 #define V3_IOC_CONSOLE _IOWR(V3_IOC_MAGIC, 0x4C, struct v3_ioc_console)

@@ -164,5 +164,6 @@ const struct v3_os_hooks v3_lx_hooks = {
 	.virt_release = v3_lx_virt_release,
 	.console_notify = v3_lx_console_notify,
 	.state_notify = v3_lx_state_notify,
+	.trace = v3_lx_trace,
 	.can_poll = lx_can_poll,
 };

@@ -14,7 +14,9 @@
 #include <linux/wait.h>
 
 #include <v3/boot.h>
+#include <v3/inspect.h>
 #include <v3/pc.h>
+#include <v3/trace.h>
 #include <v3/v3.h>
 
 #include "v3_ioctl.h"
@@ -143,8 +145,11 @@ struct v3_lx_vm {
 	bool dead;			/* no more calls into core */
 	bool detached;
 
-	struct mutex setup;		/* loading and starting; loaded */
+	struct mutex setup;		/* loading, starting and resetting; loaded; the note */
 	bool loaded;
+	void *note;			/* NULL: none */
+	u32 note_size;
+	kuid_t note_uid;		/* who wrote it */
 	u64 load_done, load_total;	/* for V3_IOC_STATE, read without a lock */
 
 	wait_queue_head_t wait;		/* state changes, death, users == 0 */
@@ -199,6 +204,28 @@ struct v3_lx_vm_file {
 	struct v3_lx_vm *vm;
 	bool owner;
 };
+/* Says that the VM was destroyed. */
+enum v3_status v3_lx_gone(struct v3_lx_call *call, struct v3_lx_vm *vm);
+/* Says for V3_ERR_STATE what the state is. */
+enum v3_status v3_lx_state_result(struct v3_lx_call *call, struct v3_lx_vm *vm,
+				  struct v3_vm *core, enum v3_status status, const char *what);
+/* Takes vm->setup, unless the caller is killed. */
+enum v3_status v3_lx_setup_lock(struct v3_lx_call *call, struct v3_lx_vm *vm);
+
+/* life.c: requests of a VM's descriptor. */
+enum v3_status v3_lx_do_reset(struct v3_lx_call *call, void *target, void *arg);
+enum v3_status v3_lx_do_nmi(struct v3_lx_call *call, void *target, void *arg);
+enum v3_status v3_lx_do_inspect(struct v3_lx_call *call, void *target, void *arg);
+enum v3_status v3_lx_do_trace(struct v3_lx_call *call, void *target, void *arg);
+enum v3_status v3_lx_do_trace_read(struct v3_lx_call *call, void *target, void *arg);
+enum v3_status v3_lx_do_note(struct v3_lx_call *call, void *target, void *arg);
+
+/* trace.c: Linux tracepoints. */
+void v3_lx_trace(void *ctx, struct v3_vcpu *vcpu, void *vm_ctx,
+		 const struct v3_trace_event *event);
+/* A new VM is to be traced if others are. Called with v3_lx_vms_lock. */
+void v3_lx_trace_vm(struct v3_vm *core);
+
 enum v3_status v3_lx_load_linux(struct v3_lx_call *call, struct v3_lx_vm *vm, struct v3_vm *core,
 				struct v3_ioc_load_linux *arg);
 enum v3_status v3_lx_load_segments(struct v3_lx_call *call, struct v3_lx_vm *vm,

@@ -21,6 +21,7 @@ static void vm_free(struct kref *ref)
 
 	irq_work_sync(&vm->notify);
 	put_pid(vm->owner);
+	kvfree(vm->note);
 	kfree(vm);
 }
 
@@ -142,9 +143,12 @@ static void unregister(struct v3_lx_vm *vm)
 
 void v3_lx_vm_ready(struct v3_lx_vm *vm, struct v3_vm *core)
 {
+	mutex_lock(&v3_lx_vms_lock);
+	v3_lx_trace_vm(core);
 	spin_lock(&vm->lock);
 	vm->core = core;
 	spin_unlock(&vm->lock);
+	mutex_unlock(&v3_lx_vms_lock);
 }
 
 void v3_lx_vm_abandon(struct v3_lx_vm *vm)

@@ -8,7 +8,7 @@
 
 #include "lx.h"
 
-static enum v3_status gone(struct v3_lx_call *call, struct v3_lx_vm *vm)
+enum v3_status v3_lx_gone(struct v3_lx_call *call, struct v3_lx_vm *vm)
 {
 	call->err = -ENODEV;
 	return v3_lx_fail(call, V3_ERR_NOENT, "VM '%s' was destroyed", vm->name);
@@ -29,8 +29,8 @@ static const char *state_name(enum v3_vm_state state)
 }
 
 /* Says for V3_ERR_STATE what the state is. */
-static enum v3_status state_result(struct v3_lx_call *call, struct v3_lx_vm *vm,
-				   struct v3_vm *core, enum v3_status status, const char *what)
+enum v3_status v3_lx_state_result(struct v3_lx_call *call, struct v3_lx_vm *vm,
+				  struct v3_vm *core, enum v3_status status, const char *what)
 {
 	if (status == V3_ERR_STATE)
 		return v3_lx_fail(call, status, "cannot %s VM '%s': it is %s", what, vm->name,
@@ -39,7 +39,7 @@ static enum v3_status state_result(struct v3_lx_call *call, struct v3_lx_vm *vm,
 }
 
 /* Loading and starting take turns, and give up when the caller is killed. */
-static enum v3_status setup_lock(struct v3_lx_call *call, struct v3_lx_vm *vm)
+enum v3_status v3_lx_setup_lock(struct v3_lx_call *call, struct v3_lx_vm *vm)
 {
 	if (!mutex_lock_killable(&vm->setup))
 		return V3_OK;
@@ -56,14 +56,14 @@ static enum v3_status load(struct v3_lx_call *call, struct v3_lx_vm *vm, void *a
 	enum v3_status status;
 
 	if (!core)
-		return gone(call, vm);
-	status = setup_lock(call, vm);
+		return v3_lx_gone(call, vm);
+	status = v3_lx_setup_lock(call, vm);
 	if (status)
 		goto out;
 	if (vm->loaded)
 		status = v3_lx_fail(call, V3_ERR_STATE, "VM '%s' has an image already", vm->name);
 	else if (v3_vm_state(core, NULL) != V3_VM_CREATED)
-		status = state_result(call, vm, core, V3_ERR_STATE, "load");
+		status = v3_lx_state_result(call, vm, core, V3_ERR_STATE, "load");
 	else
 		status = fn(call, vm, core, arg);
 	if (!status)
@@ -114,7 +114,7 @@ static enum v3_status start(struct v3_lx_call *call, struct v3_lx_vm *vm, struct
 	call->vm = vm;
 	status = v3_vm_start(core);
 	call->vm = NULL;
-	return state_result(call, vm, core, status, "start");
+	return v3_lx_state_result(call, vm, core, status, "start");
 }
 
 static enum v3_status do_start(struct v3_lx_call *call, void *target, void *arg)
@@ -124,8 +124,8 @@ static enum v3_status do_start(struct v3_lx_call *call, void *target, void *arg)
 	enum v3_status status;
 
 	if (!core)
-		return gone(call, vm);
-	status = setup_lock(call, vm);
+		return v3_lx_gone(call, vm);
+	status = v3_lx_setup_lock(call, vm);
 	if (status)
 		goto out;
 	if (!vm->loaded)
@@ -146,8 +146,8 @@ static enum v3_status control(struct v3_lx_call *call, struct v3_lx_vm *vm,
 	enum v3_status status;
 
 	if (!core)
-		return gone(call, vm);
-	status = state_result(call, vm, core, fn(core), what);
+		return v3_lx_gone(call, vm);
+	status = v3_lx_state_result(call, vm, core, fn(core), what);
 	v3_lx_vm_leave(vm);
 	return status;
 }
@@ -169,7 +169,7 @@ static enum v3_status do_stop(struct v3_lx_call *call, void *target, void *arg)
 
 static enum v3_status do_destroy(struct v3_lx_call *call, void *target, void *arg)
 {
-	return v3_lx_vm_destroy(target) ? V3_OK : gone(call, target);
+	return v3_lx_vm_destroy(target) ? V3_OK : v3_lx_gone(call, target);
 }
 
 static enum v3_status do_detach(struct v3_lx_call *call, void *target, void *arg)
@@ -177,7 +177,7 @@ static enum v3_status do_detach(struct v3_lx_call *call, void *target, void *arg
 	struct v3_lx_vm *vm = target;
 
 	if (!v3_lx_vm_enter(vm))
-		return gone(call, vm);
+		return v3_lx_gone(call, vm);
 	v3_lx_vm_detach(vm);
 	v3_lx_vm_leave(vm);
 	return V3_OK;
@@ -190,7 +190,7 @@ static enum v3_status state_fill(struct v3_lx_call *call, struct v3_lx_vm *vm,
 	struct v3_vm_end end = {};
 
 	if (!core)
-		return gone(call, vm);
+		return v3_lx_gone(call, vm);
 	arg->state = v3_vm_state(core, &end);
 	arg->end_kind = end.kind;
 	arg->end_code = end.code;
@@ -245,7 +245,7 @@ static enum v3_status do_vm_stats(struct v3_lx_call *call, void *target, void *d
 		return v3_lx_fail(call, V3_ERR_INVALID, "reserved fields are not zero");
 	core = v3_lx_vm_enter(vm);
 	if (!core)
-		return gone(call, vm);
+		return v3_lx_gone(call, vm);
 	v3_vm_stats(core, &stats);
 	v3_lx_vm_leave(vm);
 	arg->ram = stats.ram;
@@ -287,7 +287,7 @@ static enum v3_status do_vcpu_stats(struct v3_lx_call *call, void *target, void 
 				  arg->vcpu);
 	core = v3_lx_vm_enter(vm);
 	if (!core)
-		return gone(call, vm);
+		return v3_lx_gone(call, vm);
 	vcpu = v3_vm_vcpu(core, arg->vcpu);
 	status = v3_vcpu_stats(vcpu, &stats);
 	arg->cpu = v3_vcpu_cpu(vcpu);
@@ -305,7 +305,7 @@ static enum v3_status do_console(struct v3_lx_call *call, void *target, void *da
 
 	arg->fd = -1;
 	if (!v3_lx_vm_enter(vm))
-		return gone(call, vm);
+		return v3_lx_gone(call, vm);
 	status = v3_lx_console_open(call, vm, arg);
 	v3_lx_vm_leave(vm);
 	return status;
@@ -326,6 +326,12 @@ static const struct v3_lx_request requests[] = {
 	{ V3_IOC_VM_STATS, do_vm_stats },
 	{ V3_IOC_VCPU_STATS, do_vcpu_stats },
 	{ V3_IOC_CONSOLE, do_console },
+	{ V3_IOC_RESET, v3_lx_do_reset },
+	{ V3_IOC_NMI, v3_lx_do_nmi },
+	{ V3_IOC_INSPECT, v3_lx_do_inspect },
+	{ V3_IOC_TRACE, v3_lx_do_trace },
+	{ V3_IOC_TRACE_READ, v3_lx_do_trace_read },
+	{ V3_IOC_NOTE, v3_lx_do_note },
 };
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
