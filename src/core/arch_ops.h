@@ -69,6 +69,7 @@ struct v3_event {
 #define V3_WINDOW_INTR 1u	/* exit when the guest can take an interrupt */
 #define V3_WINDOW_NMI 2u	/* exit at the IRET that unblocks NMIs */
 #define V3_WINDOW_TPR 4u	/* exit when the guest writes CR8 */
+#define V3_WINDOW_SOON 8u	/* exit once the exception that goes in now is delivered */
 
 /* What emulating an instruction needs to know beyond the registers in struct v3_vcpu. */
 struct v3_insn_env {

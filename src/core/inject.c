@@ -116,6 +116,13 @@ static bool deliver_intr(struct v3_vcpu *vcpu)
 	return true;
 }
 
+/* An NMI that could go in: one that was taken back, or a new one. */
+static bool nmi_waits(const struct v3_vcpu *vcpu)
+{
+	return (vcpu->intr.valid && vcpu->intr.type == V3_EVENT_NMI) ||
+	       (vcpu->nmi_pending && !vcpu->nmi_blocked);
+}
+
 /* At most one event goes out; true if one did. */
 static bool deliver_first(struct v3_vcpu *vcpu)
 {
@@ -125,15 +132,18 @@ static bool deliver_first(struct v3_vcpu *vcpu)
 		deliver(vcpu, &vcpu->exception);
 		return true;
 	}
-	/* One that an exception overtook has to wait until its handler allows interrupts. */
-	if (vcpu->intr.valid && (vcpu->intr.type == V3_EVENT_NMI || vcpu->rflags & V3_RFLAGS_IF)) {
-		if (vcpu->intr.type == V3_EVENT_NMI)
-			vcpu->nmi_blocked = true;
+	if (vcpu->intr.valid && vcpu->intr.type == V3_EVENT_NMI) {
+		vcpu->nmi_blocked = true;
 		deliver(vcpu, &vcpu->intr);
 		return true;
 	}
-	if (vcpu->nmi_pending && !vcpu->nmi_blocked) {
+	if (nmi_waits(vcpu)) {
 		deliver_nmi(vcpu);
+		return true;
+	}
+	/* One that an exception or NMI overtook has to wait until its handler allows interrupts. */
+	if (vcpu->intr.valid && vcpu->rflags & V3_RFLAGS_IF) {
+		deliver(vcpu, &vcpu->intr);
 		return true;
 	}
 	return can_take_intr(vcpu) && intr_waits(vcpu, &tpr_blocked) && deliver_intr(vcpu);
@@ -142,10 +152,12 @@ static bool deliver_first(struct v3_vcpu *vcpu)
 void v3_inject_prepare(struct v3_vcpu *vcpu)
 {
 	unsigned int windows = 0;
-	bool tpr_blocked = false, nmi_waits, delivered = deliver_first(vcpu);
+	bool tpr_blocked = false, delivered = deliver_first(vcpu);
 
-	nmi_waits = vcpu->nmi_pending && !vcpu->nmi_blocked;
-	if (vcpu->intr.valid || nmi_waits || intr_waits(vcpu, &tpr_blocked))
+	/* Only an exception goes before an NMI, whose turn it is at the handler's first instruction. */
+	if (nmi_waits(vcpu))
+		windows |= V3_WINDOW_SOON;
+	if ((vcpu->intr.valid && vcpu->intr.type != V3_EVENT_NMI) || intr_waits(vcpu, &tpr_blocked))
 		windows |= V3_WINDOW_INTR;
 	if (tpr_blocked)
 		windows |= V3_WINDOW_TPR;

@@ -86,13 +86,19 @@ static void enter(struct v3_vcpu *vcpu, struct svm_vcpu *svm)
  * boundary, rather than as an injected event: QEMU can deliver one of those twice. Only where the virtual
  * interrupt already serves as the interrupt window it has to be EVENTINJ. Returns the event, or 0.
  */
-static uint64_t virq_set(struct svm_vmcb *vmcb)
+static uint64_t virq_set(const struct v3_vcpu *vcpu, struct svm_vmcb *vmcb)
 {
 	uint64_t event = vmcb->event_inj;
 
-	if (!(event & SVM_EVENT_VALID) || event >> SVM_EVENT_TYPE_SHIFT & SVM_EVENT_TYPE_MASK ||
-	    vmcb->intercept_misc1 & SVM_I1_VINTR)
+	if (!(event & SVM_EVENT_VALID))
 		return 0;
+	if (event >> SVM_EVENT_TYPE_SHIFT & SVM_EVENT_TYPE_MASK ||
+	    vmcb->intercept_misc1 & SVM_I1_VINTR) {
+		/* Pending until VMRUN sets GIF, and taken when the event is delivered (APM2 15.17, 15.20). */
+		if (vcpu->windows & V3_WINDOW_SOON)
+			v3_os_cpu_kick(vcpu->host, (unsigned int)vcpu->cpu);
+		return 0;
+	}
 	vmcb->event_inj = 0;
 	vmcb->int_ctl = (vmcb->int_ctl & ~SVM_V_IRQ_FIELDS) | SVM_V_IRQ | SVM_V_IGN_TPR |
 			0xfull << SVM_V_INTR_PRIO_SHIFT |
@@ -137,7 +143,7 @@ void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	    svm->asid_cpu != svm->cpu)
 		svm_asid_prepare(vcpu, svm);
 	regs_to_vmcb(vcpu, vmcb);
-	virq = virq_set(vmcb);
+	virq = virq_set(vcpu, vmcb);
 	enter(vcpu, svm);
 	v3_vcpu_left_guest(vcpu);
 	v3_x86_stgi();

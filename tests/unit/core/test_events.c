@@ -388,6 +388,38 @@ static void test_hlt_and_interrupt(void **state)
 	guest_destroy(script);
 }
 
+/* With interrupts off nothing but a kick ends the run in which the exception goes in. */
+static void test_nmi_behind_exception(void **state)
+{
+	struct script *script = guest_create(NULL, "\x0f\x01\xd8", 3);
+	unsigned int cpu, kicks;
+
+	(void)state;
+	guest_start(script);
+	cpu = (unsigned int)v3_vcpu_cpu(script->vcpu);
+	script->vmcb->rflags &= ~(uint64_t)V3_RFLAGS_IF;
+	v3_vcpu_nmi(script->vcpu);
+	kicks = v3_fake_host_kicks(script->fake, cpu);
+	guest_exit(script, SVM_EXIT_VMRUN, 0, 0);
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP(V3_EXCP_UD));
+	assert_int_equal(v3_fake_host_kicks(script->fake, cpu), kicks + 1);
+	guest_intr(script);
+	assert_int_equal(script->vmcb->event_inj, INJ_NMI);
+	/* No more of them than are needed. */
+	guest_intr(script);
+	assert_int_equal(v3_fake_host_kicks(script->fake, cpu), kicks + 1);
+	/* The same for an NMI that an exit took back, as an exception came of its delivery. */
+	script->vcpu->nmi_blocked = false;
+	script->vmcb->exit_int_info = INJ_NMI;
+	guest_exit(script, SVM_EXIT_VMRUN, 0, 0);
+	script->vmcb->exit_int_info = 0;
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP(V3_EXCP_UD));
+	assert_int_equal(v3_fake_host_kicks(script->fake, cpu), kicks + 2);
+	guest_intr(script);
+	assert_int_equal(script->vmcb->event_inj, INJ_NMI);
+	guest_destroy(script);
+}
+
 static void test_hlt_and_nmi(void **state)
 {
 	struct script *script = start();
@@ -447,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_interrupted_and_exception),
 		cmocka_unit_test(test_double_fault),
 		cmocka_unit_test(test_hlt_and_interrupt),
+		cmocka_unit_test(test_nmi_behind_exception),
 		cmocka_unit_test(test_hlt_and_nmi),
 		cmocka_unit_test(test_hlt_and_timer),
 	};
