@@ -191,6 +191,15 @@ static void dependents_remove(struct v3_cpu_features *features)
 		features->word[V3_CPU_1_EDX] | ~V3_CPUID_80000001_EDX_LEAF1_MASK;
 }
 
+static bool leaf_exists(void (*read)(uint32_t leaf, uint32_t subleaf, struct v3_cpuid_regs *regs),
+			uint32_t leaf)
+{
+	struct v3_cpuid_regs regs;
+
+	read(leaf & V3_CPUID_LEAF_EXT_MAX, 0, &regs);
+	return regs.eax >= leaf;
+}
+
 static uint32_t word_read(void (*read)(uint32_t leaf, uint32_t subleaf,
 				       struct v3_cpuid_regs *regs),
 			  const struct v3_cpu_word_place *place)
@@ -198,8 +207,7 @@ static uint32_t word_read(void (*read)(uint32_t leaf, uint32_t subleaf,
 	struct v3_cpuid_regs regs;
 
 	/* Past the last leaf Intel's CPUs repeat the last one. */
-	read(place->leaf & V3_CPUID_LEAF_EXT_MAX, 0, &regs);
-	if (regs.eax < place->leaf)
+	if (!leaf_exists(read, place->leaf))
 		return 0;
 	read(place->leaf, place->subleaf, &regs);
 	return place->reg == 0 ? regs.eax : place->reg == 1 ? regs.ebx :
@@ -229,6 +237,13 @@ void v3_cpu_host_features(void (*read)(uint32_t leaf, uint32_t subleaf,
 	for (i = 0; i < V3_CPU_WORDS; i++)
 		host->word[i] = (word_read(read, &v3_cpu_words[i]) | made.word[i]) &
 				offered.word[i];
+	/*
+	 * The TSC of a virtual machine, which is what guests' time here is made of, stands on that of the
+	 * machine below it; it is not told to be invariant because the machine may change.
+	 */
+	if (word_read(read, &v3_cpu_words[V3_CPU_1_ECX]) & V3_CPUID_1_ECX_HYPERVISOR &&
+	    leaf_exists(read, V3_CPUID_LEAF_APM))
+		host->word[V3_CPU_EXT7_EDX] |= V3_CPUID_80000007_EDX_INVARIANT_TSC;
 	/* Registers whose state the host does not switch are not for guests either. */
 	if (!xcr0)
 		host->word[V3_CPU_1_ECX] &= ~V3_CPUID_1_ECX_XSAVE;

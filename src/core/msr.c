@@ -6,6 +6,7 @@
 #include "core/vm.h"
 
 #include "lib/bits.h"
+#include "lib/mem.h"
 #include "x86/cr.h"
 #include "x86/cpuid.h"
 #include "x86/insn.h"
@@ -44,6 +45,29 @@ static uint64_t *mtrr_slot(struct v3_vcpu *vcpu, uint32_t msr)
 	if (msr >= V3_MSR_MTRR_FIX4K_C0000 && msr <= V3_MSR_MTRR_FIX4K_F8000)
 		return &vcpu->mtrr_fixed[3 + msr - V3_MSR_MTRR_FIX4K_C0000];
 	return NULL;
+}
+
+/* Eight fields of one memory type. */
+#define MEMTYPES(type) ((type) * 0x0101010101010101ull)
+
+/*
+ * Loaders stand in for firmware, which sets the MTRRs: memory is WB, VGA's and devices' below 4 GiB UC,
+ * ROM is WP. Linux makes no use of PAT while MTRRs are off.
+ */
+void v3_mtrr_reset(struct v3_vcpu *vcpu)
+{
+	uint64_t below = (1ull << vcpu->vm->phys_bits) - 1;
+	unsigned int i;
+
+	vcpu->mtrr_def = V3_MTRR_DEF_TYPE_E | V3_MTRR_DEF_TYPE_FE | V3_MEMTYPE_WB;
+	vcpu->mtrr_fixed[0] = vcpu->mtrr_fixed[1] = MEMTYPES(V3_MEMTYPE_WB);
+	vcpu->mtrr_fixed[2] = MEMTYPES(V3_MEMTYPE_UC);
+	for (i = 3; i < 11; i++)
+		vcpu->mtrr_fixed[i] = MEMTYPES(V3_MEMTYPE_WP);
+	memset(vcpu->mtrr_var, 0, sizeof(vcpu->mtrr_var));
+	vcpu->mtrr_var[0] = V3_LOW_RAM_MAX | V3_MEMTYPE_UC;
+	vcpu->mtrr_var[1] = (below & ~(V3_HIGH_RAM_BASE - V3_LOW_RAM_MAX - 1)) |
+			    V3_MTRR_PHYSMASK_VALID;
 }
 
 static bool memtype_valid(uint64_t type, bool pat)

@@ -84,9 +84,7 @@ void v3_vcpu_power_on(struct v3_vcpu *vcpu)
 	v3_vcpu_reset(vcpu, false);
 	vcpu->tsc_adjust = 0;
 	vcpu->tsc_aux = 0;
-	vcpu->mtrr_def = 0;
-	memset(vcpu->mtrr_fixed, 0, sizeof(vcpu->mtrr_fixed));
-	memset(vcpu->mtrr_var, 0, sizeof(vcpu->mtrr_var));
+	v3_mtrr_reset(vcpu);
 }
 
 /* APM2 14.8: the vector is the page where the processor starts in real mode. */

@@ -201,6 +201,8 @@ void v3_fpu_vec_get(struct v3_vcpu *vcpu, unsigned int reg, void *buf, unsigned 
 void v3_fpu_vec_set(struct v3_vcpu *vcpu, unsigned int reg, const void *buf, unsigned int size,
 		    bool zero_upper);
 bool v3_xcr0_valid(uint64_t xcr0, uint64_t supported);
+/* MTRRs as firmware would leave them (msr.c). */
+void v3_mtrr_reset(struct v3_vcpu *vcpu);
 /* Whether each of the eight memory types of a PAT exists (msr.c). */
 bool v3_pat_valid(uint64_t value);
 

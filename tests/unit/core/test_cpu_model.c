@@ -267,6 +267,31 @@ static void test_missing(void **state)
 	check(&host, "sse4_2 pdpe1gb avx", true);
 }
 
+static uint32_t hypervisor_bit;
+
+static void variant_tsc(uint32_t leaf, uint32_t subleaf, struct v3_cpuid_regs *regs)
+{
+	has_all(leaf, subleaf, regs);
+	if (leaf == V3_CPUID_LEAF_APM)
+		regs->edx = 0;
+	if (leaf == V3_CPUID_LEAF_FEATURES)
+		regs->ecx = hypervisor_bit;
+}
+
+/* As the CPU says, but in a virtual machine. */
+static void test_tsc(void **state)
+{
+	struct v3_cpu_features host;
+
+	(void)state;
+	hypervisor_bit = 0;
+	v3_cpu_host_features(variant_tsc, 7, &host);
+	check(&host, "nonstop_tsc constant_tsc", false);
+	hypervisor_bit = V3_CPUID_1_ECX_HYPERVISOR;
+	v3_cpu_host_features(variant_tsc, 7, &host);
+	check(&host, "nonstop_tsc constant_tsc", true);
+}
+
 static void test_hiding(void **state)
 {
 	struct v3_cpu_features host = all_features(), guest, missing;
@@ -645,6 +670,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_models),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_tsc),
 		cmocka_unit_test(test_hiding),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_refused),

@@ -78,6 +78,17 @@ static void test_mtrrs(void **state)
 	uint32_t msr;
 
 	(void)state;
+	/* As firmware leaves them: RAM WB, VGA and 3 to 4 GiB UC, ROM WP. */
+	expect(script, V3_MSR_MTRR_DEF_TYPE, 0xc06);
+	expect(script, 0x250, 0x0606060606060606);
+	expect(script, 0x258, 0x0606060606060606);
+	expect(script, 0x259, 0);
+	for (msr = 0x268; msr < 0x270; msr++)
+		expect(script, msr, 0x0505050505050505);
+	expect(script, 0x200, 0xc0000000);
+	expect(script, 0x201, 0xffffc0000800);
+	expect(script, 0x203, 0);
+	round_trip(script, V3_MSR_MTRR_DEF_TYPE, 0);
 	expect(script, V3_MSR_MTRRCAP, 8 | V3_MTRRCAP_FIX | V3_MTRRCAP_WC);
 	assert_false(wr(script, V3_MSR_MTRRCAP, 8));
 	round_trip(script, V3_MSR_MTRR_DEF_TYPE, 0xc06);
