@@ -10,11 +10,16 @@
 #define MAX_HELD 16
 
 static _Thread_local struct v3_lock *held[MAX_HELD];
-static _Thread_local unsigned int num_held;
+static _Thread_local unsigned int num_held, num_taken;
 
 unsigned int v3_fake_locks_held(void)
 {
 	return num_held;
+}
+
+unsigned int v3_fake_locks_taken(void)
+{
+	return num_taken;
 }
 
 static unsigned int find_held(const struct v3_lock *lock)
@@ -28,6 +33,7 @@ static unsigned int find_held(const struct v3_lock *lock)
 
 static void note_taken(struct v3_lock *lock)
 {
+	num_taken++;
 	if (num_held == MAX_HELD)
 		v3_fake_fail("more than %d locks held at once", MAX_HELD);
 	else

@@ -8,5 +8,7 @@
 
 /* Locks that the calling thread holds. */
 unsigned int v3_fake_locks_held(void);
+/* How often it has taken one. */
+unsigned int v3_fake_locks_taken(void);
 
 #endif

@@ -5,7 +5,8 @@
 # One boot of the lab in counting mode: the same lwk image under v3 and under KVM. Sourced by
 # scripts/bench.
 
-# NAME|LIMIT|UNIT|WHAT: LIMIT is of v3's value where it ends with "abs", else of the ratio.
+# NAME|LIMIT|UNIT|WHAT: LIMIT is of v3's value where it ends with "abs", of the ratio to the bare
+# machine's where it ends with "bare", else of the ratio to KVM's.
 bench_exits_rows()
 {
 	cat <<-END
@@ -23,12 +24,40 @@ bench_exits_rows()
 	serial_irq|0.3|instructions|UART interrupt through the I/O APIC, until its handler is over
 	launch|0.1|instructions|start to first output; a guest of 4 MiB, its RAM included (KVM: 64 MiB, untouched)
 	launch_ram||instructions|the same with 64 MiB of RAM, allocated and zeroed
+	linux_init|1.1 bare|instructions|Debian's vmlinuz from launch to its init; the bare machine with its firmware
+	linux_kernel|1.1 bare|instructions|the same by the kernel's own clock: without firmware, loading, unpacking
 	table_pages_1g|8 abs|pages|nested tables of a 1 GiB guest
 	ram_faults_1g|0 abs|faults|nested faults on RAM of a 1 GiB guest
 	vmm_bytes|262144 abs|bytes|VMM memory beside RAM, per VM
 	vcpu_bytes|65536 abs|bytes|VMM memory per vCPU
 	text|153600 abs|bytes|text of the freestanding library
 	END
+}
+
+# What the guest and the bare machine boot. The lab's clock is known, so nobody has to measure it.
+bench_linux_append='console=ttyS0 quiet mitigations=off nokaslr panic=-1 tsc_early_khz=1000000 lpj=4000000'
+bench_linux_mem=256M
+
+# bench_linux_initramfs TMP - TMP/init.cpio with nothing but init.c.
+bench_linux_initramfs()
+{
+	mkdir -p "$1/init" &&
+		gcc -O2 -Wall -Werror -static -o "$1/init/init" "$V3_ROOT/scripts/lib/bench/init.c" &&
+		v3_tree_pack "$1/init" "$1/init.cpio"
+}
+
+# bench_linux_bare VMLINUZ TMP - the machine that the lab runs on, one CPU of it, without the lab. Its TSC
+# counts from power-on.
+bench_linux_bare()
+{
+	local options=()
+
+	v3_machine amd 1 "$bench_linux_mem" icount ''
+	timeout 300 qemu-system-x86_64 "${options[@]}" -serial "file:$2/bare" -kernel "$1" \
+		-initrd "$2/init.cpio" -append "$bench_linux_append" </dev/null 2>"$2/bare.stderr" ||
+		{ cat "$2/bare" "$2/bare.stderr"; return 1; }
+	tr -d '\r' <"$2/bare" | sed -n 's/^init: tsc=\([0-9]*\) clock=\([0-9]*\)$/@bare linux_init \1\
+@bare linux_kernel \2/p' >"$2/bare.raw"
 }
 
 bench_exits()
@@ -53,17 +82,21 @@ bench_exits()
 		v3_step "build module" v3_build_module "$kver"
 		v3_step "build stamp" gcc -O2 -Wall -Werror -static -o "$tmp/stamp" \
 			"$V3_ROOT/scripts/lib/bench/stamp.c"
+		v3_step "build init" bench_linux_initramfs "$tmp"
+		v3_step "boot the bare machine" bench_linux_bare "$(v3_kernel_image "$kver")" "$tmp"
 	} >&2
 	v3_say "measuring in the lab (QEMU $(v3_qemu_version), counting mode: one TSC tick is one" \
 		"instruction; not the price of a VMRUN or a TLB miss)"
 	"$V3_ROOT/scripts/lab" --icount --with-kvm --mem 3G --timeout 1200 --add "$tmp/stamp" \
 		--add "$V3_BUILD/release/examples/lwk/lwk.elf" \
 		--add "$V3_ROOT/scripts/lib/bench/exits.lab:/lab/exits.lab" \
-		-- sh exits.lab "$samples" >"$tmp/raw" 2>"$tmp/stderr" || status=$?
+		--add "$tmp/init.cpio" --add "$(v3_kernel_image "$kver"):/lab/vmlinuz" \
+		-- sh exits.lab "$samples" "$bench_linux_mem" "$bench_linux_append" >"$tmp/raw" 2>"$tmp/stderr" || status=$?
 	if [ "$status" != 0 ]; then
 		cat "$tmp/raw" "$tmp/stderr" >&2
 		v3_die 1 "the measurement in the lab ended with status $status"
 	fi
+	cat "$tmp/bare.raw" >>"$tmp/raw"
 	echo "@v3 text $(bench_text "$V3_BUILD/freestanding/libv3.a")" >>"$tmp/raw"
 	bench_exits_rows >"$tmp/rows"
 	bench_table "$tmp/raw" "$tmp/rows"

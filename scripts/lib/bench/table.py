@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """table.py RAW ROWS [JSON] - a benchmark's table, from what was measured.
 
-RAW has lines "@SIDE NAME VALUE [MIN MAX]" among others, SIDE being v3 or kvm. ROWS has lines
-"NAME|LIMIT|UNIT|WHAT" for the rows that there have to be: LIMIT is the most that the ratio may be,
-or with "abs" behind it v3's value, in which case KVM has no counterpart; empty: none.
+RAW has lines "@SIDE NAME VALUE [MIN MAX]" among others, SIDE being v3, kvm or bare. ROWS has lines
+"NAME|LIMIT|UNIT|WHAT" for the rows that there have to be: LIMIT is the most that the ratio to KVM may
+be, with "bare" behind it the ratio to the bare machine, or with "abs" v3's value, in which cases KVM
+has no counterpart; empty: none.
 """
 import json
 import re
@@ -15,7 +16,7 @@ def read_raw(path):
     values = {}
     with open(path, encoding="utf-8", errors="replace") as raw:
         for line in raw:
-            match = re.match(r"@(v3|kvm) (\w+) (-?\d+)(?: (-?\d+) (-?\d+))?\s*$", line)
+            match = re.match(r"@(v3|kvm|bare) (\w+) (-?\d+)(?: (-?\d+) (-?\d+))?\s*$", line)
             if match:
                 side, name, *numbers = match.groups()
                 values[name, side] = [int(n) for n in numbers if n is not None]
@@ -30,30 +31,35 @@ def read_rows(path):
 def judge(limit, v3, ratio):
     if not limit:
         return ""
-    most = float(limit.removesuffix(" abs"))
-    value = v3 if limit.endswith(" abs") else ratio
-    return f"{'reached' if value <= most else 'MISSED'} ({limit.removesuffix(' abs')})"
+    most, *kind = limit.split()
+    value = v3 if kind == ["abs"] else ratio
+    if value is None:
+        return ""
+    return f"{'reached' if value <= float(most) else 'MISSED'} ({most})"
 
 
 def main():
     values = read_raw(sys.argv[1])
     out = []
     missing = []
-    print(f"{'name':<16} {'v3':>12} {'kvm':>12} {'ratio':>8}  {'target':<16} unit, what")
+    print(f"{'name':<16} {'v3':>12} {'kvm':>12} {'bare':>12} {'ratio':>8}  {'target':<16} unit, what")
     for name, limit, unit, what in read_rows(sys.argv[2]):
-        v3 = values.get((name, "v3"))
-        kvm = values.get((name, "kvm"))
-        missing += [f"{name} of {side}" for side, value in (("v3", v3), ("kvm", kvm))
+        v3, kvm, bare = ((values.get((name, side)) or [None])[0] for side in ("v3", "kvm", "bare"))
+        peer, other = ("bare", bare) if limit.endswith("bare") else ("kvm", kvm)
+        missing += [f"{name} of {side}" for side, value in (("v3", v3), (peer, other))
                     if value is None and (side == "v3" or not limit.endswith("abs"))]
         if v3 is None:
             continue
-        ratio = v3[0] / kvm[0] if kvm and kvm[0] else None
+        ratio = v3 / other if other else None
+        shown = ["-" if value is None else value for value in (kvm, bare)]
         text = "-" if ratio is None else f"{ratio:.3f}"
-        verdict = judge(limit, v3[0], ratio) if ratio is not None or limit.endswith("abs") else ""
-        print(f"{name:<16} {v3[0]:>12} {kvm[0] if kvm else '-':>12} {text:>8}  {verdict:<16} "
-              f"{unit}, {what}")
-        out.append({"name": name, "v3": v3[0], "kvm": kvm[0] if kvm else None,
-                    "ratio": None if ratio is None else round(ratio, 6)})
+        print(f"{name:<16} {v3:>12} {shown[0]:>12} {shown[1]:>12} {text:>8}  "
+              f"{judge(limit, v3, ratio):<16} {unit}, {what}")
+        row = {"name": name, "v3": v3, "kvm": kvm,
+               "ratio": None if ratio is None else round(ratio, 6)}
+        if bare is not None:
+            row["bare"] = bare
+        out.append(row)
     if missing:
         sys.exit("bench: not measured: " + ", ".join(missing))
     if len(sys.argv) > 3:

@@ -257,11 +257,20 @@ static void intc_init(struct v3_vcpu *vcpu, void *ctx)
 	intc->inits++;
 }
 
+static void intc_timer(struct v3_vcpu *vcpu, void *ctx)
+{
+	struct fake_intc *intc = ctx;
+
+	(void)vcpu;
+	__atomic_add_fetch(&intc->timers, 1, __ATOMIC_SEQ_CST);
+}
+
 void fake_intc_attach(struct fake_intc *intc, struct v3_vm *vm)
 {
 	static const struct v3_intc_ops ops = {
 		.peek = intc_peek, .ack = intc_ack, .tpr_get = intc_tpr_get,
 		.tpr_set = intc_tpr_set, .irq_set = intc_irq_set, .init = intc_init,
+		.timer = intc_timer,
 	};
 
 	memset(intc, 0, sizeof(*intc));

@@ -49,7 +49,7 @@ void guest_set_rip(struct script *script, uint64_t offset);
  */
 struct fake_intc {
 	uint8_t pending[256];
-	unsigned int tpr, acks, inits, tpr_sets;
+	unsigned int tpr, acks, inits, tpr_sets, timers;
 	bool spurious;		/* ack finds nothing */
 	uint32_t lines;		/* set by v3_irq_set() */
 };

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "fakes/fake_x86_state.h"
 #include "x86/insn.h"
@@ -282,6 +283,213 @@ static void test_no_host_timer(void **state)
 	guest_destroy(script);
 }
 
+/* --- The vCPU's own timer, and how early the host's is armed --- */
+
+#define US 1000ull
+/* TSC ticks of the fake host */
+#define TICKS(ns) ((ns) * (V3_FAKE_TSC_KHZ / 1000) / 1000)
+
+static struct fake_intc intc;
+
+static struct script *start_own(void)
+{
+	struct script *script = guest_create(NULL, "\xf4\x90", 2);
+
+	num_fired = 0;
+	fake_intc_attach(&intc, script->vm);
+	guest_start(script);
+	return script;
+}
+
+static unsigned int own_timers(void)
+{
+	return __atomic_load_n(&intc.timers, __ATOMIC_SEQ_CST);
+}
+
+/* With the guest in VMRUN this stands in for its thread. */
+static void own_set(struct script *script, uint64_t after)
+{
+	v3_vcpu_timer_set(script->vcpu, v3_now(script->vm) + after);
+	guest_intr(script);
+}
+
+static uint64_t armed_in(const struct script *script)
+{
+	return v3_fake_host_timer_deadline(script->fake, cpu_of(script)) -
+	       v3_fake_host_now(script->fake);
+}
+
+static void test_own(void **state)
+{
+	struct script *script = start_own();
+	struct v3_timer timer;
+
+	(void)state;
+	own_set(script, 10 * MS);
+	assert_in_range(armed_in(script), 10 * MS - 100, 10 * MS + 100);
+	v3_fake_host_advance(script->fake, 9 * MS);
+	guest_intr(script);
+	assert_int_equal(own_timers(), 0);
+	v3_fake_host_advance(script->fake, 100 * MS);
+	guest_intr(script);
+	assert_int_equal(own_timers(), 1);
+	guest_intr(script);
+	assert_int_equal(own_timers(), 1);
+	/* Set again, and taken back. */
+	own_set(script, 10 * MS);
+	own_set(script, 20 * MS);
+	v3_fake_host_advance(script->fake, 11 * MS);
+	guest_intr(script);
+	assert_int_equal(own_timers(), 1);
+	v3_vcpu_timer_set(script->vcpu, UINT64_MAX);
+	v3_fake_host_advance(script->fake, 100 * MS);
+	guest_intr(script);
+	assert_int_equal(own_timers(), 1);
+	/* The host's timer is for the first of both kinds. */
+	v3_timer_init(&timer, script->vcpu, fire, fired);
+	v3_timer_arm(&timer, v3_now(script->vm) + 5 * MS);
+	own_set(script, 10 * MS);
+	assert_in_range(armed_in(script), 5 * MS - 100, 5 * MS + 100);
+	v3_fake_host_advance(script->fake, 50 * MS);
+	guest_intr(script);
+	assert_int_equal(own_timers(), 2);
+	assert_int_equal(num_fired, 1);
+	/* It wakes a vCPU, too. */
+	own_set(script, 10 * MS);
+	guest_exit_halts(script, SVM_EXIT_HLT);
+	v3_fake_host_advance(script->fake, 11 * MS);
+	v3_vcpu_nmi(script->vcpu);
+	guest_wait(script);
+	assert_int_equal(own_timers(), 3);
+	guest_destroy(script);
+}
+
+/* In the past: at once. While paused it does not run, and it moves with the clock. */
+static void test_own_clock(void **state)
+{
+	struct script *script = start_own();
+
+	(void)state;
+	v3_vcpu_timer_set(script->vcpu, 0);
+	guest_intr(script);
+	assert_int_equal(own_timers(), 1);
+	own_set(script, 10 * MS);
+	guest_pause(script);
+	v3_fake_host_advance(script->fake, 50 * MS);
+	assert_int_equal(v3_vm_resume(script->vm), V3_OK);
+	guest_wait(script);
+	assert_int_equal(own_timers(), 1);
+	assert_in_range(armed_in(script), 10 * MS - 100, 10 * MS + 100);
+	v3_fake_host_advance(script->fake, 11 * MS);
+	guest_intr(script);
+	assert_int_equal(own_timers(), 2);
+	guest_destroy(script);
+}
+
+/* One timer whose interrupt ends the guest's run so much after its deadline. */
+static void late(struct script *script, uint64_t ns)
+{
+	unsigned int before = own_timers();
+
+	own_set(script, MS);
+	v3_fake_host_advance(script->fake, MS + ns);
+	guest_intr(script);
+	assert_int_equal(own_timers(), before + 1);
+}
+
+static void test_lead_grows(void **state)
+{
+	struct script *script = start_own();
+	uint64_t lead;
+	unsigned int i;
+
+	(void)state;
+	late(script, 4 * US);
+	lead = script->vcpu->lead;
+	assert_in_range(lead, TICKS(2 * US) - 10, TICKS(2 * US) + 10);
+	own_set(script, MS);
+	assert_in_range(armed_in(script), MS - 2 * US - 100, MS - 2 * US + 100);
+	v3_fake_host_advance(script->fake, 2 * MS);
+	/* Much too late says nothing of what the interrupt takes. */
+	guest_intr(script);
+	assert_int_equal(script->vcpu->lead, lead);
+	for (i = 0; i < 20; i++)
+		late(script, 9 * US);
+	assert_int_equal(script->vcpu->lead, TICKS(V3_LEAD_MAX_NS));
+	guest_destroy(script);
+}
+
+/* The guest leaves for the host's timer, which is early; it is not entered before the deadline. */
+static void leave_early(struct script *script, uint64_t early)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+
+	own_set(script, MS);
+	v3_fake_host_advance(script->fake, MS - early);
+	guest_leave(script, SVM_EXIT_INTR, 0, 0);
+	nanosleep(&pause, NULL);
+}
+
+static void test_lead_is_waited_for(void **state)
+{
+	struct script *script = start_own();
+	uint64_t lead;
+
+	(void)state;
+	late(script, 4 * US);
+	lead = script->vcpu->lead;
+	leave_early(script, US);
+	assert_int_equal(own_timers(), 1);
+	v3_fake_host_advance(script->fake, US);
+	guest_wait(script);
+	assert_int_equal(own_timers(), 2);
+	assert_in_range(script->vcpu->lead, lead - TICKS(US) / 8 - 5, lead - TICKS(US) / 8 + 5);
+	/* An NMI meanwhile is noticed, but the guest still waits for its timer. */
+	leave_early(script, US);
+	v3_vcpu_nmi(script->vcpu);
+	v3_fake_host_advance(script->fake, US);
+	guest_wait(script);
+	assert_int_equal(script->vmcb->event_inj, INJ_NMI);
+	assert_int_equal(own_timers(), 3);
+	/* A pause does not wait for it. */
+	leave_early(script, US);
+	assert_int_equal(v3_vm_pause(script->vm), V3_OK);
+	v3_fake_host_advance(script->fake, MS);
+	assert_int_equal(v3_vm_resume(script->vm), V3_OK);
+	v3_fake_host_advance(script->fake, 2 * US);
+	guest_wait(script);
+	assert_int_equal(own_timers(), 4);
+	guest_destroy(script);
+}
+
+/* A deadline that is nearer than the lead: waited for at once, the host's timer stays as it is. */
+static void test_lead_is_too_long(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+	struct script *script = start_own();
+
+	(void)state;
+	late(script, 8 * US);
+	v3_vcpu_timer_set(script->vcpu, v3_now(script->vm) + 2 * US);
+	guest_leave(script, SVM_EXIT_INTR, 0, 0);
+	nanosleep(&pause, NULL);
+	assert_int_equal(own_timers(), 1);
+	v3_fake_host_advance(script->fake, 2 * US);
+	guest_wait(script);
+	assert_int_equal(own_timers(), 2);
+	/* The host wants the CPU: it has it, and the timer fires when that is over. */
+	v3_vcpu_timer_set(script->vcpu, v3_now(script->vm) + 2 * US);
+	v3_fake_host_set_should_yield(script->fake, true);
+	guest_leave(script, SVM_EXIT_INTR, 0, 0);
+	nanosleep(&pause, NULL);
+	assert_true(v3_fake_host_yields(script->fake) > 1);
+	v3_fake_host_set_should_yield(script->fake, false);
+	v3_fake_host_advance(script->fake, 2 * US);
+	guest_wait(script);
+	assert_int_equal(own_timers(), 3);
+	guest_destroy(script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +502,11 @@ int main(void)
 		cmocka_unit_test(test_other_thread),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_no_host_timer),
+		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_own_clock),
+		cmocka_unit_test(test_lead_grows),
+		cmocka_unit_test(test_lead_is_waited_for),
+		cmocka_unit_test(test_lead_is_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
