@@ -47,6 +47,8 @@ enum v3_emul_result v3_emul_step(struct v3_emul_ctx *ctx, const struct v3_insn *
 		res = v3_emu_alu_0f(&e);
 	else if (insn->map == V3_MAP_0F38)
 		res = insn->opcode == 0x2a ? v3_emu_vector(&e) : v3_emu_alu_0f(&e);
+	else if (insn->map == V3_MAP_0F3A)
+		res = v3_emu_vector(&e);
 	else
 		res = V3_EMUL_UNHANDLED;
 	if (res == V3_EMUL_OK) {

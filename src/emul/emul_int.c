@@ -296,8 +296,11 @@ enum v3_emul_result v3_emu_alu_0f(struct v3_emu *e)
 		return load_extend(e, 2, insn->opcode == 0xbf);
 	case 0xc0: case 0xc1:
 		return xadd(e);
-	case 0xc3:
-		return v3_emu_write_rm(e, insn->opsize, v3_emu_get(e, insn->reg, insn->opsize));
+	case 0xc3: {	/* MOVNTI: never of 16 bits */
+		uint32_t size = insn->opsize == 8 ? 8 : 4;
+
+		return v3_emu_write_rm(e, size, v3_emu_get(e, insn->reg, size));
+	}
 	default:
 		return v3_emu_vector(e);
 	}

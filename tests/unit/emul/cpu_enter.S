@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * void cpu_enter(const struct machine *in, struct machine *out, const void *code, int avx)
+ * void cpu_enter(const struct machine *in, struct machine *out, const struct cpu_target *target, int avx)
  *
- * Loads the registers, jumps to `code`, which ends with a jump to cpu_leave, and stores them.
+ * Loads the registers, jumps to the target, which ends with a jump to cpu_leave, and stores them.
  * MOV keeps the flags, so nothing but MOV stands between the instruction and the PUSHFQ.
+ * A target with a code segment is entered by a far jump, with data segments of its own.
  */
 	.text
 	.globl	cpu_enter
@@ -18,7 +19,15 @@ cpu_enter:
 	push	%r15
 	movq	%rsp, host_rsp(%rip)
 	movq	%rsi, result(%rip)
-	movq	%rdx, target(%rip)
+	movq	0(%rdx), %rax
+	movq	%rax, code(%rip)
+	movw	8(%rdx), %ax
+	movw	%ax, code + 4(%rip)	/* offset and selector: m16:32 */
+	movw	%ax, is_far(%rip)
+	testw	%ax, %ax
+	leaq	enter_far(%rip), %rax
+	cmovzq	code(%rip), %rax
+	movq	%rax, entry(%rip)
 	movl	%ecx, has_avx(%rip)
 	testl	%ecx, %ecx
 	jz	1f
@@ -31,6 +40,13 @@ cpu_enter:
 	movdqu	136 + 32 * \n(%rdi), %xmm\n
 	.endr
 2:
+	cmpw	$0, is_far(%rip)
+	je	3f
+	mov	10(%rdx), %es
+	mov	12(%rdx), %ds
+	mov	14(%rdx), %gs
+	mov	16(%rdx), %ss
+3:
 	pushq	128(%rdi)
 	popfq
 	movq	0(%rdi), %rax
@@ -49,7 +65,9 @@ cpu_enter:
 	movq	112(%rdi), %r14
 	movq	120(%rdi), %r15
 	movq	56(%rdi), %rdi
-	jmp	*target(%rip)
+	jmp	*entry(%rip)
+enter_far:
+	ljmpl	*code(%rip)
 
 	.globl	cpu_leave
 	.hidden	cpu_leave
@@ -78,6 +96,15 @@ cpu_leave:
 	pushfq
 	popq	128(%rax)
 	cld
+	cmpw	$0, is_far(%rip)
+	je	3f
+	xorl	%ecx, %ecx
+	mov	%ecx, %ds
+	mov	%ecx, %es
+	mov	%ecx, %gs
+	movl	$0x2b, %ecx		/* Linux's only stack segment */
+	mov	%ecx, %ss
+3:
 	cmpl	$0, has_avx(%rip)
 	je	1f
 	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
@@ -102,8 +129,10 @@ cpu_leave:
 	.balign	8
 host_rsp:	.quad	0
 result:		.quad	0
-target:		.quad	0
+code:		.quad	0
+entry:		.quad	0
 saved_rax:	.quad	0
 has_avx:	.long	0
+is_far:		.word	0
 
 	.section .note.GNU-stack, "", @progbits

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "cpu_run.h"
 
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,11 +14,25 @@
 _Static_assert(offsetof(struct machine, rflags) == 128, "cpu_enter.S");
 _Static_assert(offsetof(struct machine, vec) == 136, "cpu_enter.S");
 
-void cpu_enter(const struct machine *in, struct machine *out, const void *code, int avx);
+/* cpu_enter.S knows the offsets. */
+struct cpu_target {
+	uint64_t code;
+	uint16_t cs, es, ds, gs, ss;	/* cs 0: 64-bit code, and the others do not count */
+};
+_Static_assert(offsetof(struct cpu_target, cs) == 8 && offsetof(struct cpu_target, ss) == 16,
+	       "cpu_enter.S");
+
+void cpu_enter(const struct machine *in, struct machine *out, const struct cpu_target *target,
+	       int avx);
 void cpu_leave(void);
 
 #define PAGE 4096u
 #define GS_BASE 0x7000u
+/* Linux's selectors of 64-bit and of flat 32-bit code. */
+#define CS_64 0x33
+#define CS_32 0x23
+/* Where the jump back from 16 and 32-bit code ends: in 64-bit code. */
+#define STUB 64u
 
 static uint8_t signal_stack[65536];
 static uint8_t current[16];
@@ -74,13 +89,8 @@ bool cpu_open(struct cpu *cpu)
 		perror("sigaction");
 		return false;
 	}
-	if (syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)GS_BASE)) {
-		perror("arch_prctl(ARCH_SET_GS)");
-		return false;
-	}
 	*cpu = (struct cpu){
-		.code = p, .data = p + 2 * PAGE + PAGE / 4, .gs_base = GS_BASE,
-		.avx = __builtin_cpu_supports("avx2"),
+		.code = p, .data = p + 2 * PAGE + PAGE / 4, .avx = __builtin_cpu_supports("avx2"),
 	};
 	return true;
 }
@@ -90,17 +100,107 @@ void cpu_close(struct cpu *cpu)
 	munmap(cpu->code, 4 * PAGE);
 }
 
-void cpu_run(struct cpu *cpu, const uint8_t *bytes, size_t len, const struct machine *in,
-	     struct machine *out)
+/* Entry `index` of the LDT, 4 GiB large; its selector, or 0 with a message. */
+static uint16_t segment(unsigned int index, uint64_t base, bool is_code, bool is_32)
 {
-	/* After the instruction: jmp *0(%rip), and the address. */
-	static const uint8_t jump[6] = { 0xff, 0x25, 0, 0, 0, 0 };
-	void (*leave)(void) = cpu_leave;
+	struct user_desc desc = {
+		.entry_number = index, .base_addr = (uint32_t)base, .limit = 0xfffff,
+		.limit_in_pages = 1, .contents = is_code ? MODIFY_LDT_CONTENTS_CODE : 0,
+		.seg_32bit = is_32, .useable = 1,
+	};
 
+	if (syscall(SYS_modify_ldt, 1, &desc, sizeof(desc))) {
+		perror("modify_ldt");
+		return 0;
+	}
+	return (uint16_t)(index << 3 | 7);
+}
+
+static bool set_mode64(struct cpu_view *view, uint64_t code)
+{
+	*view = (struct cpu_view){ .rip = code, .base[V3_SEG_GS] = GS_BASE };
+	/* What MOV from a segment register shows here. */
+	__asm__("mov %%es, %0" : "=r"(view->selector[V3_SEG_ES]));
+	__asm__("mov %%cs, %0" : "=r"(view->selector[V3_SEG_CS]));
+	__asm__("mov %%ss, %0" : "=r"(view->selector[V3_SEG_SS]));
+	__asm__("mov %%ds, %0" : "=r"(view->selector[V3_SEG_DS]));
+	__asm__("mov %%fs, %0" : "=r"(view->selector[V3_SEG_FS]));
+	__asm__("mov %%gs, %0" : "=r"(view->selector[V3_SEG_GS]));
+	if (syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)GS_BASE)) {
+		perror("arch_prctl(ARCH_SET_GS)");
+		return false;
+	}
+	return true;
+}
+
+bool cpu_set_mode(struct cpu *cpu, enum v3_insn_mode mode)
+{
+	struct cpu_view *view = &cpu->view[mode];
+	uint64_t data = (uintptr_t)cpu->data, code = (uintptr_t)cpu->code;
+
+	if (mode == V3_INSN_MODE_64)
+		return set_mode64(view, code);
+	/* Bases that all differ, and near enough for offsets of 16 bits. */
+	*view = (struct cpu_view){
+		.base = { [V3_SEG_ES] = data - 0x40, [V3_SEG_SS] = data - 0x100,
+			  [V3_SEG_DS] = data - 0x83, [V3_SEG_GS] = data - 0x201 },
+	};
+	for (unsigned int i = V3_SEG_ES; i <= V3_SEG_GS; i++) {
+		if (i == V3_SEG_CS || i == V3_SEG_FS)	/* FS is the C library's */
+			continue;
+		view->selector[i] = segment(i, view->base[i], false, true);
+		if (!view->selector[i])
+			return false;
+	}
+	__asm__("mov %%fs, %0" : "=r"(view->selector[V3_SEG_FS]));
+	if (mode == V3_INSN_MODE_32) {
+		view->rip = code;
+		view->selector[V3_SEG_CS] = CS_32;
+		return true;
+	}
+	view->base[V3_SEG_CS] = code;
+	view->selector[V3_SEG_CS] = segment(V3_SEG_CS, code, true, false);
+	return view->selector[V3_SEG_CS];
+}
+
+/* After the instruction: the jump to 64-bit code at STUB, where another one leads to cpu_leave. */
+static void put_jumps(struct cpu *cpu, enum v3_insn_mode mode, size_t at)
+{
+	static const uint8_t jump[6] = { 0xff, 0x25, 0, 0, 0, 0 };	/* jmp *0(%rip), and the address */
+	void (*leave)(void) = cpu_leave;
+	uint32_t stub = (uint32_t)(uintptr_t)cpu->code + STUB;
+	uint16_t cs = CS_64;
+	size_t to = mode == V3_INSN_MODE_64 ? at : STUB;
+
+	if (mode != V3_INSN_MODE_64) {
+		if (mode == V3_INSN_MODE_16)
+			cpu->code[at++] = 0x66;
+		cpu->code[at++] = 0xea;		/* jmp ptr16:32 */
+		memcpy(cpu->code + at, &stub, sizeof(stub));
+		memcpy(cpu->code + at + sizeof(stub), &cs, sizeof(cs));
+	}
+	memcpy(cpu->code + to, jump, sizeof(jump));
+	memcpy(cpu->code + to + sizeof(jump), &leave, sizeof(leave));
+}
+
+void cpu_run(struct cpu *cpu, enum v3_insn_mode mode, const uint8_t *bytes, size_t len,
+	     const struct machine *in, struct machine *out)
+{
+	const struct cpu_view *view = &cpu->view[mode];
+	struct cpu_target target = { .code = (uintptr_t)cpu->code };
+
+	if (mode != V3_INSN_MODE_64)
+		target = (struct cpu_target){
+			.code = view->rip, .cs = view->selector[V3_SEG_CS],
+			.es = view->selector[V3_SEG_ES], .ds = view->selector[V3_SEG_DS],
+			.gs = view->selector[V3_SEG_GS], .ss = view->selector[V3_SEG_SS],
+		};
 	memcpy(current, bytes, len);
 	current_len = len;
 	memcpy(cpu->code, bytes, len);
-	memcpy(cpu->code + len, jump, sizeof(jump));
-	memcpy(cpu->code + len + sizeof(jump), &leave, sizeof(leave));
-	cpu_enter(in, out, cpu->code, cpu->avx);
+	put_jumps(cpu, mode, len);
+	cpu_enter(in, out, &target, cpu->avx);
+	/* What is beyond 32 bits after a change of mode is the CPU's to choose (APM1 3.1.2). */
+	for (int i = 0; mode != V3_INSN_MODE_64 && i < 8; i++)
+		out->gpr[i] = (uint32_t)out->gpr[i];
 }

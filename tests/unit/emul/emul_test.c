@@ -282,6 +282,9 @@ static void test_vector_state(void **state)
 	assert_int_equal(world_run(&w, 0xc5, 0xfe, 0x6f, 0x17), V3_EMUL_OK); /* vmovdqu ymm2 */
 	assert_memory_equal(w.vec[2], w.mem + 0x1008, 32);
 	assert_fault(&w, V3_EXCP_GP, 0, 0xc5, 0xfd, 0x6f, 0x17);		/* vmovdqa */
+	assert_fault(&w, V3_EXCP_GP, 0, 0xf3, 0x0f, 0x12, 0x17);		/* movsldup */
+	assert_int_equal(world_run(&w, 0xc5, 0xfa, 0x12, 0x17), V3_EMUL_OK);	/* vmovsldup */
+	assert_int_equal(world_run(&w, 0xf2, 0x0f, 0x12, 0x17), V3_EMUL_OK);	/* movddup */
 	w.regs.cr0 |= V3_CR0_TS;
 	assert_fault(&w, V3_EXCP_NM, 0, 0x0f, 0x10, 0x0f);
 	assert_false(w.ctx.fault.has_error);
