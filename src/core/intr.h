@@ -28,7 +28,10 @@ struct v3_intc_ops {
 	void (*irq_set)(void *ctx, unsigned int gsi, bool level);
 	/** The vCPU got an INIT: its local controller goes to INIT state (SDM 3A 11.4.7.3). On the vCPU's thread. */
 	void (*init)(struct v3_vcpu *vcpu, void *ctx);
-	/** The time of v3_vcpu_timer_set() has come. May be NULL if that is never called. On the vCPU's thread. */
+	/**
+	 * The time of v3_vcpu_timer_set() has come, or the guest has set its TSC before that; the timer is off
+	 * then. May be NULL if v3_vcpu_timer_set() is never called. On the vCPU's thread.
+	 */
 	void (*timer)(struct v3_vcpu *vcpu, void *ctx);
 };
 

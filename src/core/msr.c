@@ -223,12 +223,6 @@ static bool efer_write(struct v3_vcpu *vcpu, uint64_t value)
 	return true;
 }
 
-static void tsc_write(struct v3_vcpu *vcpu, uint64_t value)
-{
-	vcpu->tsc_adjust += value - v3_guest_tsc(vcpu);
-	v3_vcpu_sync_tsc(vcpu);
-}
-
 static enum outcome msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value)
 {
 	uint64_t *mtrr = mtrr_slot(vcpu, msr);
@@ -243,7 +237,7 @@ static enum outcome msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value
 	}
 	switch (msr) {
 	case V3_MSR_TSC:
-		tsc_write(vcpu, value);
+		v3_vcpu_set_tsc(vcpu, value);
 		return DONE;
 	case V3_MSR_EFER:
 		return efer_write(vcpu, value) ? DONE : FAULT;

@@ -218,6 +218,17 @@ static void own_run(struct v3_vcpu *vcpu)
 	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx);
 }
 
+void v3_vcpu_set_tsc(struct v3_vcpu *vcpu, uint64_t value)
+{
+	vcpu->tsc_adjust += value - v3_guest_tsc(vcpu);
+	v3_vcpu_sync_tsc(vcpu);
+	if (vcpu->own_deadline == NEVER)
+		return;
+	/* It may go by the guest's TSC, and be due now, or later than it was. */
+	v3_vcpu_timer_set(vcpu, NEVER);
+	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx);
+}
+
 /* --- Waiting for them --- */
 
 static uint64_t first_tsc(const struct v3_vcpu *vcpu)

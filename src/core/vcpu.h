@@ -248,6 +248,8 @@ void v3_vm_clock_go_on(struct v3_vm *vm);
 /* Host TSC at which the VM's clock shows ns. */
 uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns);
 void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu);
+/* The guest writes its TSC. Thread. */
+void v3_vcpu_set_tsc(struct v3_vcpu *vcpu, uint64_t value);
 
 /* trace.c: creation and end; events other than entries and exits, if trace_on. Thread. */
 void v3_trace_init(struct v3_vcpu *vcpu);

@@ -66,18 +66,19 @@ void v3_lapic_timer_expired(struct v3_lapic *la)
 {
 	uint64_t now = now_of(la);
 
-	if (la->deadline == 0 || la->deadline > now) {
-		rearm(la);
+	if (la->deadline == 0)
 		return;
-	}
 	if (in_deadline_mode(la)) {
-		/* The two clocks may differ a little, and the guest may have set its TSC back. */
+		/* The two clocks may differ a little, and the guest may have set its TSC. */
 		la->deadline = tsc_to_now(la, la->tsc_deadline);
 		if (la->deadline) {
 			rearm(la);
 			return;
 		}
 		la->tsc_deadline = 0;
+	} else if (la->deadline > now) {
+		rearm(la);
+		return;
 	} else if (la->period) {
 		skip_periods(la, now);
 		rearm(la);

@@ -415,6 +415,40 @@ static void test_init(void **state)
 	assert_int_equal(v3_vm_resume(vm), V3_OK);
 }
 
+/* Whatever happens to them, all vCPUs read the same TSC. */
+static void expect_same_tsc(void)
+{
+	unsigned int i;
+
+	assert_int_equal(v3_vm_pause(vm), V3_OK);
+	for (i = 1; i < NUM_VCPUS; i++) {
+		assert_true(svm_vcpu(vm->vcpus[i])->vmcb->tsc_offset ==
+			    svm_vcpu(vm->vcpus[0])->vmcb->tsc_offset);
+		assert_true(v3_guest_tsc(vm->vcpus[i]) == v3_guest_tsc(vm->vcpus[0]));
+	}
+	assert_int_equal(v3_vm_resume(vm), V3_OK);
+	wait_runs(0, 1);
+}
+
+static void test_same_tsc(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(v3_vm_start(vm), V3_OK);
+	wait_runs(0, 1);
+	expect_same_tsc();
+	for (i = 1; i < NUM_VCPUS; i++) {
+		v3_fake_tsc_advance(1000000);
+		v3_vcpu_init(vm->vcpus[i]);
+		v3_vcpu_sipi(vm->vcpus[i], 0x10);
+		wait_runs(i, 1);
+		expect_same_tsc();
+	}
+	v3_fake_tsc_advance(1000000);
+	expect_same_tsc();
+}
+
 /* Until it has looked at what was asked of it while it was parked. */
 static void wait_taken(struct v3_vcpu *vcpu)
 {
@@ -499,6 +533,7 @@ int main(void)
 		TEST(test_start_up),
 		TEST(test_init),
 		TEST(test_start_up_order),
+		TEST(test_same_tsc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "devices/intc.h"
 #include "fakes/fake_x86_state.h"
+#include "x86/apic.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/excp.h"
@@ -173,6 +175,43 @@ static void test_tsc(void **state)
 	expect(script, V3_MSR_TSC, (1ull << 40) + 7);
 	assert_int_equal(v3_x86_rdtsc() + script->vmcb->tsc_offset, (1ull << 40) + 7);
 	assert_int_equal(v3_vm_tsc_khz(script->vm), V3_FAKE_TSC_KHZ);
+	guest_destroy(script);
+}
+
+/* A deadline is one of the guest's TSC, also when it sets that. */
+static void test_tsc_deadline(void **state)
+{
+	struct script *script = guest_create(NULL, code, sizeof(code));
+	const uint64_t far = 1ull << 50;
+
+	(void)state;
+	assert_int_equal(v3_intc_create(script->vm), V3_OK);
+	guest_start(script);
+	script->vmcb->rflags &= ~V3_RFLAGS_IF;
+	assert_true(wr(script, V3_MSR_APIC_BASE, V3_APIC_DEFAULT_BASE | V3_APIC_BASE_ENABLE |
+		       V3_APIC_BASE_X2APIC | V3_APIC_BASE_BSP));
+	assert_true(wr(script, 0x832, V3_APIC_TIMER_DEADLINE | 0x41));
+	assert_true(wr(script, V3_MSR_TSC_DEADLINE, far));
+	assert_true(wr(script, V3_MSR_TSC, far - 1000000000));
+	expect(script, V3_MSR_TSC_DEADLINE, far);
+	assert_true(wr(script, V3_MSR_TSC, far + 1));
+	expect(script, V3_MSR_TSC_DEADLINE, 0);
+	expect(script, 0x822, 1u << 1);	/* IRR */
+	/* Set back it is no deadline any more, and one that was near is far. */
+	assert_true(wr(script, V3_MSR_TSC_DEADLINE, far + 1000000));
+	assert_true(wr(script, V3_MSR_TSC, 0));
+	v3_fake_tsc_advance(2000000);
+	expect(script, V3_MSR_TSC_DEADLINE, far + 1000000);
+	/* A count that goes by the clock goes on. */
+	assert_true(wr(script, 0x832, 0x42));
+	assert_true(wr(script, 0x83e, 0xb));
+	assert_true(wr(script, 0x838, 1000000));
+	assert_true(wr(script, V3_MSR_TSC, far));
+	guest_intr(script);
+	expect(script, 0x822, 1u << 1);
+	v3_fake_tsc_advance(2100000);
+	guest_intr(script);
+	expect(script, 0x822, 1u << 1 | 1u << 2);
 	guest_destroy(script);
 }
 
@@ -415,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_pat),
 		cmocka_unit_test(test_efer),
 		cmocka_unit_test(test_tsc),
+		cmocka_unit_test(test_tsc_deadline),
 		cmocka_unit_test(test_tsc_aux),
 		cmocka_unit_test(test_no_tsc_aux),
 		cmocka_unit_test(test_constants),
