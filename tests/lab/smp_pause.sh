@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
+# suite: long
 # timeout: 180
 # lab: --smp 4 --multi
 # Pause and resume, as fast as they go, while four vCPUs interrupt and wake each other: nothing is
@@ -8,7 +9,7 @@
 . /lab/lib.sh
 
 module_load
-v3 run --name storm -m 64M --vcpus 4 --timeout 150 -a 'run=smp,ipistorm doubled=9 n=400' /lab/lwk.elf \
+v3 run --name storm -m 64M --vcpus 4 --timeout 150 -a 'run=smp,ipistorm n=400' /lab/lwk.elf \
 	</dev/null >log 2>&1 &
 owner=$!
 for _ in 1 2 3 4 5 6 7 8 9 10; do
