@@ -350,6 +350,27 @@ static void take_cmdline(uint64_t text, uint32_t len)
 	fake_seen.cmdline[len] = 0;
 }
 
+static void take_modules(const struct v3_ioc_load_multiboot *request)
+{
+	const struct v3_ioc_module *module = (void *)(uintptr_t)request->modules;
+	size_t len = 0;
+	unsigned int i;
+
+	if (request->num_modules > V3_IOC_MODULES || request->reserved)
+		broken("wrong modules");
+	fake_seen.modules[0] = 0;
+	for (i = 0; i < request->num_modules; i++, module++) {
+		if (module->reserved || module->cmdline_len > 2047)
+			broken("wrong module");
+		len += (size_t)snprintf(fake_seen.modules + len, sizeof(fake_seen.modules) - len,
+					"%.*s=%.*s;", (int)module->cmdline_len,
+					(const char *)(uintptr_t)module->cmdline,
+					(int)module->size, (const char *)(uintptr_t)module->data);
+		if (len >= sizeof(fake_seen.modules))
+			broken("modules too long for this test");
+	}
+}
+
 static int loaded(struct vm *vm, struct v3_ioc_head *head)
 {
 	unsigned int i;
@@ -465,8 +486,11 @@ static int vm_request(int fd, unsigned long request, void *arg)
 		fake_seen.load_linux = *linux_;
 		take_cmdline(linux_->cmdline, linux_->cmdline_len);
 		return loaded(vm, arg);
-	case V3_IOC_LOAD_SEGMENTS:
 	case V3_IOC_LOAD_MULTIBOOT:
+	case V3_IOC_LOAD_SEGMENTS:
+		/* The larger structure begins with the smaller. */
+		if (request == V3_IOC_LOAD_MULTIBOOT)
+			take_modules(arg);
 		fake_seen.load_multiboot = request == V3_IOC_LOAD_MULTIBOOT;
 		fake_seen.load_segments = *segments;
 		take_cmdline(segments->cmdline, segments->cmdline_len);

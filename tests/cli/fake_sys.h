@@ -49,6 +49,7 @@ struct fake_seen {
 	struct v3_ioc_load_linux load_linux;
 	struct v3_ioc_load_segments load_segments;
 	bool load_multiboot; /* it was that request */
+	char modules[512];   /* its modules: "string=contents;" each */
 	char cmdline[2048];
 	unsigned int creates, loads, starts, detaches, destroys;
 	/* Standard input was a terminal in raw mode when a guest had echoed. */

@@ -473,6 +473,14 @@ static void test_multiboot_elf32(void **state)
 	assert_true(image.segments[0].gpa == 0x100000 && image.segments[0].mem_size == 0x2000 &&
 		    image.segments[0].offset == sizeof(small) - 0x1000 &&
 		    image.segments[0].file_size == 0x1000 && image.entry == 0x100004);
+	/* Linked for the upper half: the entry is where its segment is loaded. */
+	small.ehdr.e_entry = 0xC0100008;
+	assert_int_equal(v3_kernel_check(&file, 0, &found, &image, &msg), 0);
+	assert_true(image.entry == 0x100008);
+	small.ehdr.e_entry = 0xC0102000;
+	assert_int_equal(v3_kernel_check(&file, 0, &found, &image, &msg), -1);
+	assert_has(msg.text, "entry point");
+	small.ehdr.e_entry = 0x100004;
 	small.ehdr.e_machine = EM_ARM;
 	assert_int_equal(v3_kernel_check(&file, 0, &found, &image, &msg), -1);
 	assert_has(msg.text, "not i386");

@@ -192,10 +192,55 @@ static void test_multiboot(void **state)
 	assert_string_equal(r.seen.cmdline, "words");
 	assert_int_equal(r.seen.load_segments.num_segments, 2);
 	assert_true(r.seen.load_segments.entry == 0x100010);
+	assert_string_equal(r.seen.modules, "");
 	snprintf(line, sizeof(line), "run %s", test_path("both.elf"));
 	cli_run(&r, "", line);
 	assert_int_equal(r.status, 0);
 	assert_false(r.seen.load_multiboot);
+}
+
+static void test_modules(void **state)
+{
+	static const char text[] = "kernel: both.elf\nmodules:\n- file: one\n  args: one a=b\n"
+				   "- file: two\n";
+	const uint32_t header[3] = { 0x1BADB002, 3, -(0x1BADB002u + 3) };
+	static struct test_elf elf;
+	char line[2048], *end;
+	unsigned int i;
+
+	test_elf_build(&elf);
+	memcpy(elf.text, header, sizeof(header));
+	test_file("both.elf", &elf, sizeof(elf));
+	test_file("one", "first", 5);
+	test_file("two", "2nd", 3);
+	test_file("modules.yaml", text, sizeof(text) - 1);
+	/* They mean the multiboot entry. */
+	snprintf(line, sizeof(line), "run %s", test_path("modules.yaml"));
+	cli_run(&r, "", line);
+	assert_int_equal(r.status, 0);
+	assert_true(r.seen.load_multiboot);
+	assert_string_equal(r.seen.modules, "one a=b=first;two=2nd;");
+	/* Options add to them. */
+	end = line + strlen(line);
+	snprintf(end, sizeof(line) - strlen(line), " --module %s", test_path("one"));
+	cli_run(&r, "", line);
+	assert_string_equal(r.seen.modules, "one a=b=first;two=2nd;one=first;");
+	snprintf(end, sizeof(line) - strlen(line), " --entry 64");
+	cli_run(&r, "", line);
+	assert_int_equal(r.status, 245);
+	assert_has(r.err, "modules are for multiboot kernels");
+	snprintf(end, sizeof(line) - strlen(line), " --module %s", test_path("none"));
+	cli_run(&r, "", line);
+	assert_int_equal(r.status, 245);
+	assert_has(r.err, "none: No such file");
+	for (i = 0; i < 14; i++)
+		end += snprintf(end, sizeof(line) - (size_t)(end - line), " --module x");
+	cli_run(&r, "", line);
+	assert_int_equal(r.status, 246);
+	assert_has(r.err, "more than 15 modules");
+	run("", "--module x");
+	assert_int_equal(r.status, 245);
+	assert_has(r.err, "no multiboot header");
 }
 
 static void test_usage(void **state)
@@ -492,6 +537,7 @@ int main(void)
 		cmocka_unit_test_setup(test_options, setup),
 		cmocka_unit_test_setup(test_cpu, setup),
 		cmocka_unit_test_setup(test_multiboot, setup),
+		cmocka_unit_test_setup(test_modules, setup),
 		cmocka_unit_test_setup(test_usage, setup),
 		cmocka_unit_test_setup(test_not_started, setup),
 		cmocka_unit_test_setup(test_module_errors, setup),

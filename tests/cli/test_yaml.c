@@ -201,11 +201,16 @@ static void test_cpu(void **state)
 	bad("kernel: k\ncpu: {hide: [lm]}\n",
 	    "dir/g.yaml:2:14: cpu: 'lm' cannot be hidden: every 64-bit guest needs it");
 	bad("kernel: k\ncpu: {hide: avx}\n",
-	    "dir/g.yaml:2:13: this has to be a list, such as [avx, smep]");
+	    "dir/g.yaml:2:13: this has to be a list, such as [a, b]");
 	bad("kernel: k\ncpu: {hide: [[avx]]}\n",
 	    "dir/g.yaml:2:14: this has to be a single value, not a list or mapping");
 	bad("kernel: k\ncpu: [host]\n",
 	    "dir/g.yaml:2:6: 'cpu' has to be a single value, not a list or mapping");
+	bad("kernel: k\nmodules:\n- args: a\n", "dir/g.yaml:3:3: the key 'file' is missing here");
+	bad("kernel: k\nmodules:\n- file: ''\n",
+	    "dir/g.yaml:3:9: modules: a file name must not be empty");
+	bad("kernel: k\nmodules:\n- fiel: a\n", "dir/g.yaml:3:3: unknown key 'fiel'");
+	bad("kernel: k\nmodules: a\n", "dir/g.yaml:2:10: this has to be a list, such as [a, b]");
 	bad("kernel: k\ncpu:\n  modle: host\n", "dir/g.yaml:3:3: unknown key 'modle'");
 	bad("kernel: k\ncpu: {hide: [avx], hide: [fma]}\n",
 	    "dir/g.yaml:2:20: the key 'hide' is there twice");

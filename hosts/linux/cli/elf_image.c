@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Static ELF kernels by libelf. The guest starts with the low 4 GiB identity mapped, so the
- * entry point is a physical address and segments go to p_paddr.
+ * entry point is a physical address and segments go to p_paddr. Multiboot kernels that are linked
+ * for the upper half of the address space have a virtual one, as other loaders accept it.
  */
 #include "elf_image.h"
 
@@ -131,7 +132,16 @@ static int check_entry(const struct v3_elf_image *image, struct v3_msg *msg)
 			  (unsigned long long)image->entry);
 }
 
-static int read_segments(Elf *elf, size_t size, struct v3_elf_image *image, struct v3_msg *msg)
+/* Where an entry point that lies in the segment's virtual addresses is loaded to. */
+static void translate_entry(struct v3_elf_image *image, const GElf_Ehdr *ehdr,
+			    const GElf_Phdr *phdr)
+{
+	if (ehdr->e_entry >= phdr->p_vaddr && ehdr->e_entry - phdr->p_vaddr < phdr->p_memsz)
+		image->entry = phdr->p_paddr + (ehdr->e_entry - phdr->p_vaddr);
+}
+
+static int read_segments(Elf *elf, size_t size, const GElf_Ehdr *ehdr, bool any,
+			 struct v3_elf_image *image, struct v3_msg *msg)
 {
 	GElf_Phdr phdr;
 	size_t count, i;
@@ -145,8 +155,12 @@ static int read_segments(Elf *elf, size_t size, struct v3_elf_image *image, stru
 		if (phdr.p_type == PT_INTERP || phdr.p_type == PT_DYNAMIC)
 			return v3_msg_set(msg,
 					  "it is dynamically linked; a kernel has to be static");
-		if (phdr.p_type == PT_LOAD && add_segment(image, (unsigned int)i, &phdr, size, msg))
+		if (phdr.p_type != PT_LOAD)
+			continue;
+		if (add_segment(image, (unsigned int)i, &phdr, size, msg))
 			return -1;
+		if (any)
+			translate_entry(image, ehdr, &phdr);
 	}
 	if (!image->count)
 		return v3_msg_set(msg, "it has no segment to load (PT_LOAD)");
@@ -168,12 +182,12 @@ static int parse(const void *data, size_t size, bool any, struct v3_elf_image *i
 	if (!elf)
 		return v3_msg_set(msg, "it cannot be read as ELF: %s", elf_errmsg(-1));
 	result = check_header(elf, &ehdr, any, msg);
-	if (!result)
-		result = read_segments(elf, size, image, msg);
 	if (!result) {
 		image->entry = ehdr.e_entry;
-		result = check_entry(image, msg);
+		result = read_segments(elf, size, &ehdr, any, image, msg);
 	}
+	if (!result)
+		result = check_entry(image, msg);
 	elf_end(elf);
 	return result;
 }

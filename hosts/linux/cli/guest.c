@@ -12,6 +12,8 @@
 #include "parse.h"
 #include "progress.h"
 
+_Static_assert(V3_SPEC_MODULES == V3_IOC_MODULES, "all modules of a specification can be passed");
+
 /* Guest RAM reaches from 0 to here, the rest is above 4 GiB (see v3_vm_create()). */
 #define LOW_RAM_MAX (3ull << 30)
 
@@ -40,11 +42,26 @@ static int check_fit(const struct v3_guest *guest, struct v3_msg *msg)
 
 static int check_kernel(struct v3_guest *guest, struct v3_msg *msg)
 {
-	if (!guest->spec->multiboot)
+	/* Only that protocol knows modules: who gives some means it. */
+	if (guest->spec->num_modules && guest->spec->entry != V3_LINUX_ENTRY_AUTO)
+		return v3_msg_set(msg, "modules are for multiboot kernels; they do not go with "
+				       "entry 32 or 64");
+	if (!guest->spec->multiboot && !guest->spec->num_modules)
 		return v3_kernel_check(&guest->kernel, guest->spec->entry, &guest->kind,
 				       &guest->elf, msg);
 	guest->kind = V3_KERNEL_MULTIBOOT;
 	return v3_kernel_check_multiboot(&guest->kernel, &guest->elf, msg);
+}
+
+static int map_modules(struct v3_guest *guest, struct v3_msg *msg)
+{
+	const struct v3_spec *spec = guest->spec;
+	unsigned int i;
+
+	for (i = 0; i < spec->num_modules; i++)
+		if (v3_file_map(&guest->modules[i], spec->modules[i].file, msg))
+			return -1;
+	return 0;
 }
 
 int v3_guest_open(struct v3_guest *guest, struct v3_spec *spec, struct v3_msg *msg)
@@ -54,7 +71,7 @@ int v3_guest_open(struct v3_guest *guest, struct v3_spec *spec, struct v3_msg *m
 		return -1;
 	if (!check_kernel(guest, msg) &&
 	    (!spec->initrd || !v3_file_map(&guest->initrd, spec->initrd, msg)) &&
-	    !check_fit(guest, msg))
+	    !map_modules(guest, msg) && !check_fit(guest, msg))
 		return 0;
 	v3_guest_close(guest);
 	return -1;
@@ -62,6 +79,10 @@ int v3_guest_open(struct v3_guest *guest, struct v3_spec *spec, struct v3_msg *m
 
 void v3_guest_close(struct v3_guest *guest)
 {
+	unsigned int i;
+
+	for (i = 0; i < V3_SPEC_MODULES; i++)
+		v3_file_unmap(&guest->modules[i]);
 	v3_file_unmap(&guest->kernel);
 	v3_file_unmap(&guest->initrd);
 }
@@ -109,11 +130,14 @@ static int load_linux(const struct v3_guest *guest, int vm, struct v3_msg *msg)
 				guest->kernel.size + guest->initrd.size, msg);
 }
 
-/* ELF and multiboot kernels. */
-static int load_segments(const struct v3_guest *guest, int vm, struct v3_msg *msg)
+/* What ELF and multiboot kernels have in common. */
+static void fill_segments(const struct v3_guest *guest, struct v3_ioc_load_segments *request)
 {
 	const char *cmdline = guest->spec->cmdline ? guest->spec->cmdline : "";
-	struct v3_ioc_load_segments request = {
+	const struct v3_segment_load *segment;
+	unsigned int i;
+
+	*request = (struct v3_ioc_load_segments){
 		.image = (uintptr_t)guest->kernel.data,
 		.image_size = guest->kernel.size,
 		.initrd = (uintptr_t)guest->initrd.data,
@@ -123,23 +147,60 @@ static int load_segments(const struct v3_guest *guest, int vm, struct v3_msg *ms
 		.num_segments = guest->elf.count,
 		.entry = guest->elf.entry,
 	};
-	const struct v3_segment_load *segment;
-	unsigned int i;
-
 	for (i = 0; i < guest->elf.count; i++) {
 		segment = &guest->elf.segments[i];
-		request.segments[i] = (struct v3_ioc_segment){
+		request->segments[i] = (struct v3_ioc_segment){
 			.gpa = segment->gpa,
 			.offset = segment->offset,
 			.file_size = segment->file_size,
 			.mem_size = segment->mem_size,
 		};
 	}
-	return v3_progress_call(vm,
-				guest->kind == V3_KERNEL_ELF ? V3_IOC_LOAD_SEGMENTS :
-							       V3_IOC_LOAD_MULTIBOOT,
-				&request,
+}
+
+static int load_elf(const struct v3_guest *guest, int vm, struct v3_msg *msg)
+{
+	struct v3_ioc_load_segments request;
+
+	fill_segments(guest, &request);
+	return v3_progress_call(vm, V3_IOC_LOAD_SEGMENTS, &request,
 				guest->kernel.size + guest->initrd.size, msg);
+}
+
+static int load_multiboot(const struct v3_guest *guest, int vm, struct v3_msg *msg)
+{
+	const struct v3_spec *spec = guest->spec;
+	struct v3_ioc_module modules[V3_IOC_MODULES] = { 0 };
+	struct v3_ioc_load_multiboot request = {
+		.modules = (uintptr_t)modules,
+		.num_modules = spec->num_modules,
+	};
+	uint64_t bytes = guest->kernel.size + guest->initrd.size;
+	unsigned int i;
+
+	fill_segments(guest, &request.image);
+	for (i = 0; i < spec->num_modules; i++) {
+		modules[i] = (struct v3_ioc_module){
+			.data = (uintptr_t)guest->modules[i].data,
+			.size = guest->modules[i].size,
+			.cmdline = (uintptr_t)spec->modules[i].args,
+			.cmdline_len = (uint32_t)strlen(spec->modules[i].args),
+		};
+		bytes += guest->modules[i].size;
+	}
+	return v3_progress_call(vm, V3_IOC_LOAD_MULTIBOOT, &request, bytes, msg);
+}
+
+static int load(const struct v3_guest *guest, int vm, struct v3_msg *msg)
+{
+	switch (guest->kind) {
+	case V3_KERNEL_LINUX:
+		return load_linux(guest, vm, msg);
+	case V3_KERNEL_MULTIBOOT:
+		return load_multiboot(guest, vm, msg);
+	default:
+		return load_elf(guest, vm, msg);
+	}
 }
 
 int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct v3_msg *msg)
@@ -158,8 +219,7 @@ int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct 
 	}
 	if (vm < 0)
 		return -1;
-	err = guest->kind == V3_KERNEL_LINUX ? load_linux(guest, vm, msg) :
-					       load_segments(guest, vm, msg);
+	err = load(guest, vm, msg);
 	if (!err)
 		return vm;
 	/* A detached VM would stay; for others closing is enough, and this does no harm. */

@@ -12,7 +12,7 @@
 /* The files of a guest, mapped and checked; kept to load them again after a reboot. */
 struct v3_guest {
 	struct v3_spec *spec; /* of the caller */
-	struct v3_file kernel, initrd;
+	struct v3_file kernel, initrd, modules[V3_SPEC_MODULES];
 	enum v3_kernel_kind kind;
 	struct v3_elf_image elf;
 };

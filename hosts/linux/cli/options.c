@@ -6,6 +6,7 @@
 #include "options.h"
 
 #include <argp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "parse.h"
@@ -15,7 +16,7 @@ enum {
 	OPT_NAME, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_VCPUS,
 	OPT_ENTRY, OPT_CPU, OPT_TIMEOUT, OPT_COUNT
 };
-enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_NO_REBOOT };
+enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_MODULE, KEY_NO_REBOOT };
 
 /* --timeout: a year is for ever. */
 #define TIMEOUT_MAX 31536000
@@ -23,13 +24,18 @@ enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_NO_REBOOT };
 struct parsed {
 	const char *guest; /* DESCRIPTION or KERNEL */
 	const char *values[OPT_COUNT];
+	const char *modules[V3_SPEC_MODULES + 1];	/* one more than there can be */
+	unsigned int num_modules;
 	struct v3_run_options *run;
 };
 
 static const struct argp_option guest_options[] = {
 	{ "name", 'n', "NAME", 0, "Name of the guest (default: that of the file)", 0 },
-	{ "kernel", 'k', "FILE", 0, "Kernel: a static ELF64 file or a Linux bzImage", 0 },
+	{ "kernel", 'k', "FILE", 0, "Kernel: a static ELF64 file, a Linux bzImage or a multiboot kernel", 0 },
 	{ "initrd", 'i', "FILE", 0, "Initial RAM disk", 0 },
+	{ "module", KEY_MODULE, "FILE[ ARGS]", 0,
+	  "File for a multiboot kernel and the string that goes with it (default: its name); may be "
+	  "repeated", 0 },
 	{ "append", 'a', "STRING", 0, "Command line of the guest; added to a description's", 0 },
 	{ "memory", 'm', "SIZE", 0, "Memory, such as 512MiB or 2G (default: 256MiB)", 0 },
 	{ "cpus", 'c', "LIST", 0,
@@ -69,6 +75,11 @@ static error_t parse_guest(int key, char *arg, struct argp_state *state)
 			argp_error(state, "one guest at a time: '%s' is one too many",
 				   v3_printable(arg));
 		parsed->guest = arg;
+		return 0;
+	}
+	if (key == KEY_MODULE) {
+		if (parsed->num_modules <= V3_SPEC_MODULES)
+			parsed->modules[parsed->num_modules++] = arg;
 		return 0;
 	}
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
@@ -196,6 +207,30 @@ static int take_values(const struct parsed *parsed, struct v3_spec *spec, struct
 	return 0;
 }
 
+/* "FILE ARGS" */
+static int take_module(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	char *file = v3_xstrdup(text), *blank = strchr(file, ' ');
+	int result;
+
+	if (blank)
+		*blank++ = 0;
+	result = v3_spec_add_module(spec, file, blank, msg);
+	free(file);
+	return result;
+}
+
+static int take_modules(const struct parsed *parsed, struct v3_spec *spec, struct v3_msg *msg)
+{
+	struct v3_msg why;
+	unsigned int i;
+
+	for (i = 0; i < parsed->num_modules; i++)
+		if (take_module(spec, parsed->modules[i], &why))
+			return v3_msg_set(msg, "--module: %s", why.text);
+	return 0;
+}
+
 static int check_together(const struct parsed *parsed, const struct v3_spec *spec,
 			  struct v3_msg *msg)
 {
@@ -223,7 +258,8 @@ int v3_options_parse(int argc, char **argv, int usage, int failed, struct v3_spe
 		v3_spec_free(spec);
 		return result < 0 ? failed : usage;
 	}
-	if (take_values(&parsed, spec, &msg) || check_together(&parsed, spec, &msg) ||
+	if (take_values(&parsed, spec, &msg) || take_modules(&parsed, spec, &msg) ||
+	    check_together(&parsed, spec, &msg) ||
 	    v3_spec_finish(spec, parsed.guest ? parsed.guest : spec->kernel, &msg)) {
 		v3_err("%s (see '%s --help')", msg.text, argv[0]);
 		v3_spec_free(spec);

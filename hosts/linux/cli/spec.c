@@ -43,6 +43,10 @@ void v3_spec_free(struct v3_spec *spec)
 	free(spec->kernel);
 	free(spec->initrd);
 	free(spec->cmdline);
+	while (spec->num_modules) {
+		free(spec->modules[--spec->num_modules].file);
+		free(spec->modules[spec->num_modules].args);
+	}
 	free(spec->cpu);
 	v3_spec_init(spec);
 }
@@ -122,6 +126,27 @@ int v3_spec_add_memory(struct v3_spec *spec, const char *size, const char *node,
 		mem.node = (int32_t)value;
 	}
 	spec->mem[spec->num_mem++] = mem;
+	return 0;
+}
+
+int v3_spec_add_module(struct v3_spec *spec, const char *file, const char *args,
+		       struct v3_msg *msg)
+{
+	const char *slash = strrchr(file, '/');
+	struct v3_spec_module *module = &spec->modules[spec->num_modules];
+
+	if (!*file)
+		return v3_msg_set(msg, "a file name must not be empty");
+	if (spec->num_modules == V3_SPEC_MODULES)
+		return v3_msg_set(msg, "there are more than %d modules", V3_SPEC_MODULES);
+	if (!args)
+		args = slash ? slash + 1 : file;
+	if (strlen(args) > V3_CMDLINE_MAX)
+		return v3_msg_set(msg, "the string of a module has %zu bytes, more than %d",
+				  strlen(args), V3_CMDLINE_MAX);
+	module->file = v3_xstrdup(file);
+	module->args = v3_xstrdup(args);
+	spec->num_modules++;
 	return 0;
 }
 

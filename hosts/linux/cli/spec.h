@@ -10,6 +10,8 @@
 #include "cli.h"
 
 #define V3_SPEC_MEMS 16
+/* Beside the initial RAM disk, which is a module as well. */
+#define V3_SPEC_MODULES (V3_MAX_MODULES - 1)
 #define V3_SPEC_MEMORY_DEFAULT (256ull << 20)
 /* Guest RAM comes in pieces of 2 MiB, the size of a large page. */
 #define V3_SPEC_MEMORY_UNIT (2ull << 20)
@@ -17,11 +19,16 @@
 /* What to do when the guest resets itself. */
 enum v3_on_reboot { V3_REBOOT_RESTART, V3_REBOOT_STOP };
 
-/* What an instruction does that touches a device and cannot be emulated. */
 /* What an MSR does that libv3 does not know. */
 enum v3_unknown_msrs { V3_MSRS_FAULT, V3_MSRS_IGNORE };
 
+/* What an instruction does that touches a device and cannot be emulated. */
 enum v3_unemulated { V3_UNEMULATED_STOP, V3_UNEMULATED_UD };
+
+/* A file for a multiboot kernel, and the string that goes with it. */
+struct v3_spec_module {
+	char *file, *args;
+};
 
 /* Zero it, or v3_spec_init(). Strings are owned and freed by v3_spec_free(). */
 struct v3_spec {
@@ -30,6 +37,8 @@ struct v3_spec {
 	char name[V3_NAME_MAX + 1];
 	char *kernel, *initrd;
 	char *cmdline;
+	struct v3_spec_module modules[V3_SPEC_MODULES];
+	unsigned int num_modules;
 	struct v3_mem_config mem[V3_SPEC_MEMS];
 	unsigned int num_mem;
 	unsigned int num_vcpus;
@@ -63,6 +72,9 @@ int v3_spec_set_cpu(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 /* Adds a feature to hide; the model is "host" if none was set. */
 int v3_spec_hide(struct v3_spec *spec, const char *feature, struct v3_msg *msg);
 int v3_spec_set_unknown_msrs(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+/* Adds a module; @args NULL: the last part of the file's name. */
+int v3_spec_add_module(struct v3_spec *spec, const char *file, const char *args,
+		       struct v3_msg *msg);
 /* Replaces an owned string. */
 void v3_spec_set_string(char **place, const char *text);
 /* Adds to the command line, with a blank between. */

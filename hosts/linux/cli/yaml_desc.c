@@ -17,6 +17,10 @@ struct raw_mem {
 	char *size, *node;
 };
 
+struct raw_module {
+	char *file, *args;
+};
+
 struct raw_cpu {
 	char *model;
 	char **hide;
@@ -30,6 +34,8 @@ struct raw_desc {
 	struct raw_cpu *cpu_model;
 	struct raw_mem *mem;
 	unsigned int mem_count;
+	struct raw_module *modules;
+	unsigned int modules_count;
 	char **cpu_list;
 	unsigned int cpu_list_count;
 };
@@ -46,6 +52,14 @@ static const cyaml_schema_field_t mem_fields[] = {
 static const cyaml_schema_value_t mem_value = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_mem, mem_fields)
 };
+static const cyaml_schema_field_t module_fields[] = {
+	TEXT_FIELD(struct raw_module, file, 0),
+	TEXT_FIELD(struct raw_module, args, CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_END
+};
+static const cyaml_schema_value_t module_value = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_module, module_fields)
+};
 static const cyaml_schema_value_t cpu_value = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)
 };
@@ -58,7 +72,7 @@ static const cyaml_schema_field_t cpu_fields[] = {
 };
 
 /* Places of the keys below that take a text or something else. */
-enum { FIELD_MEMORY, FIELD_CPUS, FIELD_CPU, NUM_FIELDS = 12 };
+enum { FIELD_MEMORY, FIELD_CPUS, FIELD_CPU, NUM_FIELDS = 13 };
 
 static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	[FIELD_MEMORY] = TEXT_FIELD(struct raw_desc, memory, CYAML_FLAG_OPTIONAL),
@@ -73,6 +87,8 @@ static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	TEXT_FIELD(struct raw_desc, on_reboot, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, unemulated, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, unknown_msrs, CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_SEQUENCE("modules", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_desc,
+			     modules, &module_value, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_END
 };
 static const cyaml_schema_field_t memory_list = CYAML_FIELD_SEQUENCE(
@@ -144,6 +160,9 @@ static bool known_key(const char *key, bool root)
 	for (field = cpu_fields; !root && field->key; field++)
 		if (!strcmp(field->key, key))
 			return true;
+	for (field = module_fields; !root && field->key; field++)
+		if (!strcmp(field->key, key))
+			return true;
 	return false;
 }
 
@@ -177,7 +196,7 @@ static int explain(const struct v3_yaml_doc *doc, const struct complaint *compla
 	}
 	key = after(text, "Missing required mapping field: ");
 	if (key) {
-		v3_yaml_find_lack(doc, "memory", key, &pos);
+		v3_yaml_find_lack(doc, strcmp(key, "file") ? "memory" : "modules", key, &pos);
 		return v3_yaml_msg(msg, doc, pos, "the key '%s' is missing here",
 				   v3_printable(key));
 	}
@@ -189,7 +208,7 @@ static int explain(const struct v3_yaml_doc *doc, const struct complaint *compla
 		return v3_yaml_msg(msg, doc, pos,
 				   "this has to be a single value, not a list or mapping");
 	if (after(text, "Expecting SEQUENCE"))
-		return v3_yaml_msg(msg, doc, pos, "this has to be a list, such as [avx, smep]");
+		return v3_yaml_msg(msg, doc, pos, "this has to be a list, such as [a, b]");
 	if (after(text, "Expecting MAPPING"))
 		return v3_yaml_msg(msg, doc, pos, "this has to be a mapping, such as 'size: 1GiB'");
 	return v3_yaml_msg(msg, doc, pos, "%s", *text ? v3_printable(text) : cyaml_strerror(err));
@@ -255,6 +274,25 @@ static int take_files(const struct raw_desc *raw, struct v3_spec *spec,
 		return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "initrd", -1, NULL), "initrd: %s",
 				   why.text);
 	return 0;
+}
+
+static int take_modules(const struct raw_desc *raw, struct v3_spec *spec,
+			const struct v3_yaml_doc *doc, struct v3_msg *msg)
+{
+	struct v3_msg why;
+	char *path = NULL;
+	unsigned int i;
+	int result = 0;
+
+	for (i = 0; !result && i < raw->modules_count; i++) {
+		result = set_path(&path, doc->path, raw->modules[i].file, &why) ||
+			 v3_spec_add_module(spec, path, raw->modules[i].args, &why);
+		if (result)
+			v3_yaml_msg(msg, doc, v3_yaml_value(doc, "modules", (int)i, "file"),
+				    "modules: %s", why.text);
+	}
+	free(path);
+	return result ? -1 : 0;
 }
 
 static int take_memory(const struct raw_desc *raw, struct v3_spec *spec,
@@ -352,6 +390,8 @@ static int load(const struct v3_yaml_doc *doc, const char *text, size_t size,
 	result = take_files(raw, spec, doc, msg);
 	if (!result)
 		result = take_values(raw, spec, doc, msg);
+	if (!result)
+		result = take_modules(raw, spec, doc, msg);
 	if (!result)
 		result = take_memory(raw, spec, doc, msg);
 	if (!result)

@@ -39,6 +39,7 @@
 #define V3_IOC_VCPUS 64
 #define V3_IOC_MEMS 16
 #define V3_IOC_SEGMENTS 16
+#define V3_IOC_MODULES 15
 #define V3_IOC_EXITS 64
 #define V3_IOC_EXIT_NAME 24
 #define V3_IOC_CPU 1024
@@ -243,10 +244,7 @@ struct v3_ioc_segment {
 	__u64 gpa, offset, file_size, mem_size;
 };
 
-/**
- * Loads segments of an ELF kernel: see v3_boot_segments(). Once, before V3_IOC_START.
- * With V3_IOC_LOAD_MULTIBOOT a kernel with a multiboot header: see v3_boot_multiboot().
- */
+/** Loads segments of an ELF kernel: see v3_boot_segments(). Once, before V3_IOC_START. */
 struct v3_ioc_load_segments {
 	struct v3_ioc_head head;
 	/** in: the image in the caller's memory. */
@@ -260,6 +258,26 @@ struct v3_ioc_load_segments {
 	/** in: guest-physical address to enter. */
 	__u64 entry;
 	struct v3_ioc_segment segments[V3_IOC_SEGMENTS];
+};
+
+/** A file for a multiboot kernel. */
+struct v3_ioc_module {
+	/** in: its bytes in the caller's memory; size 0: an empty one. */
+	__u64 data, size;
+	/** in: the string that goes with it, as a command line. */
+	__u64 cmdline;
+	__u32 cmdline_len;
+	__u32 reserved;
+};
+
+/** Loads a kernel with a multiboot header: see v3_boot_multiboot(). Once, before V3_IOC_START. */
+struct v3_ioc_load_multiboot {
+	/** As for V3_IOC_LOAD_SEGMENTS; its head is that of the request. */
+	struct v3_ioc_load_segments image;
+	/** in: address of an array of struct v3_ioc_module; at most V3_IOC_MODULES. */
+	__u64 modules;
+	__u32 num_modules;
+	__u32 reserved;
 };
 
 /** For V3_IOC_START, PAUSE, RESUME, STOP, DESTROY and DETACH. */
@@ -436,7 +454,7 @@ struct v3_ioc_note {
 #define V3_IOC_VM_STATS _IOWR(V3_IOC_MAGIC, 0x4A, struct v3_ioc_vm_stats)
 #define V3_IOC_VCPU_STATS _IOWR(V3_IOC_MAGIC, 0x4B, struct v3_ioc_vcpu_stats)
 #define V3_IOC_CONSOLE _IOWR(V3_IOC_MAGIC, 0x4C, struct v3_ioc_console)
-#define V3_IOC_LOAD_MULTIBOOT _IOWR(V3_IOC_MAGIC, 0x4D, struct v3_ioc_load_segments)
+#define V3_IOC_LOAD_MULTIBOOT _IOWR(V3_IOC_MAGIC, 0x4D, struct v3_ioc_load_multiboot)
 /** @} */
 
 #endif

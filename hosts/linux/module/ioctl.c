@@ -13,6 +13,7 @@ static_assert(V3_IOC_VCPUS == V3_MAX_VCPUS);
 static_assert(V3_IOC_NAME == V3_NAME_MAX + 1);
 static_assert(V3_IOC_REASON == V3_REASON_MAX + 1);
 static_assert(V3_IOC_SEGMENTS <= V3_MAX_SEGMENTS);
+static_assert(V3_IOC_MODULES < V3_MAX_MODULES);
 static_assert(V3_IOC_EXITS >= V3_EXIT_COUNT);
 /* Layouts that callers were compiled with; a change needs another V3_IOC_ABI_VERSION. */
 static_assert(V3_IOC_ABI_VERSION == 2);
@@ -27,6 +28,8 @@ static_assert(sizeof(struct v3_ioc_list) == 288);
 static_assert(sizeof(struct v3_ioc_exit_names) == 1816);
 static_assert(sizeof(struct v3_ioc_load_linux) == 320);
 static_assert(sizeof(struct v3_ioc_load_segments) == 840);
+static_assert(sizeof(struct v3_ioc_module) == 32);
+static_assert(sizeof(struct v3_ioc_load_multiboot) == 856);
 static_assert(sizeof(struct v3_ioc_control) == 272);
 static_assert(sizeof(struct v3_ioc_state) == 544);
 static_assert(sizeof(struct v3_ioc_vm_stats) == 336);

@@ -184,19 +184,81 @@ enum v3_status v3_lx_load_segments(struct v3_lx_call *call, struct v3_lx_vm *vm,
 	return status;
 }
 
+/* The modules of a multiboot kernel. On the heap: too large for the stack. */
+struct modules {
+	struct v3_ioc_module given[V3_IOC_MODULES];
+	struct v3_boot_module core[V3_IOC_MODULES];
+	struct user_blob blobs[V3_IOC_MODULES];
+	char *cmdlines[V3_IOC_MODULES];
+};
+
+static enum v3_status get_module(struct v3_lx_call *call, struct v3_lx_vm *vm,
+				 struct modules *modules, unsigned int i)
+{
+	const struct v3_ioc_module *given = &modules->given[i];
+	enum v3_status status;
+
+	if (given->reserved)
+		return v3_lx_fail(call, V3_ERR_INVALID, "reserved fields are not zero");
+	status = blob_init(call, &modules->core[i].blob, &modules->blobs[i], vm,
+			   given->size ? given->data : 0, given->size, "module");
+	if (!status)
+		status = get_cmdline(call, given->cmdline, given->cmdline_len,
+				     &modules->cmdlines[i]);
+	modules->core[i].cmdline = modules->cmdlines[i];
+	return status;
+}
+
+static enum v3_status get_modules(struct v3_lx_call *call, struct v3_lx_vm *vm,
+				  const struct v3_ioc_load_multiboot *arg, struct modules *modules)
+{
+	enum v3_status status = V3_OK;
+	unsigned int i;
+
+	if (arg->reserved)
+		return v3_lx_fail(call, V3_ERR_INVALID, "reserved fields are not zero");
+	if (arg->num_modules > V3_IOC_MODULES)
+		return v3_lx_fail(call, V3_ERR_INVALID, "%u modules, but there can be %u",
+				  arg->num_modules, V3_IOC_MODULES);
+	if (copy_from_user(modules->given, u64_to_user_ptr(arg->modules),
+			   arg->num_modules * sizeof(modules->given[0]))) {
+		call->err = -EFAULT;
+		return v3_lx_fail(call, V3_ERR_INVALID, "the list of modules is not readable");
+	}
+	for (i = 0; !status && i < arg->num_modules; i++)
+		status = get_module(call, vm, modules, i);
+	return status;
+}
+
+static void free_modules(struct modules *modules)
+{
+	unsigned int i;
+
+	for (i = 0; i < V3_IOC_MODULES; i++)
+		kfree(modules->cmdlines[i]);
+	kfree(modules);
+}
+
 enum v3_status v3_lx_load_multiboot(struct v3_lx_call *call, struct v3_lx_vm *vm,
-				    struct v3_vm *core, struct v3_ioc_load_segments *arg)
+				    struct v3_vm *core, struct v3_ioc_load_multiboot *arg)
 {
 	struct v3_segment_load segments[V3_IOC_SEGMENTS];
 	struct load load = {};
-	enum v3_status status = get_segments(call, arg, 0, segments);
+	struct modules *modules;
+	enum v3_status status = get_segments(call, &arg->image, 0, segments);
 
-	if (!status)
-		status = load_image(call, &load, vm, arg);
 	if (status)
 		return status;
-	status = v3_boot_multiboot(core, &load.config, segments, arg->num_segments, arg->entry,
-				   NULL, 0);
+	modules = kzalloc(sizeof(*modules), GFP_KERNEL);
+	if (!modules)
+		return v3_lx_fail(call, V3_ERR_NOMEM, "the host has no memory for loading");
+	status = get_modules(call, vm, arg, modules);
+	if (!status)
+		status = load_image(call, &load, vm, &arg->image);
+	if (!status)
+		status = v3_boot_multiboot(core, &load.config, segments, arg->image.num_segments,
+					   arg->image.entry, modules->core, arg->num_modules);
 	kfree(load.cmdline);
+	free_modules(modules);
 	return status;
 }

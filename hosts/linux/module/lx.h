@@ -231,6 +231,6 @@ enum v3_status v3_lx_load_linux(struct v3_lx_call *call, struct v3_lx_vm *vm, st
 enum v3_status v3_lx_load_segments(struct v3_lx_call *call, struct v3_lx_vm *vm,
 				   struct v3_vm *core, struct v3_ioc_load_segments *arg);
 enum v3_status v3_lx_load_multiboot(struct v3_lx_call *call, struct v3_lx_vm *vm,
-				    struct v3_vm *core, struct v3_ioc_load_segments *arg);
+				    struct v3_vm *core, struct v3_ioc_load_multiboot *arg);
 
 #endif
