@@ -20,6 +20,7 @@ static struct script *start(void)
 
 	memset(code, 0xf4, sizeof(code));
 	script = guest_create(NULL, code, sizeof(code));
+	v3_fake_set_cpu(3);	/* the vCPU's thread has another */
 	fake_intc_attach(&intc, script->vm);
 	guest_start(script);
 	script->vmcb->rflags |= V3_RFLAGS_IF;

@@ -35,7 +35,7 @@ static struct v3_vcpu *vcpu;
 static struct v3_intc *intc;
 static uint8_t *intc_before;
 static size_t intc_bytes;
-static bool intc_good;
+static bool intc_good, alone, over;
 
 /* --- A heap whose objects have pages of their own; no more aligned than the hook promises --- */
 
@@ -235,6 +235,8 @@ void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 
 	(void)host_vmcb;
 	if (next_step == 0) {
+		while (!__atomic_load_n(&alone, __ATOMIC_ACQUIRE))
+			v3_x86_pause();
 		watch_begin();
 	} else {
 		results[next_step - 1].locks = v3_fake_locks_taken() - locks_before;
@@ -249,6 +251,7 @@ void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 		watch_end();
 	if (next_step == NUM_STEPS) {
 		v3_vm_end(vm, V3_END_EXIT, 0, "over");
+		__atomic_store_n(&over, true, __ATOMIC_RELEASE);
 		vmcb->exit_code = SVM_EXIT_INTR;
 		return;
 	}
@@ -300,6 +303,7 @@ static void create(void)
 	v3_fake_host_hooks(fake)->heap_alloc = heap_alloc;
 	v3_fake_host_hooks(fake)->heap_free = heap_free;
 	v3_fake_host_set_threads(fake, V3_FAKE_PTHREADS);
+	v3_fake_set_cpu(3);	/* the vCPUs' threads have others */
 	v3_fake_host_set_auto_clock(fake, false);
 	v3_fake_host_set_can_poll(fake, true);
 	v3_fake_tsc_step(50);
@@ -355,12 +359,18 @@ static void test_own_exits(void **state)
 	check_lines(&intc->lapic[0], sizeof(intc->lapic[0]));
 	assert_int_equal(sizeof(intc->lapic[0]) % LINE, 0);
 	intc_good = true;
+	alone = over = false;
 	assert_int_equal(v3_vm_start(vm), V3_OK);
-	for (i = 0; v3_vm_state(vm, &end) != V3_VM_STOPPED; i++) {
+	while (__atomic_load_n(&v3_vm_vcpu(vm, 1)->mode, __ATOMIC_SEQ_CST) != V3_VCPU_WAITING)
+		nanosleep(&pause, NULL);
+	/* From here on neither the other vCPU nor this thread touches anything. */
+	__atomic_store_n(&alone, true, __ATOMIC_RELEASE);
+	for (i = 0; !__atomic_load_n(&over, __ATOMIC_ACQUIRE); i++) {
 		assert_true(i < 20000);
 		nanosleep(&pause, NULL);
 	}
 	assert_int_equal(v3_vm_stop(vm), V3_OK);
+	assert_int_equal(v3_vm_state(vm, &end), V3_VM_STOPPED);
 	assert_string_equal(end.reason, "over");
 	for (i = 0; i < NUM_STEPS; i++) {
 		uint64_t rip = SCRIPT_RIP + 16 * i + steps[i].len;

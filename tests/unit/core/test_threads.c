@@ -242,6 +242,15 @@ static int set_up(void **state)
 	return 0;
 }
 
+/* HLTs are polled for, but for so short a time that ends of polls and wake-ups meet. */
+static int set_up_polling(void **state)
+{
+	set_up(state);
+	v3_fake_host_set_can_poll(fake, true);
+	assert_int_equal(v3_host_set_halt_poll(host, 20000), V3_OK);
+	return 0;
+}
+
 static int tear_down(void **state)
 {
 	(void)state;
@@ -447,6 +456,8 @@ static void test_starts_and_stops(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_POLLING(name) \
+	{ #name " polling", name, set_up_polling, tear_down, NULL }
 
 int main(void)
 {
@@ -454,6 +465,9 @@ int main(void)
 		TEST(test_all_at_once),
 		TEST(test_no_lost_wakeup),
 		TEST(test_starts_and_stops),
+		TEST_POLLING(test_all_at_once),
+		TEST_POLLING(test_no_lost_wakeup),
+		TEST_POLLING(test_starts_and_stops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
