@@ -59,5 +59,7 @@ int lwk_prog_smp(void);
 int lwk_prog_ipi(void);
 int lwk_prog_ipistorm(void);
 int lwk_prog_doorbell(void);
+int lwk_prog_vector(void);
+int lwk_prog_lacking(void);
 
 #endif /* LWK_H */

@@ -33,6 +33,8 @@ static const struct {
 	{ "ipi", lwk_prog_ipi },
 	{ "ipistorm", lwk_prog_ipistorm },
 	{ "doorbell", lwk_prog_doorbell },
+	{ "vector", lwk_prog_vector },
+	{ "lacking", lwk_prog_lacking },
 };
 
 static void say_cpu(void)

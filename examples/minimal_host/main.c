@@ -21,7 +21,8 @@ static struct {
 	uint64_t timeout;	/* seconds */
 	uint64_t stats;		/* not 0: print statistics at the end */
 	uint64_t entry;		/* of a Linux kernel: 64, 32, or 0 for what it has */
-} opt = { 64 * BM_MIB, 60, 0, 0 };
+	uint64_t ud;		/* not 0: instructions that cannot be emulated raise #UD */
+} opt = { 64 * BM_MIB, 60, 0, 0, 0 };
 
 static void parse_options(const char *cmdline)
 {
@@ -36,6 +37,8 @@ static void parse_options(const char *cmdline)
 			opt.stats = bm_option_number(&o, 1);
 		else if (bm_option_is(&o, "entry"))
 			opt.entry = bm_option_number(&o, 64);
+		else if (bm_option_is(&o, "unemulated_ud"))
+			opt.ud = bm_option_number(&o, 1);
 		else
 			bm_option_unknown(&o);
 	}
@@ -112,6 +115,7 @@ static int run_vm(struct v3_host *host)
 	struct v3_vm_config config = {
 		.struct_size = sizeof(config), .num_vcpus = 1, .name = "guest",
 		.mem = &mem, .num_mem = 1, .ctx = &event,
+		.flags = opt.ud ? V3_VM_UNEMULATED_UD : 0,
 	};
 	struct v3_pc_config pc = { .struct_size = sizeof(pc) };
 	int code = EXIT_HOST;

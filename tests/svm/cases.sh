@@ -96,6 +96,34 @@ case_flood()
 		complaint+='console output is damaged; '
 }
 
+# Vector loads and stores of devices, of nothing, and across the end of RAM: the emulator's work.
+case_vector()
+{
+	guest '' 'run=vector'
+	expect 0 '^vector: I/O APIC version 0x[0-9a-f]+$' '^vector: surprises: 0, AVX: yes$'
+}
+
+# The same on a CPU without AVX and XSAVE: the guest's registers are switched by FXSAVE.
+case_vector_sse()
+{
+	extra=(-cpu 'EPYC,+svm,+npt,-xsave,-avx,-avx2')
+	guest '' 'run=vector'
+	expect 0 '^vector: surprises: 0, AVX: no$'
+}
+
+# What cannot be emulated shows its bytes, or raises #UD.
+case_unemulated_stop()
+{
+	guest '' 'run=lacking'
+	expect 125 '^minimal_host: guest ended: crash, code 0: .*no emulation for instruction 0f 58 [0-9a-f]{2} at'
+}
+
+case_unemulated_ud()
+{
+	guest 'unemulated_ud=1' 'run=lacking'
+	expect 112 '^lwk: unexpected invalid opcode \(vector 6'
+}
+
 case_triple_fault()
 {
 	guest '' 'run=triple'
