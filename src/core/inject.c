@@ -5,6 +5,7 @@
  */
 #include "core/vm.h"
 
+#include "lib/bits.h"
 #include "x86/cr.h"
 #include "x86/excp.h"
 
@@ -123,11 +124,9 @@ static bool nmi_waits(const struct v3_vcpu *vcpu)
 	       (vcpu->nmi_pending && !vcpu->nmi_blocked);
 }
 
-/* At most one event goes out; true if one did. */
+/* What goes before new interrupts; at most one event goes out; true if one did. */
 static bool deliver_first(struct v3_vcpu *vcpu)
 {
-	bool tpr_blocked;
-
 	if (vcpu->exception.valid) {
 		deliver(vcpu, &vcpu->exception);
 		return true;
@@ -146,21 +145,20 @@ static bool deliver_first(struct v3_vcpu *vcpu)
 		deliver(vcpu, &vcpu->intr);
 		return true;
 	}
-	return can_take_intr(vcpu) && intr_waits(vcpu, &tpr_blocked) && deliver_intr(vcpu);
+	return false;
 }
 
-void v3_inject_prepare(struct v3_vcpu *vcpu)
+/* With more than new interrupts to see to. Returns the windows beside those for interrupts. */
+static V3_NOINLINE unsigned int prepare_rare(struct v3_vcpu *vcpu)
 {
 	unsigned int windows = 0;
-	bool tpr_blocked = false, delivered = deliver_first(vcpu);
+	bool delivered = deliver_first(vcpu) || (can_take_intr(vcpu) && deliver_intr(vcpu));
 
 	/* Only an exception goes before an NMI, whose turn it is at the handler's first instruction. */
 	if (nmi_waits(vcpu))
 		windows |= V3_WINDOW_SOON;
-	if ((vcpu->intr.valid && vcpu->intr.type != V3_EVENT_NMI) || intr_waits(vcpu, &tpr_blocked))
+	if (vcpu->intr.valid && vcpu->intr.type != V3_EVENT_NMI)
 		windows |= V3_WINDOW_INTR;
-	if (tpr_blocked)
-		windows |= V3_WINDOW_TPR;
 	if (vcpu->nmi_blocked && !vcpu->nmi_iret)
 		windows |= V3_WINDOW_NMI;
 	/* One step over the IRET, unless the guest steps itself, or a handler would see the flag. */
@@ -169,6 +167,22 @@ void v3_inject_prepare(struct v3_vcpu *vcpu)
 		vcpu->rflags |= V3_RFLAGS_TF;
 		vcpu->nmi_step = true;
 	}
+	return windows;
+}
+
+void v3_inject_prepare(struct v3_vcpu *vcpu)
+{
+	unsigned int windows = 0;
+	bool tpr_blocked = false;
+
+	if (vcpu->exception.valid | vcpu->intr.valid | vcpu->nmi_pending | vcpu->nmi_blocked)
+		windows = prepare_rare(vcpu);
+	else if (can_take_intr(vcpu))
+		deliver_intr(vcpu);
+	if (intr_waits(vcpu, &tpr_blocked))
+		windows |= V3_WINDOW_INTR;
+	if (tpr_blocked)
+		windows |= V3_WINDOW_TPR;
 	if (windows != vcpu->windows) {
 		vcpu->vm->arch->set_windows(vcpu, windows);
 		vcpu->windows = windows;
