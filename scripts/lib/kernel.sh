@@ -44,6 +44,22 @@ v3_kernel_unpack()
 	mv "$elf.new" "$elf"
 }
 
+# v3_kernel_deb KVER DIR - prints the name of that kernel's package, downloaded into DIR if it has to be.
+v3_kernel_deb()
+{
+	local kver=$1 dir=$2 deb
+
+	deb=$(find /var/cache/apt/archives -name "linux-image-${kver}_*.deb" 2>/dev/null |
+		sort -V | tail -n 1)
+	if [ -z "$deb" ]; then
+		v3_say "fetching Debian's kernel $kver into $V3_CACHE"
+		(cd "$dir" && apt-get -q -o APT::Sandbox::User=root \
+			download "linux-image-$kver" >&2) || return 1
+		deb=$(find "$dir" -name '*.deb')
+	fi
+	printf '%s' "$deb"
+}
+
 # v3_kernel_source KVER DIR - boot/ and lib/modules/ of that kernel into DIR: from the machine, if
 # it is installed or its package was downloaded, or else from the package source.
 v3_kernel_source()
@@ -57,14 +73,7 @@ v3_kernel_source()
 			rm -f "$dir/lib/modules/$kver/build" "$dir/lib/modules/$kver/source"
 		return
 	fi
-	deb=$(find /var/cache/apt/archives -name "linux-image-${kver}_*.deb" 2>/dev/null |
-		sort -V | tail -n 1)
-	if [ -z "$deb" ]; then
-		v3_say "fetching Debian's kernel $kver into $V3_CACHE/kernel"
-		(cd "$dir" && apt-get -q -o APT::Sandbox::User=root \
-			download "linux-image-$kver" >&2) || return 1
-		deb=$(find "$dir" -name '*.deb')
-	fi
+	deb=$(v3_kernel_deb "$kver" "$dir") || return 1
 	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" ./boot ./lib/modules
 }
 
@@ -113,6 +122,34 @@ v3_kernel()
 	fi
 	v3_say "cannot fetch Debian's current kernel: using $kver, which is at hand"
 	printf '%s' "$kver"
+}
+
+# v3_kernel_flavor KVER FLAVOR - the bzImage of another flavor of that kernel, such as cloud or rt, for
+# guests; prints its name.
+v3_kernel_flavor()
+{
+	local name=${1%-amd64}-$2-amd64 dir=$V3_CACHE/flavor tmp deb
+
+	[[ $2 =~ ^[a-z]+$ ]] || v3_die 121 "'$2' is not a flavor of Debian's kernel"
+	mkdir -p "$dir"
+	exec 9>"$dir/.lock"
+	flock 9
+	if [ ! -e "$dir/vmlinuz-$name" ]; then
+		rm -rf "$dir"/.new.*
+		tmp=$(mktemp -d "$dir/.new.XXXXXX")
+		if ! { deb=$(v3_kernel_deb "$name" "$tmp") ||
+				{ v3_apt_update && deb=$(v3_kernel_deb "$name" "$tmp"); }; } ||
+				! dpkg-deb --fsys-tarfile "$deb" |
+				tar -x -C "$tmp" "./boot/vmlinuz-$name"; then
+			rm -rf "$tmp"
+			v3_die 121 "cannot fetch Debian's kernel linux-image-$name: it is needed" \
+				"once, from the machine's package source"
+		fi
+		mv "$tmp/boot/vmlinuz-$name" "$dir/"
+		rm -rf "$tmp"
+	fi
+	exec 9>&-
+	printf '%s' "$dir/vmlinuz-$name"
 }
 
 v3_kernel_image() { printf '%s/kernel/%s/boot/vmlinuz-%s' "$V3_CACHE" "$1" "$1"; }
