@@ -61,5 +61,7 @@ int lwk_prog_ipistorm(void);
 int lwk_prog_doorbell(void);
 int lwk_prog_vector(void);
 int lwk_prog_lacking(void);
+int lwk_prog_cpu(void);
+int lwk_prog_debug(void);
 
 #endif /* LWK_H */

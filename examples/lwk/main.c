@@ -35,6 +35,8 @@ static const struct {
 	{ "doorbell", lwk_prog_doorbell },
 	{ "vector", lwk_prog_vector },
 	{ "lacking", lwk_prog_lacking },
+	{ "cpu", lwk_prog_cpu },
+	{ "debug", lwk_prog_debug },
 };
 
 static void say_cpu(void)

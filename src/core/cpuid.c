@@ -120,8 +120,10 @@ void v3_exit_cpuid(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 
 	if (entry)
 		regs = entry->regs;
-	if (!entry ? vcpu->vm->num_cpuid_hooks : entry->dynamic)
+	if (entry && entry->dynamic)
 		answer_complete(vcpu, leaf, subleaf, &regs);
+	else if (!entry && vcpu->vm->num_cpuid_hooks)
+		hooks_call(vcpu, leaf, subleaf, &regs);
 	vcpu->gpr[0] = regs.eax;
 	vcpu->gpr[3] = regs.ebx;
 	vcpu->gpr[1] = regs.ecx;

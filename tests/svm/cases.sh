@@ -67,6 +67,21 @@ case_rearm()
 	expect 0 '^rearm: timer of 4000 us fired after [0-9]+ us$'
 }
 
+# Features, reserved bits, XSAVE sizes and MSRs agree.
+case_cpu()
+{
+	guest '' 'run=cpu'
+	expect 0 '^cpu: unknown MSRs: fault fault$' '^cpu: surprises: cr4=0 efer=0 xsave=0 msrs=0$' \
+		'^minimal_host: info: v3: guest: vCPU 0: write of unknown MSR 0x12345678: #GP'
+}
+
+# Debug registers are the guest's while it runs.
+case_debug()
+{
+	guest '' 'run=debug n=50'
+	expect 0 '^debug: rounds=50 execution=50 write=50 access=50 step=50 detect=50 wrong=0$'
+}
+
 # Guest RAM in large leaves, complete at launch.
 case_large_memory()
 {

@@ -401,6 +401,16 @@ static struct v3_cpuid ask_vcpu(struct v3_vcpu *vcpu, uint32_t leaf, uint32_t su
 				  (uint32_t)vcpu->gpr[RCX], (uint32_t)vcpu->gpr[RDX] };
 }
 
+static void shows_all(struct v3_vcpu *vcpu, void *ctx, uint32_t leaf, uint32_t subleaf,
+		      struct v3_cpuid *regs)
+{
+	(void)vcpu;
+	(void)ctx;
+	(void)leaf;
+	(void)subleaf;
+	*regs = (struct v3_cpuid){ ~0u, ~0u, ~0u, ~0u };
+}
+
 /* Leaf 0xD, CR4, XCR0 of a guest without AVX on a host that has it. */
 static void test_no_avx(void **state)
 {
@@ -459,6 +469,10 @@ static void test_no_xsave(void **state)
 
 	(void)state;
 	guest_prepare(script, "\x0f\x22\xe0\x0f\x01\xd1", 6);
+	/* A hook of another leaf changes nothing, here or in leaves that are not there. */
+	assert_int_equal(v3_cpuid_hook(script->vm, 0x40000100, 1, shows_all, NULL), V3_OK);
+	r = ask_vcpu(script->vcpu, V3_CPUID_LEAF_AMD_TOPOLOGY, 0);
+	assert_int_equal(r.eax | r.ebx | r.ecx | r.edx, 0);
 	r = ask_vcpu(script->vcpu, 0xd, 0);
 	assert_int_equal(r.eax | r.ebx | r.ecx | r.edx, 0);
 	r = ask_vcpu(script->vcpu, 0xd, 1);
@@ -479,16 +493,6 @@ static void test_no_xsave(void **state)
 }
 
 /* Hooks of devices do not bring back what is hidden. */
-static void shows_all(struct v3_vcpu *vcpu, void *ctx, uint32_t leaf, uint32_t subleaf,
-		      struct v3_cpuid *regs)
-{
-	(void)vcpu;
-	(void)ctx;
-	(void)leaf;
-	(void)subleaf;
-	*regs = (struct v3_cpuid){ ~0u, ~0u, ~0u, ~0u };
-}
-
 static void test_hooks(void **state)
 {
 	struct script *script = script_create_as(NULL, "host,-x2apic,-hypervisor,-avx2", 0);
