@@ -22,6 +22,17 @@ set(V3_SEES_loader x86 lib paging emul core)
 # Files that tests/fakes has other definitions for. Their objects: v3_<folder>_<name>.
 set(V3_FAKED x86/priv.c lib/lock.c svm/entry.S)
 
+# Files that no exit worth counting runs through. As a kernel builds them they are made small, not fast.
+set(V3_COLD
+	core/control.c core/cpu_model.c core/cpu_names.c core/cpuid_build.c core/device.c core/hooks.c
+	core/host.c core/inspect.c core/memory.c core/vm.c
+	devices/acpi.c devices/acpi_dsdt.c devices/acpi_pm.c devices/aml.c devices/cmos.c devices/i8042.c
+	devices/mptable.c devices/pc.c devices/pci.c devices/reset.c devices/rtc.c devices/rtc_time.c
+	emul/emul_vec.c lib/format.c
+	loader/boot_params.c loader/entry.c loader/linux.c loader/multiboot.c loader/place.c
+	loader/segments.c
+	paging/guest_levels.c)
+
 # One directory per folder that holds nothing but a link to it: with these as include path, a
 # folder that must not be seen is not found.
 foreach(folder IN LISTS V3_FOLDERS)
@@ -63,6 +74,21 @@ function(v3_add_objects target folder flags)
 		target_include_directories(${target} PRIVATE ${PROJECT_BINARY_DIR}/view/${seen})
 	endforeach()
 	target_link_libraries(${target} PRIVATE v3_warnings ${flags})
+	if(flags STREQUAL v3_kernel)
+		set_target_properties(${target} PROPERTIES V3_COLD_FLAGS -Os)
+	endif()
+endfunction()
+
+# -Os for V3_COLD in the targets that v3_add_objects() gave it.
+function(v3_mark_cold)
+	foreach(file IN LISTS V3_COLD)
+		set(source ${PROJECT_SOURCE_DIR}/src/${file})
+		if(NOT EXISTS ${source})
+			message(FATAL_ERROR "V3_COLD names src/${file}, which is not there")
+		endif()
+		set_source_files_properties(${source} PROPERTIES
+			COMPILE_OPTIONS "$<TARGET_PROPERTY:V3_COLD_FLAGS>")
+	endforeach()
 endfunction()
 
 # Objects of all folders with the given flags. <out>: generator expressions of the objects without
@@ -101,6 +127,7 @@ function(v3_define_libraries)
 	# PUSHF writes below RSP, where a hosted build may keep data.
 	set_source_files_properties(${PROJECT_SOURCE_DIR}/src/x86/priv.c
 		PROPERTIES COMPILE_OPTIONS -mno-red-zone)
+	v3_mark_cold()
 	v3_add_all_objects(_freestanding v3_kernel kernel_objects)
 	if(V3_FREESTANDING)
 		add_library(v3 STATIC ${kernel_objects} ${kernel_objects_faked})
