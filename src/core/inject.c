@@ -32,9 +32,12 @@ void v3_vcpu_exception(struct v3_vcpu *vcpu, uint8_t vector, bool has_error, uin
 			error = 0;
 		}
 	}
+	/* Real mode pushes none (APM2 8.2, table 8-1; 14.1.5). */
+	if (has_error && !(vcpu->vm->arch->get_cr(vcpu, 0) & V3_CR0_PE))
+		has_error = false;
 	vcpu->exception = (struct v3_event){
 		.valid = true, .type = V3_EVENT_EXCEPTION, .vector = (uint8_t)combined,
-		.has_error = has_error, .error = error,
+		.has_error = has_error, .error = has_error ? error : 0,
 	};
 	vcpu->inject_work = true;
 }
