@@ -201,8 +201,8 @@ struct v3_device_ops {
 	enum v3_status (*load)(void *ctx, const void *buf, size_t len);
 };
 /**
- * Adds a device: destroyed with the VM in reverse order. On error the caller still owns @p ctx.
- * Context: process.
+ * Adds a device: destroyed with the VM in reverse order. V3_ERR_INVALID: no @p ops, or no name in it. On
+ * error the caller still owns @p ctx. Context: process.
  */
 enum v3_status v3_device_add(struct v3_vm *vm, const struct v3_device_ops *ops, void *ctx);
 /** Name of the @p index-th device in the order of v3_device_add(), or NULL past the last. Context: any. */

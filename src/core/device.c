@@ -6,7 +6,7 @@ enum v3_status v3_device_add(struct v3_vm *vm, const struct v3_device_ops *ops, 
 {
 	if (!v3_vm_in_setup(vm))
 		return V3_ERR_STATE;
-	if (!ops)
+	if (!ops || !ops->name)
 		return V3_ERR_INVALID;
 	if (vm->num_devices == V3_MAX_DEVICES)
 		return V3_ERR_NOMEM;

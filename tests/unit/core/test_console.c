@@ -153,7 +153,8 @@ static void destroy(void *ctx)
 static void test_devices(void **state)
 {
 	static const struct v3_device_ops ops = { .name = "test", .destroy = destroy },
-					  nothing = { .name = "nothing" };
+					  nothing = { .name = "nothing" },
+					  nameless = { .destroy = destroy };
 	unsigned int numbers[3] = { 1, 2, 3 }, i;
 	struct v3_vm_stats before, after;
 	void *memory;
@@ -161,6 +162,7 @@ static void test_devices(void **state)
 	(void)state;
 	num_destroyed = 0;
 	assert_int_equal(v3_device_add(vm, NULL, NULL), V3_ERR_INVALID);
+	assert_int_equal(v3_device_add(vm, &nameless, NULL), V3_ERR_INVALID);
 	for (i = 0; i < 3; i++)
 		assert_int_equal(v3_device_add(vm, &ops, &numbers[i]), V3_OK);
 	for (; i < V3_MAX_DEVICES; i++)

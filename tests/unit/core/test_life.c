@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Life cycle: order of calls, starts that fail, ends, more than one vCPU. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -230,6 +232,84 @@ static void test_destroy_paused(void **state)
 	assert_int_equal(v3_vm_pause(vm), V3_OK);
 	v3_vm_destroy(vm);
 	vm = NULL;
+}
+
+/* --- Control calls from several threads take turns --- */
+
+#define CONTROLLERS 4u
+#define TURNS 100u
+
+/* A device is saved while nothing runs, and by one thread at a time. */
+static unsigned int saving, saves;
+
+static size_t save_alone(void *ctx, void *buf, size_t room)
+{
+	unsigned int i, before = __atomic_load_n(&runs[0], __ATOMIC_SEQ_CST);
+
+	(void)ctx;
+	(void)buf;
+	(void)room;
+	if (__atomic_exchange_n(&saving, 1, __ATOMIC_SEQ_CST))
+		abort();
+	for (i = 0; i < 1000; i++)
+		if (__atomic_load_n(&runs[0], __ATOMIC_SEQ_CST) != before)
+			abort();
+	saves++;	/* the control flag is its lock */
+	__atomic_store_n(&saving, 0, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static void *controller(void *arg)
+{
+	static const struct timespec nap = { .tv_nsec = 20000 };
+	unsigned int i, *paused = arg;
+	uint8_t byte;
+	size_t len;
+
+	v3_fake_set_cpu(4 + *paused);
+	*paused = 0;
+	for (i = 0; i < TURNS; i++) {
+		enum v3_status status = v3_vm_pause(vm);
+
+		if (status != V3_OK && status != V3_ERR_STATE)
+			abort();
+		*paused += status == V3_OK;
+		status = v3_device_save(vm, 0, &byte, 1, &len);
+		if (status != V3_OK && status != V3_ERR_STATE)
+			abort();
+		nanosleep(&nap, NULL);
+		status = v3_vm_resume(vm);
+		if (status != V3_OK && status != V3_ERR_STATE)
+			abort();
+	}
+	return NULL;
+}
+
+static void test_controllers(void **state)
+{
+	static const struct v3_device_ops ops = { .name = "saved", .save = save_alone };
+	unsigned int paused[CONTROLLERS], i, sum = 0;
+	pthread_t threads[CONTROLLERS];
+
+	(void)state;
+	saving = saves = 0;
+	v3_fake_host_set_cpu_count(fake, V3_FAKE_MAX_CPUS);
+	assert_int_equal(v3_device_add(vm, &ops, NULL), V3_OK);
+	assert_int_equal(v3_vm_start(vm), V3_OK);
+	for (i = 0; i < CONTROLLERS; i++) {
+		paused[i] = i;
+		assert_int_equal(pthread_create(&threads[i], NULL, controller, &paused[i]), 0);
+	}
+	for (i = 0; i < CONTROLLERS; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		sum += paused[i];
+	}
+	/* Whoever paused has resumed, or another one has. */
+	assert_int_equal(v3_vm_state(vm, NULL), V3_VM_RUNNING);
+	assert_true(sum > TURNS / 2);
+	assert_true(saves > 0);
+	wait_runs(0, 10);
+	wait_runs(0, 10);
 }
 
 /* --- Starts that fail --- */
@@ -526,6 +606,7 @@ int main(void)
 		TEST(test_end_while_paused),
 		TEST(test_destroy_running),
 		TEST(test_destroy_paused),
+		TEST(test_controllers),
 		TEST(test_svm_is_owned),
 		TEST(test_cpu_is_offline),
 		TEST(test_failing_allocations),
