@@ -229,6 +229,20 @@ static void check_insn(const struct v3_insn *insn, size_t avail)
 	}
 }
 
+/* The short look must agree with the decoder about all that it takes. */
+static void check_quick(const struct v3_insn *insn, const uint8_t *bytes)
+{
+	struct v3_emul_simple quick = { 0 }, simple;
+
+	if (insn->mode != V3_INSN_MODE_64 || !v3_emul_quick_mmio(bytes, &quick))
+		return;
+	CHECK(v3_emul_quick_mmio(bytes, &quick) == insn->length);
+	CHECK(v3_emul_simple_mmio(insn, &simple));
+	CHECK(quick.size == simple.size && quick.write == simple.write &&
+	      quick.is_imm == simple.is_imm);
+	CHECK(quick.is_imm ? quick.imm == simple.imm : quick.reg == simple.reg);
+}
+
 static void check_unchanged(const struct fuzz *before, const struct fuzz *f)
 {
 	CHECK(f->writes == 0);
@@ -257,6 +271,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_insn(&insn, size - HEADER);
 	CHECK(v3_insn_len(bytes, insn.length, f.mode) == insn.length);
+	if (size - HEADER >= V3_INSN_MAX_LEN)
+		check_quick(&insn, bytes);
 	free(bytes);
 
 	ctx.rep_budget = data[0] >> 4;
