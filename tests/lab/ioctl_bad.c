@@ -184,8 +184,22 @@ static void bad_cpus(void)
 	BAD_CREATE(ENOENT, arg.cpus[0] = 100000);
 	BAD_CREATE(ENOENT, arg.cpus[0] = 0x7fffffff);
 	BAD_CREATE(EINVAL, arg.cpus[1] = 1);
-	BAD_CREATE(EINVAL, arg.flags = 4);
+	BAD_CREATE(EINVAL, arg.flags = 8);
 	BAD_CREATE(EINVAL, arg.flags = 1u << 31);
+}
+
+static void bad_cpu_models(void)
+{
+	BAD_CREATE(EINVAL, strcpy(arg.cpu, "pentium"));
+	BAD_CREATE(EINVAL, strcpy(arg.cpu, ","));
+	BAD_CREATE(EINVAL, strcpy(arg.cpu, "host,"));
+	BAD_CREATE(EINVAL, strcpy(arg.cpu, "host,-"));
+	BAD_CREATE(EINVAL, strcpy(arg.cpu, "host,-nosuch"));
+	BAD_CREATE(EINVAL, strcpy(arg.cpu, "host,-lm"));
+	BAD_CREATE(EINVAL, strcpy(arg.cpu, "host,-\xff\n%s%n"));
+	BAD_CREATE(EINVAL, memset(arg.cpu, 'a', sizeof(arg.cpu) - 1));
+	BAD_CREATE(EINVAL, memset(arg.cpu, 'a', sizeof(arg.cpu)));
+	BAD_CREATE(EOPNOTSUPP, strcpy(arg.cpu, "x86-64-v4"));
 }
 
 static void bad_memory(void)
@@ -600,6 +614,7 @@ int main(void)
 	part("not ioctl", not_ioctl);
 	part("names", bad_names);
 	part("CPUs", bad_cpus);
+	part("CPU models", bad_cpu_models);
 	part("memory", bad_memory);
 	part("undeliverable answers", undeliverable);
 	part("names in use", names_in_use);
