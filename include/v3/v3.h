@@ -386,8 +386,8 @@ struct v3_vcpu_stats {
 	uint64_t injected;   /**< interrupts, NMIs and exceptions injected */
 	uint64_t ram_faults; /**< nested faults on RAM: 0, as the tables are complete at the start */
 	uint64_t halts;      /**< waits in HLT */
-	uint64_t run_ns;     /**< nanoseconds between entering and leaving the run loop */
-	uint64_t halt_ns;    /**< nanoseconds waiting in HLT */
+	uint64_t run_ns;     /**< nanoseconds in the run loop, polls for the end of an HLT included */
+	uint64_t halt_ns;    /**< nanoseconds asleep in HLT */
 };
 /** What one VM takes. */
 struct v3_vm_stats {
