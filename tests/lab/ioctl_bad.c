@@ -324,6 +324,36 @@ static void bad_segments(void)
 	close(vm);
 }
 
+#define BAD_MODULES(want, change) do { \
+	struct v3_ioc_module list[V3_IOC_MODULES + 1] = { { .data = (uintptr_t)line, .size = 8 } }; \
+	struct v3_ioc_load_multiboot arg = { .modules = (uintptr_t)list, .num_modules = 1 }; \
+	segments_init(&arg.image, guest_find("spin")); \
+	change; \
+	EXPECT(want, told(vm, V3_IOC_LOAD_MULTIBOOT, &arg)); \
+} while (0)
+
+static void bad_modules(void)
+{
+	static char line[16] = "a\0b";
+	int vm = create("modules");
+
+	BAD_MODULES(EINVAL, arg.reserved = 1);
+	BAD_MODULES(EINVAL, arg.num_modules = V3_IOC_MODULES + 1);
+	BAD_MODULES(EINVAL, arg.num_modules = ~0u);
+	BAD_MODULES(EFAULT, arg.modules = 0);
+	BAD_MODULES(EFAULT, arg.modules = KERNEL_ADDRESS);
+	BAD_MODULES(EINVAL, list[0].reserved = 1);
+	BAD_MODULES(EINVAL, list[0].size = ~0ull);
+	BAD_MODULES(EINVAL, list[0].data = KERNEL_ADDRESS);
+	BAD_MODULES(EINVAL, list[0].cmdline_len = 2048);
+	BAD_MODULES(EFAULT, { list[0].cmdline_len = 10; list[0].cmdline = 8; });
+	BAD_MODULES(EINVAL, { list[0].cmdline_len = 3; list[0].cmdline = (uintptr_t)line; });
+	BAD_MODULES(EINVAL, arg.image.num_segments = V3_IOC_SEGMENTS + 1);
+	/* sound as far as the module can tell; but a kernel of a few bytes has no header */
+	BAD_MODULES(ENOEXEC, arg.image.entry = GUEST_GPA);
+	close(vm);
+}
+
 static void bad_linux(void)
 {
 	static unsigned char image[8192];
@@ -620,6 +650,7 @@ int main(void)
 	part("names in use", names_in_use);
 	part("arrays", bad_arrays);
 	part("segments", bad_segments);
+	part("modules", bad_modules);
 	part("Linux images", bad_linux);
 	part("order", bad_order);
 	part("ends", ends);
