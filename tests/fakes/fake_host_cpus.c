@@ -137,6 +137,15 @@ static bool can_poll(void *ctx)
 	return __atomic_load_n(&host->can_poll, __ATOMIC_RELAXED);
 }
 
+/* Events of a VM that is traced for the host; a test that looks at them puts its own hook here. */
+static void trace(void *ctx, struct v3_vcpu *vcpu, void *vm_ctx, const struct v3_trace_event *event)
+{
+	(void)ctx;
+	(void)vm_ctx;
+	if (!vcpu || !event)
+		v3_fake_fail("trace without a vCPU or an event");
+}
+
 void v3_fake_host_set_can_poll(struct v3_fake_host *host, bool answer)
 {
 	__atomic_store_n(&host->can_poll, answer, __ATOMIC_RELAXED);
@@ -375,6 +384,7 @@ void fake_cpu_hooks(struct v3_os_hooks *hooks)
 	hooks->cpu_kick = cpu_kick;
 	hooks->should_yield = should_yield;
 	hooks->can_poll = can_poll;
+	hooks->trace = trace;
 	hooks->fpu_begin = fpu_begin;
 	hooks->fpu_end = fpu_end;
 	hooks->clock_ns = clock_ns;

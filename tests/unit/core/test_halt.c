@@ -59,8 +59,14 @@ static void polling(struct script *script, bool on)
 
 static void poll_begins(struct script *script)
 {
+	unsigned int i;
+
 	polling(script, true);
 	guest_leave(script, SVM_EXIT_HLT, 0, 0);
+	for (i = 0; __atomic_load_n(&script->vcpu->mode, __ATOMIC_SEQ_CST) == V3_VCPU_GUEST; i++) {
+		assert_true(i < 5000);
+		nap();
+	}
 	nap();
 	assert_int_equal(__atomic_load_n(&script->vcpu->mode, __ATOMIC_SEQ_CST), V3_VCPU_OUTSIDE);
 }

@@ -136,7 +136,7 @@ static void expect_fresh(unsigned int resets)
 	assert_int_equal(v3_vcpu_get_state(vcpu, &state), V3_OK);
 	assert_int_equal(state.rip, 0xfff0);
 	assert_int_equal(state.cr2, 0);
-	assert_int_equal(vcpu->mtrr_def, 0);
+	assert_int_equal(vcpu->mtrr_def, 0xc06);	/* as firmware leaves it */
 	assert_int_equal(vcpu->tsc_adjust, 0);
 	for (i = 0; i < NUM_VCPUS; i++) {
 		assert_int_equal(v3_vm_vcpu(vm, i)->requests & ~(V3_REQ_INTR | V3_REQ_TIMER), 0);
@@ -155,7 +155,7 @@ static void make_dirty(void)
 {
 	struct v3_vcpu *vcpu = v3_vm_vcpu(vm, 0);
 
-	vcpu->mtrr_def = 0xc06;
+	vcpu->mtrr_def = 0x800;
 	vcpu->mtrr_var[3] = 0xc06;
 	vcpu->tsc_adjust = 77;
 	vcpu->nmi_blocked = true;

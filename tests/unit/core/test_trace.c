@@ -280,6 +280,7 @@ static void test_host_hook(void **state)
 	writer.vcpu = script->vcpu;
 	assert_int_equal(v3_trace_set(script->vm, false), V3_OK);
 	/* A host without the hook: nothing changes. */
+	script->host->os.trace = NULL;
 	v3_trace_host(script->vm, true);
 	assert_ptr_equal(script->vcpu->enter, fake_run);
 	script->host->os.trace = host_trace;
