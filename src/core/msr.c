@@ -265,6 +265,22 @@ static enum outcome msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value
 
 /* --- Exits --- */
 
+/* Registers of devices that go with a feature; only asked in VMs that hide some. */
+static V3_NOINLINE enum outcome device_msr(const struct v3_vm *vm, uint32_t msr, uint64_t written)
+{
+	bool x2apic = v3_vm_has(vm, V3_CPU_1_ECX, V3_CPUID_1_ECX_X2APIC), there = true;
+
+	if (msr >= V3_MSR_X2APIC_FIRST && msr <= V3_MSR_X2APIC_LAST)
+		there = x2apic;
+	else if (msr == V3_MSR_TSC_DEADLINE)
+		there = v3_vm_has(vm, V3_CPU_1_ECX, V3_CPUID_1_ECX_TSC_DEADLINE);
+	else if (msr == V3_MSR_APIC_BASE)
+		there = v3_vm_has(vm, V3_CPU_1_EDX, V3_CPUID_1_EDX_APIC);
+	if (!there)
+		return UNKNOWN;
+	return msr == V3_MSR_APIC_BASE && written & V3_APIC_BASE_X2APIC && !x2apic ? FAULT : DONE;
+}
+
 /* Whether this is the first time; past V3_MAX_UNKNOWN_MSRS of them no more is told, but that once. */
 static bool unknown_first(struct v3_vm *vm, uint32_t msr, bool *full)
 {
@@ -322,16 +338,18 @@ void v3_exit_rdmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	uint32_t msr = (uint32_t)vcpu->gpr[1];
 	const struct v3_msr_hook *hook = hook_find(vcpu->vm, msr);
 	enum v3_hook_result result = V3_HOOK_PASS;
-	enum outcome outcome;
+	enum outcome outcome = DONE;
 	uint64_t value = 0;
 
-	if (hook)
+	if (hook && vcpu->vm->cpu.hides)
+		outcome = device_msr(vcpu->vm, msr, 0);
+	if (hook && outcome == DONE)
 		result = hook->ops->read ? hook->ops->read(vcpu, hook->ctx, msr, &value)
 					 : V3_HOOK_FAULT;
-	if (result == V3_HOOK_PASS)
+	if (result == V3_HOOK_FAULT)
+		outcome = FAULT;
+	else if (result == V3_HOOK_PASS && outcome == DONE)
 		outcome = msr_read(vcpu, msr, &value);
-	else
-		outcome = result == V3_HOOK_DONE ? DONE : FAULT;
 	if (!msr_outcome(vcpu, outcome, "read", msr))
 		return;
 	vcpu->gpr[0] = (uint32_t)value;
@@ -345,15 +363,17 @@ void v3_exit_wrmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	uint64_t value = vcpu->gpr[2] << 32 | (uint32_t)vcpu->gpr[0];
 	const struct v3_msr_hook *hook = hook_find(vcpu->vm, msr);
 	enum v3_hook_result result = V3_HOOK_PASS;
-	enum outcome outcome;
+	enum outcome outcome = DONE;
 
-	if (hook)
+	if (hook && vcpu->vm->cpu.hides)
+		outcome = device_msr(vcpu->vm, msr, value);
+	if (hook && outcome == DONE)
 		result = hook->ops->write ? hook->ops->write(vcpu, hook->ctx, msr, value)
 					  : V3_HOOK_FAULT;
-	if (result == V3_HOOK_PASS)
+	if (result == V3_HOOK_FAULT)
+		outcome = FAULT;
+	else if (result == V3_HOOK_PASS && outcome == DONE)
 		outcome = msr_write(vcpu, msr, value);
-	else
-		outcome = result == V3_HOOK_DONE ? DONE : FAULT;
 	if (msr_outcome(vcpu, outcome, "write", msr))
 		v3_vcpu_skip_0f(vcpu, exit->insn_len, 0x30);
 }

@@ -159,6 +159,7 @@ void svm_exit_decode(const struct svm_vmcb *vmcb, const struct v3_host_caps *cap
 	case SVM_EXIT_VMLOAD + 2:	/* STGI */
 	case SVM_EXIT_VMLOAD + 3:	/* CLGI */
 	case SVM_EXIT_SKINIT:
+	case SVM_EXIT_RDTSCP:
 	case SVM_EXIT_MONITOR:
 	case SVM_EXIT_MWAIT:
 	case SVM_EXIT_MWAIT_ARMED:

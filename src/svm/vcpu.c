@@ -4,6 +4,7 @@
 
 #include "lib/format.h"
 #include "lib/mem.h"
+#include "x86/cpuid.h"
 #include "x86/excp.h"
 
 #define IOPM_PAGES 3
@@ -92,6 +93,10 @@ enum v3_status svm_vcpu_create(struct v3_vcpu *vcpu)
 	svm->vmcb = v3_os_virt(vcpu->host, svm->vmcb_hpa);
 	svm_vmcb_init(svm->vmcb, svm_vm(vm)->iopm, svm_vm(vm)->msrpm, vm->nested.root,
 		      &vcpu->host->caps);
+	/* RDTSCP can be taken away; most instructions of hidden features cannot. */
+	if (vcpu->host->has_tsc_aux &&
+	    !v3_vm_has(vm, V3_CPU_EXT1_EDX, V3_CPUID_80000001_EDX_RDTSCP))
+		svm->vmcb->intercept_misc2 |= SVM_I2_RDTSCP;
 	svm->clean_mask = vcpu->host->caps.clean_bits ? SVM_CLEAN_ALL : 0;
 	svm->flush = true;
 	vm->vcpu_bytes += v3_host_lines_size(sizeof(*svm)) + V3_PAGE_SIZE;

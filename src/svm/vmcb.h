@@ -149,6 +149,7 @@ _Static_assert(sizeof(struct svm_vmcb) == 0x1000, "one page");
 #define SVM_I2_STGI		(1u << 4)
 #define SVM_I2_CLGI		(1u << 5)
 #define SVM_I2_SKINIT		(1u << 6)
+#define SVM_I2_RDTSCP		(1u << 7)
 #define SVM_I2_WBINVD		(1u << 9)
 #define SVM_I2_MONITOR		(1u << 10)
 #define SVM_I2_MWAIT		(1u << 11)
@@ -221,6 +222,7 @@ _Static_assert(sizeof(struct svm_vmcb) == 0x1000, "one page");
 #define SVM_EXIT_VMMCALL	0x081
 #define SVM_EXIT_VMLOAD		0x082
 #define SVM_EXIT_SKINIT		0x086
+#define SVM_EXIT_RDTSCP		0x087
 #define SVM_EXIT_WBINVD		0x089
 #define SVM_EXIT_MONITOR	0x08a
 #define SVM_EXIT_MWAIT		0x08b

@@ -513,6 +513,25 @@ static void test_hooks(void **state)
 	script_destroy(script);
 }
 
+/* Hidden, RDTSCP exits, and is none. */
+static void test_rdtscp(void **state)
+{
+	struct script *script = script_create_as(NULL, "host,-rdtscp", 0);
+
+	(void)state;
+	guest_prepare(script, "\x0f\x01\xf9", 3);
+	guest_start(script);
+	assert_true(script->vmcb->intercept_misc2 & SVM_I2_RDTSCP);
+	guest_exit(script, SVM_EXIT_RDTSCP, 0, 0);
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP(V3_EXCP_UD));
+	guest_destroy(script);
+	script = script_create(NULL);
+	guest_prepare(script, "\x0f\x01\xf9", 3);
+	guest_start(script);
+	assert_false(script->vmcb->intercept_misc2 & SVM_I2_RDTSCP);
+	guest_destroy(script);
+}
+
 /* --- Topology --- */
 
 static void with_topology(uint32_t vendor)
@@ -681,6 +700,7 @@ int main(void)
 		cmocka_unit_test(test_no_avx),
 		cmocka_unit_test(test_no_xsave),
 		cmocka_unit_test(test_hooks),
+		cmocka_unit_test(test_rdtscp),
 		cmocka_unit_test(test_topology_amd),
 		cmocka_unit_test(test_topology_intel),
 	};

@@ -447,6 +447,31 @@ static void test_hooks(void **state)
 	guest_destroy(script);
 }
 
+/* What a device's hook answers for is not there without its feature. */
+static void test_hooks_hidden(void **state)
+{
+	static const struct v3_msr_ops ops = { .read = hook_read, .write = hook_write };
+	struct script *script = script_create_as(NULL, "host,-x2apic,-tsc_deadline_timer", 0);
+	uint64_t seen = 0, value;
+
+	(void)state;
+	guest_prepare(script, code, sizeof(code));
+	assert_int_equal(v3_msr_hook(script->vm, 0x800, 3, &ops, &seen), V3_OK);
+	assert_int_equal(v3_msr_hook(script->vm, V3_MSR_TSC_DEADLINE, 1, &ops, &seen), V3_OK);
+	assert_int_equal(v3_msr_hook(script->vm, V3_MSR_APIC_BASE, 1, &ops, &seen), V3_OK);
+	guest_start(script);
+	assert_false(rd(script, 0x800, &value));
+	assert_false(wr(script, 0x800, 5));
+	assert_false(rd(script, V3_MSR_TSC_DEADLINE, &value));
+	assert_false(wr(script, V3_MSR_TSC_DEADLINE, 5));
+	assert_false(wr(script, V3_MSR_APIC_BASE, V3_APIC_BASE_ENABLE | V3_APIC_BASE_X2APIC));
+	assert_int_equal(seen, 0);
+	expect(script, V3_MSR_APIC_BASE, 0xabcdef0000000000 | V3_MSR_APIC_BASE);
+	assert_true(wr(script, V3_MSR_APIC_BASE, V3_APIC_BASE_ENABLE));
+	assert_int_equal(seen, V3_APIC_BASE_ENABLE);
+	guest_destroy(script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +489,7 @@ int main(void)
 		cmocka_unit_test(test_efer_reserved),
 		cmocka_unit_test(test_log_limit),
 		cmocka_unit_test(test_hooks),
+		cmocka_unit_test(test_hooks_hidden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

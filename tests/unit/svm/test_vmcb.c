@@ -82,6 +82,7 @@ static void test_kinds(void **state)
 		{ 0x080, V3_EXIT_UNDEFINED, false }, { 0x082, V3_EXIT_UNDEFINED, false },
 		{ 0x083, V3_EXIT_UNDEFINED, false }, { 0x084, V3_EXIT_UNDEFINED, false },
 		{ 0x085, V3_EXIT_UNDEFINED, false }, { 0x086, V3_EXIT_UNDEFINED, false },
+		{ 0x087, V3_EXIT_UNDEFINED, false },
 		{ 0x08a, V3_EXIT_UNDEFINED, false }, { 0x08b, V3_EXIT_UNDEFINED, false },
 		{ 0x08c, V3_EXIT_UNDEFINED, false }, { 0x08e, V3_EXIT_UNDEFINED, false },
 		/* Not intercepted, so nobody knows what to do about them. */
