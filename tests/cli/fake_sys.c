@@ -14,6 +14,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <v3/inspect.h>
+
 #define MAX_VMS 32
 #define MAX_FDS 256
 
@@ -31,6 +33,9 @@ struct vm {
 	int guest_end, user_end;
 	pthread_t thread;
 	bool has_thread;
+	char note[4096];
+	uint32_t note_size;
+	bool trace, traced;
 };
 
 enum fd_kind { FD_NONE, FD_DEV, FD_VM_OWNER, FD_VM, FD_CONSOLE };
@@ -280,6 +285,7 @@ static int do_caps(struct v3_ioc_caps *caps)
 		strcpy(caps->host_message, fake_plan.host_message);
 	strcpy(caps->backend, "svm");
 	caps->num_cpus = 3;
+	caps->tsc_khz = 1000;
 	caps->cpus_count = caps->cpus_capacity < 3 ? caps->cpus_capacity : 3;
 	for (i = 0; i < caps->cpus_count; i++) {
 		cpus[i] = (struct v3_ioc_cpu){ .cpu = i };
@@ -443,6 +449,8 @@ static int do_state(struct vm *vm, struct v3_ioc_state *state)
 	state->end_kind = vm->end_kind;
 	state->end_code = vm->end_code;
 	state->load_done = __atomic_load_n(&vm->load_done, __ATOMIC_RELAXED);
+	state->num_vcpus = vm->num_vcpus;
+	state->flags = vm->detached ? V3_IOC_LIST_DETACHED : 0;
 	state->load_total = fake_plan.load_ms / 10 * (1 << 20);
 	memcpy(state->reason, vm->reason, sizeof(state->reason));
 	pthread_mutex_unlock(&lock);
@@ -468,6 +476,121 @@ static int do_vcpu_stats(struct v3_ioc_vcpu_stats *stats)
 	stats->exits[2] = 22;
 	stats->exits[3] = 33;
 	stats->run_ns = 1500000000;
+	return 0;
+}
+
+static int do_reset(struct vm *vm, struct v3_ioc_reset *reset)
+{
+	if (reset->flags & V3_IOC_RESET_ASK) {
+		if (vm->state != V3_VM_RUNNING && vm->state != V3_VM_PAUSED)
+			return fail(&reset->head, EPROTO, "the VM does not run");
+		pthread_mutex_lock(&lock);
+		set_end(vm, V3_END_RESET, 0, "reset by the host");
+		pthread_mutex_unlock(&lock);
+		return 0;
+	}
+	stop(vm, V3_END_RESET);
+	if (vm->guest_end >= 0)
+		close(vm->guest_end);
+	vm->guest_end = -1;
+	vm->state = V3_VM_CREATED;
+	vm->end_kind = V3_END_NONE;
+	vm->reason[0] = 0;
+	vm->loaded = false;
+	fake_seen.resets++;
+	return 0;
+}
+
+static int do_nmi(struct vm *vm, struct v3_ioc_nmi *nmi)
+{
+	if (vm->state != V3_VM_RUNNING)
+		return fail(&nmi->head, EPROTO, "the VM does not run");
+	fake_seen.nmis++;
+	fake_seen.nmi_vcpu = nmi->vcpu;
+	return 0;
+}
+
+static int do_note(struct vm *vm, struct v3_ioc_note *note)
+{
+	void *data = (void *)(uintptr_t)note->data;
+
+	if (note->flags & V3_IOC_NOTE_SET) {
+		if (note->size > sizeof(vm->note))
+			return fail(&note->head, ERANGE, "the note is too long");
+		memcpy(vm->note, data, note->size);
+		vm->note_size = note->size;
+		return 0;
+	}
+	if (!vm->note_size)
+		return fail(&note->head, ENOENT, "no note");
+	memcpy(data, fake_plan.note ? fake_plan.note : vm->note,
+	       fake_plan.note ? strlen(fake_plan.note) : vm->note_size);
+	note->size = fake_plan.note ? (uint32_t)strlen(fake_plan.note) : vm->note_size;
+	note->uid = geteuid() + fake_plan.note_uid;
+	return 0;
+}
+
+/* What there is to be seen of a vCPU: RIP 0x1000 with a HLT behind NOPs, and hostile bytes. */
+static int do_inspect(struct vm *vm, struct v3_ioc_inspect *inspect)
+{
+	struct v3_vcpu_inspection *out = (void *)(uintptr_t)inspect->inspection;
+	unsigned int i;
+
+	if (inspect->vcpu >= vm->num_vcpus || inspect->size != sizeof(*out))
+		broken("an inspection that is not sound");
+	memset(out, 0, sizeof(*out));
+	out->state.rip = 0x1000;
+	out->state.gpr[3] = 0xb0b0;
+	out->bits = 64;
+	out->last_exit = (struct v3_trace_event){ .kind = V3_TRACE_EXIT, .code = 2 };
+	out->exception = (struct v3_inspect_event){ .valid = 1, .vector = 14, .has_error = 1,
+						    .error = 0x2 };
+	out->code.gva = 0x1000;
+	out->code.before = fake_plan.inspect_wrong ? 0xffffffff : 8;
+	out->code.count = fake_plan.inspect_wrong ? 0xffffffff : 1;
+	memset(out->code.bytes, 0x90, sizeof(out->code.bytes));
+	out->code.bytes[V3_INSPECT_BYTES] = 0xf4;
+	out->stack.count = 16;
+	for (i = 0; i < 16; i++)
+		out->stack.bytes[V3_INSPECT_BYTES + i] = (uint8_t)(0x1b + i);
+	out->walk.gva = inspect->address;
+	out->walk.num_levels = fake_plan.inspect_wrong ? 77 : 1;
+	out->walk.levels[0] = (struct v3_page_level){ .entry = 0x2000, .value = 0x83, .level = 3,
+						      .size = 8 };
+	out->walk.gpa = 0x1000;
+	out->walk.page_size = 1 << 30;
+	out->walk.kind = fake_plan.inspect_wrong ? 99 : V3_MEM_RAM;
+	out->walk.nested_level = fake_plan.inspect_wrong ? 99 : 2;
+	out->walk.hpa = 0x55001000;
+	return 0;
+}
+
+/* Three events, then no more. */
+static int do_trace_read(struct vm *vm, struct v3_ioc_trace_read *read_)
+{
+	struct v3_trace_event *events = (void *)(uintptr_t)read_->events;
+	static const struct v3_trace_event all[] = {
+		{ .tsc = 1000, .rip = 0x10, .kind = V3_TRACE_ENTRY },
+		{ .tsc = 3000, .rip = 0x20, .kind = V3_TRACE_EXIT, .code = V3_EXIT_CPUID,
+		  .info = 0x700000001 },
+		{ .tsc = 5000, .rip = 0x20, .kind = V3_TRACE_INJECT, .code = 3, .vector = 13,
+		  .flags = 1, .info = 0x18 },
+	};
+
+	if (!vm->traced)
+		return fail(&read_->head, ENOENT, "the trace was never turned on");
+	read_->on = vm->trace;
+	read_->lost = read_->position ? 0 : 5;
+	for (read_->count = 0; read_->position < 8 && read_->count < 3; read_->count++)
+		events[read_->count] = all[read_->count];
+	read_->position = 8;
+	return 0;
+}
+
+static int do_trace(struct vm *vm, struct v3_ioc_trace *trace)
+{
+	vm->trace = trace->on;
+	vm->traced |= vm->trace;
 	return 0;
 }
 
@@ -520,6 +643,18 @@ static int vm_request(int fd, unsigned long request, void *arg)
 		return do_vcpu_stats(arg);
 	case V3_IOC_CONSOLE:
 		return do_console(vm, arg);
+	case V3_IOC_RESET:
+		return do_reset(vm, arg);
+	case V3_IOC_NMI:
+		return do_nmi(vm, arg);
+	case V3_IOC_NOTE:
+		return do_note(vm, arg);
+	case V3_IOC_INSPECT:
+		return do_inspect(vm, arg);
+	case V3_IOC_TRACE:
+		return do_trace(vm, arg);
+	case V3_IOC_TRACE_READ:
+		return do_trace_read(vm, arg);
 	default:
 		errno = ENOTTY;
 		return -1;

@@ -41,6 +41,11 @@ struct fake_plan {
 	int32_t host_status;
 	const char *host_message;
 	uint32_t cpu1_status;
+	/* The note that V3_IOC_NOTE gives back, in place of the one that was written; by user ours + note_uid. */
+	const char *note;
+	uint32_t note_uid;
+	/* V3_IOC_INSPECT answers with numbers that make no sense. */
+	bool inspect_wrong;
 };
 
 /* What the command did, for tests to look at. Of the last VM. */
@@ -51,7 +56,8 @@ struct fake_seen {
 	bool load_multiboot; /* it was that request */
 	char modules[512];   /* its modules: "string=contents;" each */
 	char cmdline[2048];
-	unsigned int creates, loads, starts, detaches, destroys;
+	unsigned int creates, loads, starts, detaches, destroys, resets, nmis;
+	int nmi_vcpu;
 	/* Standard input was a terminal in raw mode when a guest had echoed. */
 	bool tty_was_raw;
 };

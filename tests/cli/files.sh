@@ -10,7 +10,7 @@ failed=0
 complain() { echo "FAILED: $*"; failed=1; }
 
 commands=$("$v3" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-[ "$(wc -w <<<"$commands")" = 12 ] || complain "not twelve commands: $commands"
+[ "$(wc -w <<<"$commands")" = 16 ] || complain "not sixteen commands: $commands"
 for command in $commands; do
 	grep -q "^\.It Cm .*\b$command\b" "$cli/v3.1" || complain "v3.1 lacks the command $command"
 	grep -q "\b$command\b" "$cli/v3.bash-completion" || complain "completion lacks $command"
@@ -44,7 +44,7 @@ complete_words()
 	_v3 2>/dev/null
 	echo "${COMPREPLY[*]}"
 }
-[ "$(complete_words v3 re)" = resume ] || complain "v3 re: $(complete_words v3 re)"
+[ "$(complete_words v3 res | xargs)" = 'resume reset' ] || complain "v3 res: $(complete_words v3 res)"
 [ "$(complete_words v3 run --no)" = --no-reboot ] || complain "v3 run --no"
 [ "$(complete_words v3 create --no)" = '' ] || complain "v3 create --no"
 [ "$(complete_words v3 run --entry '')" = 'auto 32 64 multiboot' ] || complain "v3 run --entry"

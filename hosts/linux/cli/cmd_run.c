@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "console.h"
 #include "guest.h"
+#include "note.h"
 #include "options.h"
 #include "verdict.h"
 
@@ -43,7 +44,8 @@ static int leave(struct run *run)
 {
 	struct v3_msg msg;
 
-	if (v3_dev_control(run->vm, V3_IOC_DETACH, &msg)) {
+	if (v3_note_write(run->vm, &run->spec, &msg) ||
+	    v3_dev_control(run->vm, V3_IOC_DETACH, &msg)) {
 		v3_err("%s: cannot be left running and is stopped: %s", run->spec.name, msg.text);
 		return V3_RUN_STOPPED;
 	}
@@ -94,7 +96,9 @@ static int ended(struct run *run)
 	}
 	if (state.end_kind == V3_END_RESET && run->spec.on_reboot == V3_REBOOT_RESTART &&
 	    !run->options.no_reboot) {
-		v3_err("%s: the guest reset itself and runs again", run->spec.name);
+		v3_err("%s: %s and runs again", run->spec.name,
+		       strcmp(state.reason, "reset by the host") ? "the guest reset itself" :
+								  "the guest was reset");
 		return -1;
 	}
 	return v3_verdict(run->spec.name, &state);
@@ -133,22 +137,22 @@ static int run_attached(struct run *run)
 	run->console.deadline = 0;
 	if (run->options.timeout_s)
 		run->console.deadline = v3_clock() + run->options.timeout_s * 1000000000ull;
-	do {
-		run->vm = v3_guest_create(&run->guest, run->dev, 0, &msg);
-		if (run->vm < 0) {
-			v3_err("%s", msg.text);
-			return V3_RUN_FAILED;
-		}
+	run->vm = v3_guest_create(&run->guest, run->dev, 0, &msg);
+	if (run->vm < 0) {
+		v3_err("%s", msg.text);
+		return V3_RUN_FAILED;
+	}
+	for (;;) {
 		run->console.fd = -1;
 		status = run_started(run);
 		v3_console_close(&run->console);
-		if (status < 0) {
-			v3_dev_control(run->vm, V3_IOC_DESTROY, &msg);
-			v3_dev_close(run->vm);
-			run->vm = -1;
+		if (status >= 0)
+			return status;
+		if (v3_guest_again(&run->guest, run->vm, &msg)) {
+			v3_err("%s: %s", run->spec.name, msg.text);
+			return V3_RUN_FAILED;
 		}
-	} while (status < 0);
-	return status;
+	}
 }
 
 int v3_cmd_run(int argc, char **argv)

@@ -31,6 +31,10 @@ int v3_cmd_list(int argc, char **argv);
 int v3_cmd_console(int argc, char **argv);
 int v3_cmd_stats(int argc, char **argv);
 int v3_cmd_version(int argc, char **argv);
+int v3_cmd_reset(int argc, char **argv);
+int v3_cmd_nmi(int argc, char **argv);
+int v3_cmd_inspect(int argc, char **argv);
+int v3_cmd_trace(int argc, char **argv);
 
 /*
  * Parses a command line of nothing but --json, if @json is not NULL, and one name, if @name is

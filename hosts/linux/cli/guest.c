@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "note.h"
 #include "parse.h"
 #include "progress.h"
 
@@ -220,10 +221,20 @@ int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct 
 	if (vm < 0)
 		return -1;
 	err = load(guest, vm, msg);
+	if (!err && flags & V3_IOC_CREATE_DETACHED)
+		err = v3_note_write(vm, guest->spec, msg);
 	if (!err)
 		return vm;
 	/* A detached VM would stay; for others closing is enough, and this does no harm. */
 	v3_dev_control(vm, V3_IOC_DESTROY, &ignored);
 	v3_dev_close(vm);
 	return -1;
+}
+
+int v3_guest_again(struct v3_guest *guest, int vm, struct v3_msg *msg)
+{
+	struct v3_ioc_reset reset = { .flags = 0 };
+	int err = v3_dev_call(vm, V3_IOC_RESET, &reset, msg);
+
+	return err ? -1 : load(guest, vm, msg);
 }

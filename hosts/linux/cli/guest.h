@@ -28,4 +28,7 @@ void v3_guest_close(struct v3_guest *guest);
  */
 int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct v3_msg *msg);
 
+/* Resets the VM and loads the files again; it is not started. Returns 0, or -1 with a message. */
+int v3_guest_again(struct v3_guest *guest, int vm, struct v3_msg *msg);
+
 #endif

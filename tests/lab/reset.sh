@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# timeout: 60
+# v3 reset and v3 nmi, in each state of a guest, and what they refuse.
+# shellcheck source=tests/lab/lib.sh
+. /lab/lib.sh
+
+# what a failure leaves is not to fail the scripts behind this one
+cleanup() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
+trap cleanup EXIT
+
+state() { v3 list | awk -v name="$1" '$1 == name { print $2 }'; }
+is() { [ "$(state "$1")" = "$2" ] || fail "$1 is $(state "$1"), not $2"; }
+
+module_load
+before=$(cat /sys/module/v3/parameters/pages_in_use)
+
+# Created, running, paused, stopped, ended by itself
+expect 0 v3 create --name one -m 64M --cpus 0,1 -a run=spin /lab/lwk.elf
+expect 0 v3 reset one
+is one created
+expect 0 v3 start one
+expect 0 v3 reset one
+is one running
+expect 0 v3 pause one
+expect 0 v3 reset one
+is one running
+expect 0 v3 stop one
+expect 0 v3 reset one
+is one running
+pages=$(cat /sys/module/v3/parameters/pages_in_use)
+for _ in 1 2 3 4 5 6 7 8; do v3 reset one || fail 'one of many resets'; done
+[ "$(cat /sys/module/v3/parameters/pages_in_use)" = "$pages" ] || fail 'resets keep pages'
+expect 0 v3 destroy one
+
+expect 0 v3 run --detach --name two -m 64M -a run=hello /lab/lwk.elf
+sleep 0.4
+is two stopped
+expect 0 v3 reset two
+sleep 0.4
+is two stopped
+expect 0 v3 list
+said exit
+# Its console has the output of both lives
+expect 0 v3 console two
+[ "$(grep -c '^lwk' out)" -ge 2 ] || fail "not two lives on the console"
+expect 0 v3 destroy two
+
+# One of v3 run: that does it
+v3 run --name three -m 64M -a run=spin /lab/lwk.elf </dev/null >log 2>&1 &
+pid=$!
+sleep 0.4
+expect 0 v3 reset three
+sleep 0.4
+is three running
+grep -q 'three: the guest was reset and runs again' log || fail "v3 run says: $(cat log)"
+kill -TERM $pid
+wait $pid || true
+v3 run --no-reboot --name three -m 64M -a run=spin /lab/lwk.elf </dev/null >log 2>&1 &
+pid=$!
+sleep 0.4
+expect 0 v3 reset three
+status=0
+wait $pid || status=$?
+[ "$status" = 241 ] || fail "v3 run --no-reboot ended with $status"
+
+# NMI: lwk takes any as an exception that it does not know
+expect 1 v3 nmi nosuch
+expect 0 v3 create --name four -m 64M -a run=spin /lab/lwk.elf
+expect 1 v3 nmi four
+said 'not started yet'
+expect 1 v3 nmi --vcpu 1 four
+one_line
+expect 0 v3 start four
+sleep 0.4
+expect 0 v3 trace --on four
+expect 0 v3 nmi --vcpu 0 four
+sleep 0.4
+expect 0 v3 trace four >/dev/null
+said 'inject  nmi'
+expect 0 v3 destroy four
+expect 1 v3 reset four
+one_line
+
+after=$(cat /sys/module/v3/parameters/pages_in_use)
+[ "$after" -le "$before" ] || [ "$before" = 0 ] || fail "pages: $before, then $after"
