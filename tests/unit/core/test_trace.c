@@ -49,6 +49,7 @@ static uint64_t requested(void)
 
 static void begin(void)
 {
+	v3_fake_set_cpu(3);	/* the vCPU's thread has another */
 	position = lost = 0;
 	count = 0;
 }
