@@ -122,7 +122,7 @@ struct v3_emul_ctx {
  * V3_EMUL_OK: RIP is past the instruction (or at the branch target) and RFLAGS.RF is clear.
  * Interrupt shadow and single-step (RFLAGS.TF) are the caller's. On any other result RIP is
  * unchanged, and so is all else, except that the finished iterations of a REP string
- * instruction stay done (RCX, RSI, RDI and the flags say how far it got), as on the CPU.
+ * instruction stay done (RCX, RSI and RDI say how far it got), as on the CPU.
  *
  * Context: wherever the ops may be called. No locks of its own.
  */

@@ -139,6 +139,7 @@ enum v3_emul_result v3_emu_string(struct v3_emu *e)
 	bool rep = insn->flags & (V3_INSN_REP | V3_INSN_REPNE);
 	uint32_t budget = e->ctx->rep_budget ? e->ctx->rep_budget : 1;
 	uint32_t size = insn->opsize, uses;
+	uint64_t rflags = e->regs->rflags;
 	enum v3_emul_result res;
 
 	if (insn->opcode < 0x70 && size == 8)	/* ports have no 64-bit accesses */
@@ -148,7 +149,7 @@ enum v3_emul_result v3_emu_string(struct v3_emu *e)
 	for (;;) {
 		res = iterate(e, size, &uses);
 		if (res != V3_EMUL_OK)
-			return res;
+			break;
 		if (uses & 1)
 			advance(e, RSI, size);
 		if (uses & 2)
@@ -158,9 +159,14 @@ enum v3_emul_result v3_emu_string(struct v3_emu *e)
 		v3_gpr_write(e->regs->gpr, RCX, insn->addrsize, false, e->regs->gpr[RCX] - 1);
 		if (!address_reg(e, RCX) || compare_ends(e))
 			return V3_EMUL_OK;
-		if (!--budget)
-			return V3_EMUL_AGAIN;
+		if (!--budget) {
+			res = V3_EMUL_AGAIN;
+			break;
+		}
 	}
+	/* Flags belong to the end of CMPS and SCAS: a fault in between shows the old ones (SDM2, REP). */
+	e->regs->rflags = rflags;
+	return res;
 }
 
 /* E4..E7, EC..EF. */

@@ -280,7 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	res = v3_emul_step(&ctx, &insn);
 	CHECK(res <= V3_EMUL_STOP);
 	if (res != V3_EMUL_OK) {
-		CHECK(f.regs.rip == before.regs.rip);
+		CHECK(f.regs.rip == before.regs.rip && f.regs.rflags == before.regs.rflags);
 		if (!(insn.flags & (V3_INSN_REP | V3_INSN_REPNE)))
 			check_unchanged(&before, &f);
 	}

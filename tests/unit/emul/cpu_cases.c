@@ -167,8 +167,7 @@ static uint64_t garbage_above(struct rng *r, const struct trial *tr, uint64_t va
 	return tr->mode == V3_INSN_MODE_64 ? value : (uint32_t)value;
 }
 
-/* Give the registers or the displacement values that make the operand `target`. */
-static bool aim(struct rng *r, const struct cpu *cpu, struct trial *tr, uint64_t target)
+bool case_aim(struct rng *r, const struct cpu *cpu, struct trial *tr, uint64_t target)
 {
 	const struct cpu_view *view = &cpu->view[tr->mode];
 	struct v3_insn *insn = &tr->insn;
@@ -298,7 +297,7 @@ bool case_operands(struct rng *r, const struct cpu *cpu, const struct template *
 		return false;
 	if (!(insn->flags & V3_INSN_MEM))
 		return t->kind != K_BITS || insn->reg != 4;
-	if (!aim(r, cpu, tr, target))
+	if (!case_aim(r, cpu, tr, target))
 		return false;
 	if (t->kind == K_BITS && (insn->reg == insn->base || insn->reg == insn->index))
 		return false;

@@ -43,6 +43,8 @@ bool case_instruction(struct rng *rng, const struct template *t, struct trial *t
 /* Registers and memory for it; false if its form cannot be aimed at memory in reach. */
 bool case_operands(struct rng *rng, const struct cpu *cpu, const struct template *t,
 		   struct trial *tr);
+/* Registers or a displacement that make the operand `target`; false if the form does not allow it. */
+bool case_aim(struct rng *rng, const struct cpu *cpu, struct trial *tr, uint64_t target);
 /* Arithmetic flags that the manuals define after this instruction. */
 uint64_t case_defined_flags(const struct trial *tr);
 /* SHLD and SHRD of a word by more than 16: the result is undefined. */

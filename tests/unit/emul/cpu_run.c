@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 _Static_assert(offsetof(struct machine, rflags) == 128, "cpu_enter.S");
@@ -26,11 +27,9 @@ void cpu_enter(const struct machine *in, struct machine *out, const struct cpu_t
 	       int avx);
 void cpu_leave(void);
 
-#define PAGE 4096u
+#define PAGE CPU_PAGE
+#define PAGES 6u
 #define GS_BASE 0x7000u
-/* Linux's selectors of 64-bit and of flat 32-bit code. */
-#define CS_64 0x33
-#define CS_32 0x23
 /* Where the jump back from 16 and 32-bit code ends: in 64-bit code. */
 #define STUB 64u
 
@@ -38,13 +37,43 @@ static uint8_t signal_stack[65536];
 static uint8_t current[16];
 static size_t current_len;
 
-/* Async-signal-safe: the instruction faulted, which the generator must not let happen. */
-static void on_fault(int sig)
+/* Linux's selectors of 64-bit and of flat 32-bit code, and of every stack. */
+#define CS_64 0x33
+#define CS_32 0x23
+#define SS_ALL 0x2b
+
+/* Where an expected fault is told; NULL: none is. */
+static struct cpu_fault *expected;
+static bool faulted;
+
+/* Goes on at cpu_leave(), which stores the registers as the fault left them. */
+static void take_fault(ucontext_t *uc)
+{
+	greg_t *regs = uc->uc_mcontext.gregs;
+
+	*expected = (struct cpu_fault){
+		.rip = (uint64_t)regs[REG_RIP], .cr2 = (uint64_t)regs[REG_CR2],
+		.vector = (uint32_t)regs[REG_TRAPNO], .error = (uint32_t)regs[REG_ERR],
+	};
+	faulted = true;
+	expected = NULL;
+	regs[REG_RIP] = (greg_t)(uintptr_t)cpu_leave;
+	/* CS, GS, FS and SS, 16 bits each */
+	regs[REG_CSGSFS] = (regs[REG_CSGSFS] & 0x0000ffffffff0000) | CS_64 |
+			   (greg_t)SS_ALL << 48;
+}
+
+/* Async-signal-safe. Without an expected fault it is one that the generator must not let happen. */
+static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	static const char hex[] = "0123456789abcdef";
 	char text[80] = "the CPU faulted on";
 	size_t n = strlen(text);
 
+	if (expected) {
+		take_fault(context);
+		return;
+	}
 	for (size_t i = 0; i < current_len; i++) {
 		text[n++] = ' ';
 		text[n++] = hex[current[i] >> 4];
@@ -60,7 +89,7 @@ static bool set_handlers(void)
 {
 	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE };
 	stack_t ss = { .ss_sp = signal_stack, .ss_size = sizeof(signal_stack) };
-	struct sigaction sa = { .sa_handler = on_fault, .sa_flags = SA_ONSTACK };
+	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_ONSTACK | SA_SIGINFO };
 
 	if (sigaltstack(&ss, NULL))
 		return false;
@@ -72,8 +101,8 @@ static bool set_handlers(void)
 
 bool cpu_open(struct cpu *cpu)
 {
-	/* One block: code, hole, data and stack, hole. */
-	uint8_t *p = mmap(NULL, 4 * PAGE, PROT_NONE,
+	/* One block: code, hole, data and stack, hole, read-only, hole. */
+	uint8_t *p = mmap(NULL, PAGES * PAGE, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 
 	if (p == MAP_FAILED) {
@@ -81,8 +110,15 @@ bool cpu_open(struct cpu *cpu)
 		return false;
 	}
 	if (mprotect(p, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC) ||
-	    mprotect(p + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE)) {
+	    mprotect(p + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE) ||
+	    mprotect(p + 4 * PAGE, PAGE, PROT_READ | PROT_WRITE)) {
 		perror("mprotect with execution allowed");
+		return false;
+	}
+	memset(p + 2 * PAGE, 0x5a, PAGE);
+	memset(p + 4 * PAGE, 0xa5, PAGE);
+	if (mprotect(p + 4 * PAGE, PAGE, PROT_READ)) {
+		perror("mprotect");
 		return false;
 	}
 	if (!set_handlers()) {
@@ -90,14 +126,15 @@ bool cpu_open(struct cpu *cpu)
 		return false;
 	}
 	*cpu = (struct cpu){
-		.code = p, .data = p + 2 * PAGE + PAGE / 4, .avx = __builtin_cpu_supports("avx2"),
+		.code = p, .data = p + 2 * PAGE + PAGE / 4, .page = p + 2 * PAGE,
+		.read_only = p + 4 * PAGE, .avx = __builtin_cpu_supports("avx2"),
 	};
 	return true;
 }
 
 void cpu_close(struct cpu *cpu)
 {
-	munmap(cpu->code, 4 * PAGE);
+	munmap(cpu->code, PAGES * PAGE);
 }
 
 /* Entry `index` of the LDT, 4 GiB large; its selector, or 0 with a message. */
@@ -203,4 +240,17 @@ void cpu_run(struct cpu *cpu, enum v3_insn_mode mode, const uint8_t *bytes, size
 	/* What is beyond 32 bits after a change of mode is the CPU's to choose (APM1 3.1.2). */
 	for (int i = 0; mode != V3_INSN_MODE_64 && i < 8; i++)
 		out->gpr[i] = (uint32_t)out->gpr[i];
+}
+
+bool cpu_try(struct cpu *cpu, enum v3_insn_mode mode, const uint8_t *bytes, size_t len,
+	     const struct machine *in, struct machine *out, struct cpu_fault *fault)
+{
+	faulted = false;
+	expected = fault;
+	/* The handler writes what the compiler believes to be unchanged. */
+	__asm__ volatile("" : : : "memory");
+	cpu_run(cpu, mode, bytes, len, in, out);
+	__asm__ volatile("" : : : "memory");
+	expected = NULL;
+	return faulted;
 }

@@ -27,9 +27,20 @@ struct cpu_view {
 	uint16_t selector[6];
 };
 
+/* An exception of the CPU, as Linux tells it. */
+struct cpu_fault {
+	uint64_t rip, cr2;
+	uint32_t vector, error;
+};
+
+/* The page of data and the read-only page; all pages beside them are not there. */
+#define CPU_PAGE 4096u
+
 struct cpu {
 	uint8_t *code;		/* executable; the instruction goes here */
 	uint8_t *data;		/* CPU_DATA_SIZE bytes, then CPU_STACK_SIZE of stack */
+	uint8_t *page;		/* the page that holds data and stack */
+	uint8_t *read_only;
 	bool avx;
 	struct cpu_view view[3];	/* by enum v3_insn_mode */
 };
@@ -50,5 +61,9 @@ bool cpu_set_mode(struct cpu *cpu, enum v3_insn_mode mode);
  */
 void cpu_run(struct cpu *cpu, enum v3_insn_mode mode, const uint8_t *bytes, size_t len,
 	     const struct machine *in, struct machine *out);
+
+/* The same for one that may fault: true if it did, and *out is how the CPU left the registers. */
+bool cpu_try(struct cpu *cpu, enum v3_insn_mode mode, const uint8_t *bytes, size_t len,
+	     const struct machine *in, struct machine *out, struct cpu_fault *fault);
 
 #endif /* V3_TEST_CPU_RUN_H */

@@ -70,19 +70,28 @@ static void test_fault_in_the_middle(void **state)
 	assert_int_equal(world_get(&w, WORLD_MEM - 2, 2), 0x1234);
 }
 
+/* The flags are those before the instruction until it is done; they are no input of it. */
 static void test_cmps_fault_keeps_flags(void **state)
 {
 	uint64_t rflags;
 
 	world_init(&w, V3_INSN_MODE_64);
+	rflags = w.regs.rflags |= V3_RFLAGS_CF | V3_RFLAGS_OF;
 	w.gpr[RSI] = 0x1000;
 	w.gpr[RDI] = WORLD_MEM - 1;
 	w.gpr[RCX] = 5;
 	assert_int_equal(world_run(&w, 0xf3, 0xa6), V3_EMUL_FAULT);
-	rflags = w.regs.rflags;
-	assert_true(rflags & V3_RFLAGS_ZF);	/* of the comparison that was done */
+	assert_int_equal(w.regs.rflags, rflags);
 	assert_int_equal(w.gpr[RCX], 4);
 	assert_int_equal(w.gpr[RSI], 0x1001);
+	w.ctx.rep_budget = 2;
+	w.gpr[RDI] = 0x2000;
+	assert_int_equal(world_run(&w, 0xf3, 0xa6), V3_EMUL_AGAIN);
+	assert_int_equal(w.regs.rflags, rflags);
+	assert_int_equal(world_run(&w, 0xf3, 0xa6), V3_EMUL_OK);
+	assert_true(w.regs.rflags & V3_RFLAGS_ZF);
+	assert_false(w.regs.rflags & (V3_RFLAGS_CF | V3_RFLAGS_OF));
+	assert_int_equal(w.gpr[RCX], 0);
 }
 
 static void test_scas(void **state)
