@@ -78,6 +78,7 @@ static int set_up(void **state)
 
 	(void)state;
 	fake = v3_fake_host_create();
+	v3_fake_host_set_cpu_count(fake, V3_FAKE_MAX_CPUS);
 	v3_fake_host_set_threads(fake, V3_FAKE_PTHREADS);
 	assert_int_equal(v3_init(v3_fake_host_hooks(fake), &host), V3_OK);
 	assert_int_equal(v3_vm_create(host, &config, &vm), V3_OK);
@@ -253,6 +254,7 @@ static void *ends_and_stops(void *arg)
 	unsigned int n;
 
 	(void)arg;
+	v3_fake_set_cpu(4);	/* the test has 0, the vCPUs 1 to 3 */
 	for (n = 0; !__atomic_load_n(&over, __ATOMIC_RELAXED); n++) {
 		struct v3_vm_end end;
 
