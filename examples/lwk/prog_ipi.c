@@ -165,7 +165,10 @@ static uint64_t calibrate(void)
 	return best;
 }
 
-/* One timer interrupt: how late its handler is, or what it takes from a program that computes meanwhile. */
+/*
+ * One timer interrupt: how late its handler is, or what it takes from a program that computes
+ * meanwhile.
+ */
 static bool one_timer(uint32_t units, uint64_t ticks, uint64_t calibration, uint64_t *sample)
 {
 	uint32_t before = lwk_load(&wakes);
@@ -184,7 +187,10 @@ static bool one_timer(uint32_t units, uint64_t ticks, uint64_t calibration, uint
 	return true;
 }
 
-/* From before the timer is armed to its handler, less the time it was armed for; and all that it takes. */
+/*
+ * From before the timer is armed to its handler, less the time it was armed for; and all that it
+ * takes.
+ */
 static bool measure_timer(void)
 {
 	uint64_t hz = bm_tsc_hz(), apic_hz = hz ? bm_apic_timer_hz(hz) : 0, sample;
@@ -227,7 +233,10 @@ static void serial(void)
 	lwk_add(&wakes, 1);
 }
 
-/* From enabling "transmitter empty", which is true, to the end of its handler. OUT2 is the wire's switch. */
+/*
+ * From enabling "transmitter empty", which is true, to the end of its handler. OUT2 is the wire's
+ * switch.
+ */
 static bool measure_serial(void)
 {
 	uint8_t ier = bm_inb(COM1 + 1), mcr = bm_inb(COM1 + 4);

@@ -186,8 +186,8 @@ static inline void v3_os_virt_release(struct v3_host *host, unsigned int cpu)
 }
 
 /*
- * As v3_os_alloc(), but no cache line of it holds anything else: what one vCPU writes on its exits is not in the
- * others' way. v3_host_lines_size() is what it takes of the heap.
+ * As v3_os_alloc(), but no cache line of it holds anything else: what one vCPU writes on its exits
+ * is not in the others' way. v3_host_lines_size() is what it takes of the heap.
  */
 void *v3_host_alloc_lines(struct v3_host *host, size_t size);
 void v3_host_free_lines(struct v3_host *host, void *ptr, size_t size);

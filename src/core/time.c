@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The VM's clock and its timers. All time is host TSC ticks since vm->tsc_base, shown as
- * nanoseconds; the TSCs of all host CPUs are taken to be equal, as on every CPU with an invariant TSC.
+ * nanoseconds; the TSCs of all host CPUs are taken to be equal, as on every CPU with an invariant
+ * TSC.
  */
 #include "core/vm.h"
 
@@ -10,8 +11,8 @@
 #define NEVER (~0ull)
 
 /*
- * Base and pause belong together, and devices on other threads read them while a control call changes
- * them. Readers wait for the writer; its lock keeps interrupts off.
+ * Base and pause belong together, and devices on other threads read them while a control call
+ * changes them. Readers wait for the writer; its lock keeps interrupts off.
  */
 static uint64_t clock_change_begin(struct v3_vm *vm)
 {
@@ -256,8 +257,9 @@ uint64_t v3_timers_deadline(struct v3_vcpu *vcpu)
 }
 
 /*
- * The host's timer only has to fire by the first deadline, earlier by what its interrupt takes. One that is
- * armed for an earlier time is left alone: guests move deadlines back far more often than these pass.
+ * The host's timer only has to fire by the first deadline, earlier by what its interrupt takes. One
+ * that is armed for an earlier time is left alone: guests move deadlines back far more often than
+ * these pass.
  */
 static void host_timer_arm(struct v3_vcpu *vcpu)
 {
@@ -280,7 +282,10 @@ static void host_timer_arm(struct v3_vcpu *vcpu)
 	local_update(vcpu);
 }
 
-/* The rest of the lead. What wants the thread ends it; then the guest is not entered and this comes again. */
+/*
+ * The rest of the lead. What wants the thread ends it; then the guest is not entered and this comes
+ * again.
+ */
 static void wait_for_first(struct v3_vcpu *vcpu)
 {
 	uint64_t tsc = first_tsc(vcpu);
@@ -293,9 +298,9 @@ static void wait_for_first(struct v3_vcpu *vcpu)
 }
 
 /*
- * The host's timer ended the guest's run. Its interrupt takes its time, so from now on it is armed earlier by
- * half of what it was late, or later by an eighth of what it was early. What is later than V3_LEAD_MAX_NS had other
- * reasons.
+ * The host's timer ended the guest's run. Its interrupt takes its time, so from now on it is armed
+ * earlier by half of what it was late, or later by an eighth of what it was early. What is later
+ * than V3_LEAD_MAX_NS had other reasons.
  */
 static void lead_learn(struct v3_vcpu *vcpu)
 {

@@ -67,7 +67,10 @@ void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests)
 {
 	uint32_t mode;
 
-	/* Pairs with may_enter() and wait_for_event(): either we see its mode, or it sees our request. */
+	/*
+	 * Pairs with may_enter() and wait_for_event(): either we see its mode, or it sees our
+	 * request.
+	 */
 	__atomic_fetch_or(&vcpu->requests, requests, __ATOMIC_SEQ_CST);
 	mode = __atomic_load_n(&vcpu->mode, __ATOMIC_SEQ_CST);
 	if (mode == V3_VCPU_GUEST)
@@ -89,7 +92,9 @@ static bool timer_is_due(const struct v3_vcpu *vcpu)
 bool v3_vcpu_may_enter(struct v3_vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->mode, V3_VCPU_GUEST, __ATOMIC_SEQ_CST);
-	/* Timers last, with interrupts blocked: from here on the host's timer ends the guest's run. */
+	/*
+	 * Timers last, with interrupts blocked: from here on the host's timer ends the guest's run.
+	 */
 	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) &&
 	    !v3_os_should_yield(vcpu->host) && !timer_is_due(vcpu))
 		return true;
@@ -114,7 +119,10 @@ void v3_vcpu_init(struct v3_vcpu *vcpu)
 	v3_vcpu_request(vcpu, V3_REQ_INIT);
 }
 
-/* The first one starts the vCPU; it would ignore a second one, and so does what has not seen the first. */
+/*
+ * The first one starts the vCPU; it would ignore a second one, and so does what has not seen the
+ * first.
+ */
 void v3_vcpu_sipi(struct v3_vcpu *vcpu, uint8_t vector)
 {
 	if (__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) & V3_REQ_SIPI)
@@ -132,8 +140,8 @@ static void requests_take(struct v3_vcpu *vcpu)
 	if (v3_trace_wanted(vcpu) && taken)
 		v3_trace_requests(vcpu, taken);
 	/*
-	 * Before an INIT that came with it, which forgets it; one that waits for a start-up IPI does not
-	 * remember it either.
+	 * Before an INIT that came with it, which forgets it; one that waits for a start-up IPI
+	 * does not remember it either.
 	 */
 	if (taken & V3_REQ_NMI && vcpu->run != V3_RUN_WAIT_SIPI)
 		vcpu->nmi_pending = true;
@@ -171,9 +179,10 @@ static bool halt_over(struct v3_vcpu *vcpu)
 }
 
 /*
- * Waits for the end of an HLT on the CPU, with the guest's FPU state loaded, if recent ones promise that it
- * comes soon; true: the guest goes on. Nobody need be told: requests find the vCPU outside of the guest, and a
- * poll in vain ends where any HLT begins, in wait_halted(), which looks at them anew before it sleeps.
+ * Waits for the end of an HLT on the CPU, with the guest's FPU state loaded, if recent ones promise
+ * that it comes soon; true: the guest goes on. Nobody need be told: requests find the vCPU outside
+ * of the guest, and a poll in vain ends where any HLT begins, in wait_halted(), which looks at them
+ * anew before it sleeps.
  */
 static bool halt_poll(struct v3_vcpu *vcpu)
 {
@@ -197,8 +206,9 @@ static bool halt_poll(struct v3_vcpu *vcpu)
 }
 
 /*
- * After an HLT that was slept through. One shorter than the host's limit should have been polled: from a 16th of
- * the limit on twice as long each time. After a longer one polls get shorter, down to none.
+ * After an HLT that was slept through. One shorter than the host's limit should have been polled:
+ * from a 16th of the limit on twice as long each time. After a longer one polls get shorter, down
+ * to none.
  */
 static void poll_learn(struct v3_vcpu *vcpu, uint64_t slept)
 {
@@ -318,7 +328,10 @@ static void park(struct v3_vcpu *vcpu)
 	for (;;) {
 		/* From here on requests signal the event; taking V3_REQ_PAUSE back does so too. */
 		__atomic_store_n(&vcpu->mode, V3_VCPU_WAITING, __ATOMIC_SEQ_CST);
-		/* Before the request: if a pause is over and another one asked for, the answer is to none. */
+		/*
+		 * Before the request: if a pause is over and another one asked for, the answer is
+		 * to none.
+		 */
 		pauses = __atomic_load_n(&vcpu->vm->pauses, __ATOMIC_SEQ_CST);
 		requests = __atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST);
 		if (requests & V3_REQ_STOP || !(requests & V3_REQ_PAUSE))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An exit that concerns its own vCPU alone takes no lock and writes no cache line that anything else
- * uses. The first vCPU of a PC with two goes through all such exits while every object of the host's
- * heap and every page but its own is read-only: a write elsewhere, even of the same value, ends the
- * test. Locks are counted. The local APICs are in one object: there bytes are compared.
+ * An exit that concerns its own vCPU alone takes no lock and writes no cache line that anything
+ * else uses. The first vCPU of a PC with two goes through all such exits while every object of the
+ * host's heap and every page but its own is read-only: a write elsewhere, even of the same value,
+ * ends the test. Locks are counted. The local APICs are in one object: there bytes are compared.
  */
 #include "script.h"
 
@@ -319,7 +319,10 @@ static void create(void)
 	runnable();
 }
 
-/* The heap gives 16-byte alignment: what begins and ends an object has to be a line's begin and end. */
+/*
+ * The heap gives 16-byte alignment: what begins and ends an object has to be a line's begin and
+ * end.
+ */
 static void check_lines(const void *ptr, size_t size)
 {
 	const struct object *object = object_of(ptr);
