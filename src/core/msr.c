@@ -158,6 +158,8 @@ static bool is_offered(const struct v3_vm *vm, uint32_t msr)
 	case V3_MSR_MCG_CAP:
 	case V3_MSR_MCG_STATUS:
 		return v3_vm_has(vm, V3_CPU_1_EDX, V3_CPUID_1_EDX_MCA);
+	case V3_MSR_TSC_ADJUST:
+		return v3_vm_has(vm, V3_CPU_7_EBX, V3_CPUID_7_EBX_TSC_ADJUST);
 	case V3_MSR_TSC_AUX:
 		return v3_vm_has(vm, V3_CPU_EXT1_EDX, V3_CPUID_80000001_EDX_RDTSCP);
 	default:
@@ -179,6 +181,9 @@ static enum outcome msr_read(struct v3_vcpu *vcpu, uint32_t msr, uint64_t *value
 	switch (msr) {
 	case V3_MSR_TSC:
 		*value = v3_guest_tsc(vcpu);
+		return DONE;
+	case V3_MSR_TSC_ADJUST:
+		*value = vcpu->tsc_adjust;
 		return DONE;
 	case V3_MSR_EFER:
 		*value = vcpu->vm->arch->get_efer(vcpu);
@@ -238,6 +243,12 @@ static enum outcome msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value
 	switch (msr) {
 	case V3_MSR_TSC:
 		v3_vcpu_set_tsc(vcpu, value);
+		return DONE;
+	case V3_MSR_TSC_ADJUST:
+		/* What the TSC differs by from one never written (SDM 3B 17.17.3), to the tick. */
+		v3_vcpu_set_tsc(vcpu, v3_guest_tsc(vcpu) + value - vcpu->tsc_adjust);
+		vcpu->tsc_adjust = value;
+		v3_vcpu_sync_tsc(vcpu);
 		return DONE;
 	case V3_MSR_EFER:
 		return efer_write(vcpu, value) ? DONE : FAULT;

@@ -215,6 +215,26 @@ static void test_tsc_deadline(void **state)
 	guest_destroy(script);
 }
 
+/* Each of TSC and TSC_ADJUST moves the other (SDM 3B 17.17.3). */
+static void test_tsc_adjust(void **state)
+{
+	struct script *script = start();
+	uint64_t first;
+
+	(void)state;
+	expect(script, V3_MSR_TSC_ADJUST, 0);
+	assert_true(rd(script, V3_MSR_TSC, &first));
+	assert_true(wr(script, V3_MSR_TSC_ADJUST, 5000));
+	expect(script, V3_MSR_TSC_ADJUST, 5000);
+	expect(script, V3_MSR_TSC, first + 5000);
+	assert_int_equal(v3_x86_rdtsc() + script->vmcb->tsc_offset, first + 5000);
+	assert_true(wr(script, V3_MSR_TSC, first + 7000));
+	expect(script, V3_MSR_TSC_ADJUST, 7000);
+	assert_true(wr(script, V3_MSR_TSC_ADJUST, -1000ull));
+	expect(script, V3_MSR_TSC, first - 1000);
+	guest_destroy(script);
+}
+
 static void test_tsc_aux(void **state)
 {
 	struct script *script = guest_create(NULL, code, sizeof(code));
@@ -334,9 +354,9 @@ static void test_hidden(void **state)
 {
 	static const uint32_t gone[] = {
 		V3_MSR_MTRRCAP, V3_MSR_MTRR_DEF_TYPE, 0x200, 0x20f, 0x250, 0x258, 0x26f, V3_MSR_PAT,
-		V3_MSR_MCG_CAP, V3_MSR_MCG_STATUS, V3_MSR_TSC_AUX,
+		V3_MSR_MCG_CAP, V3_MSR_MCG_STATUS, V3_MSR_TSC_AUX, V3_MSR_TSC_ADJUST,
 	};
-	struct script *script = script_create_as(NULL, "host,-mtrr,-pat,-mce,-rdtscp,-nx", 0);
+	struct script *script = script_create_as(NULL, "host,-mtrr,-pat,-mce,-rdtscp,-nx,-tsc_adjust", 0);
 	uint64_t value;
 	unsigned int i;
 
@@ -480,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_efer),
 		cmocka_unit_test(test_tsc),
 		cmocka_unit_test(test_tsc_deadline),
+		cmocka_unit_test(test_tsc_adjust),
 		cmocka_unit_test(test_tsc_aux),
 		cmocka_unit_test(test_no_tsc_aux),
 		cmocka_unit_test(test_constants),
