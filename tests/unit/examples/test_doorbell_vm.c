@@ -138,7 +138,8 @@ static void test_reset(void **state)
 	guest_start(script);
 	ring(script);
 	guest_pause(script);
-	v3_devices_reset(script->vm);
+	assert_int_equal(v3_vm_reset(script->vm), V3_OK);
+	assert_int_equal(v3_vm_state(script->vm, NULL), V3_VM_CREATED);
 	assert_int_equal(reg_read(script, DOORBELL_COUNT) | reg_read(script, DOORBELL_STATUS), 0);
 	/* So were the interrupt controllers: the pin is masked. */
 	reg_write(script, 0xfec00000, 0x10 + 2 * DOORBELL_GSI);
