@@ -179,8 +179,9 @@ static void i8042_out(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned i
 	v3_lock_irqrestore(&kbc->lock, flags);
 }
 
-static void i8042_power_on(struct i8042 *kbc)
+static void i8042_power_on(void *ctx)
 {
+	struct i8042 *kbc = ctx;
 	uint64_t flags = v3_lock_irqsave(&kbc->lock);
 
 	kbc->status = STATUS_SYSTEM | STATUS_UNLOCKED;
@@ -201,7 +202,7 @@ static void i8042_destroy(void *ctx)
 
 static const struct v3_io_ops i8042_io_ops = { .in = i8042_in, .out = i8042_out };
 static const struct v3_device_ops i8042_ops = {
-	.name = "i8042", .destroy = i8042_destroy,
+	.name = "i8042", .destroy = i8042_destroy, .reset = i8042_power_on,
 };
 
 enum v3_status v3_i8042_create(struct v3_vm *vm)

@@ -140,6 +140,16 @@ enum v3_status v3_pci_add(struct v3_pci_bus *bus, struct v3_pci_dev *dev)
 	return status;
 }
 
+/* The functions belong to their devices, which reset them. */
+static void pci_reset(void *ctx)
+{
+	struct v3_pci_bus *bus = ctx;
+	uint64_t flags = v3_lock_irqsave(&bus->lock);
+
+	bus->address = 0;
+	v3_lock_irqrestore(&bus->lock, flags);
+}
+
 static void pci_destroy(void *ctx)
 {
 	struct v3_pci_bus *bus = ctx;
@@ -149,7 +159,7 @@ static void pci_destroy(void *ctx)
 
 static const struct v3_io_ops pci_io_ops = { .in = pci_in, .out = pci_out };
 static const struct v3_device_ops pci_ops = {
-	.name = "pci", .destroy = pci_destroy,
+	.name = "pci", .destroy = pci_destroy, .reset = pci_reset,
 };
 
 enum v3_status v3_pci_create(struct v3_vm *vm, struct v3_pci_bus **out)

@@ -63,9 +63,11 @@ static void exit_out(struct v3_vcpu *vcpu, void *ctx, uint16_t port, unsigned in
 			  "guest wrote %u to the exit port", value & 0xff);
 }
 
-static void port92_power_on(struct port92 *p92)
+static void port92_power_on(void *ctx)
 {
-	p92->value = PORT92_A20;
+	struct port92 *p92 = ctx;
+
+	__atomic_store_n(&p92->value, PORT92_A20, __ATOMIC_RELAXED);
 }
 
 static void port92_destroy(void *ctx)
@@ -79,7 +81,7 @@ static const struct v3_io_ops ignore_ops = { .in = NULL, .out = NULL };
 static const struct v3_io_ops port92_io_ops = { .in = port92_in, .out = port92_out };
 static const struct v3_io_ops exit_io_ops = { .in = NULL, .out = exit_out };
 static const struct v3_device_ops port92_ops = {
-	.name = "port92", .destroy = port92_destroy,
+	.name = "port92", .destroy = port92_destroy, .reset = port92_power_on,
 };
 
 enum v3_status v3_reset_create(struct v3_vm *vm)

@@ -367,8 +367,9 @@ static void uart_input(void *ctx)
 	v3_lock_irqrestore(&uart->lock, flags);
 }
 
-static void uart_power_on(struct uart *uart)
+static void uart_power_on(void *ctx)
 {
+	struct uart *uart = ctx;
 	uint64_t flags = v3_lock_irqsave(&uart->lock);
 
 	uart->ier = uart->fcr = uart->lcr = uart->mcr = uart->lsr = uart->scr = 0;
@@ -391,7 +392,7 @@ static void uart_destroy(void *ctx)
 
 static const struct v3_io_ops uart_io_ops = { .in = uart_in, .out = uart_out };
 static const struct v3_device_ops uart_ops = {
-	.name = "uart", .destroy = uart_destroy,
+	.name = "uart", .destroy = uart_destroy, .reset = uart_power_on,
 };
 
 enum v3_status v3_uart_create(struct v3_vm *vm, uint16_t port, unsigned int gsi,

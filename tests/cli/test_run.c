@@ -94,6 +94,26 @@ static void test_ends(void **state)
 	}
 }
 
+static void test_keep(void **state)
+{
+	fake_plan.end_kind = V3_END_CRASH;
+	run("", "--keep");
+	assert_int_equal(r.status, 240);
+	assert_has(r.err, "kernel is kept: 'v3 inspect kernel' shows it");
+	assert_int_equal(r.seen.detaches, 1);
+	/* Only a crash is worth it. */
+	fake_plan.end_kind = V3_END_EXIT;
+	run("", "--keep");
+	assert_int_equal(r.seen.detaches, 0);
+	fake_plan.end_kind = V3_END_CRASH;
+	fake_plan.fail_request = V3_IOC_DETACH;
+	fake_plan.fail_errno = EIO;
+	fake_plan.fail_message = "no";
+	run("", "--keep");
+	assert_int_equal(r.status, 240);
+	assert_has(r.err, "kernel: cannot be kept: no");
+}
+
 static void test_reboot(void **state)
 {
 	fake_plan.output = "boot\n";
@@ -536,6 +556,7 @@ int main(void)
 		cmocka_unit_test_setup(test_poweroff, setup),
 		cmocka_unit_test_setup(test_codes, setup),
 		cmocka_unit_test_setup(test_ends, setup),
+		cmocka_unit_test_setup(test_keep, setup),
 		cmocka_unit_test_setup(test_reboot, setup),
 		cmocka_unit_test_setup(test_options, setup),
 		cmocka_unit_test_setup(test_cpu, setup),

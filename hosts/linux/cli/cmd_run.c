@@ -84,6 +84,19 @@ static int stop(struct run *run, enum v3_console_end end)
 	}
 }
 
+/* For a look at it; the verdict tells the rest. */
+static void keep(struct run *run)
+{
+	struct v3_msg msg;
+
+	if (v3_note_write(run->vm, &run->spec, &msg) ||
+	    v3_dev_control(run->vm, V3_IOC_DETACH, &msg))
+		v3_err("%s: cannot be kept: %s", run->spec.name, msg.text);
+	else
+		v3_err("%s is kept: 'v3 inspect %s' shows it, 'v3 destroy %s' ends it",
+		       run->spec.name, run->spec.name, run->spec.name);
+}
+
 /* The guest stopped. Returns its status, or -1: it is to run again. */
 static int ended(struct run *run)
 {
@@ -101,6 +114,9 @@ static int ended(struct run *run)
 								  "the guest was reset");
 		return -1;
 	}
+	if (run->options.keep &&
+	    (state.end_kind == V3_END_CRASH || state.end_kind == V3_END_ERROR))
+		keep(run);
 	return v3_verdict(run->spec.name, &state);
 }
 

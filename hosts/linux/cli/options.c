@@ -16,7 +16,7 @@ enum {
 	OPT_NAME, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_VCPUS,
 	OPT_ENTRY, OPT_CPU, OPT_TIMEOUT, OPT_COUNT
 };
-enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_MODULE, KEY_NO_REBOOT };
+enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_MODULE, KEY_NO_REBOOT, KEY_KEEP };
 
 /* --timeout: a year is for ever. */
 #define TIMEOUT_MAX 31536000
@@ -52,6 +52,7 @@ static const struct argp_option guest_options[] = {
 
 static const struct argp_option run_options[] = {
 	{ "no-reboot", KEY_NO_REBOOT, NULL, 0, "End when the guest resets itself", 0 },
+	{ "keep", KEY_KEEP, NULL, 0, "Keep a guest that crashed, for 'v3 inspect'", 0 },
 	{ "detach", 'd', NULL, 0, "Start the guest, print its name and leave it running", 0 },
 	{ "timeout", 't', "SECONDS", 0, "Stop the guest after that time", 0 },
 	{ 0 }
@@ -100,6 +101,9 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_NO_REBOOT:
 		parsed->run->no_reboot = true;
+		return 0;
+	case KEY_KEEP:
+		parsed->run->keep = true;
 		return 0;
 	case 'd':
 		parsed->run->detach = true;

@@ -8,7 +8,7 @@
 #include "spec.h"
 
 struct v3_run_options {
-	bool no_reboot, detach;
+	bool no_reboot, keep, detach;
 	uint64_t timeout_s; /* 0: none */
 };
 

@@ -161,6 +161,14 @@ static void test_create_failures(void **state)
 	check_create_failures(create);
 }
 
+static void test_reset(void **state)
+{
+	select_reg(0, 0, 0, 8);
+	assert_int_not_equal(fake_in(vm, 0, ADDRESS, 4), 0);
+	vm->devices[0].ops->reset(vm->devices[0].ctx);
+	assert_int_equal(fake_in(vm, 0, ADDRESS, 4), 0);
+}
+
 #define DEVICE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -173,6 +181,7 @@ int main(void)
 		DEVICE_TEST(test_added_function),
 		DEVICE_TEST(test_add_after_start),
 		DEVICE_TEST(test_reset_register),
+		DEVICE_TEST(test_reset),
 		DEVICE_TEST(test_power_on),
 		cmocka_unit_test(test_create_failures),
 	};

@@ -228,6 +228,26 @@ static void test_pm_reset(void **state)
 	assert_int_equal(fake_in(vm, 0, 0x604, 2), 1);
 }
 
+static void test_ports_reset(void **state)
+{
+	unsigned int i;
+
+	out8(vm, 0x92, 0);
+	out8(vm, 0x64, 0x60);	/* the keyboard's interrupt on, then a byte from it, ... */
+	out8(vm, 0x60, 0x01);
+	out8(vm, 0x64, 0xd2);
+	out8(vm, 0x60, 0x1c);
+	out8(vm, 0x64, 0xd1);	/* ... and a command half given */
+	assert_true(vm->irq_level[V3_I8042_GSI]);
+	for (i = 0; i < vm->num_devices; i++)
+		vm->devices[i].ops->reset(vm->devices[i].ctx);
+	assert_false(vm->irq_level[V3_I8042_GSI]);
+	assert_int_equal(in8(vm, 0x92), 2);
+	assert_int_equal(in8(vm, 0x64), 0x14);
+	out8(vm, 0x60, 0);	/* is none of the output port's, which would reset */
+	assert_int_equal(vm->ends, 0);
+}
+
 static void test_power_on(void **state)
 {
 	assert_int_equal(fake_in(vm, 0, 0x602, 2), 0);
@@ -256,6 +276,7 @@ int main(void)
 		DEVICE_TEST(test_8042_no_keyboard),
 		DEVICE_TEST(test_8042_reset),
 		DEVICE_TEST(test_8042_reset_by_output_port),
+		DEVICE_TEST(test_ports_reset),
 		DEVICE_TEST(test_pm1_registers),
 		DEVICE_TEST(test_poweroff),
 		DEVICE_TEST(test_poweroff_in_bytes),

@@ -313,6 +313,27 @@ static void test_create_failures(void **state)
 	check_create_failures(create);
 }
 
+static void test_reset(void **state)
+{
+	out8(vm, FCR, 0xc1);
+	out8(vm, IER, 0x0f);
+	out8(vm, MCR, 0x0b);
+	out8(vm, LCR, 0x83);
+	out8(vm, SCR, 0x77);
+	type("typed");
+	out8(vm, LCR, 0x03);
+	assert_true(irq());
+	vm->devices[0].ops->reset(vm->devices[0].ctx);
+	assert_false(irq());
+	assert_null(vm->timers);
+	assert_int_equal(in8(vm, IER), 0);
+	assert_int_equal(in8(vm, IIR), 0x01);
+	assert_int_equal(in8(vm, LCR), 0);
+	assert_int_equal(in8(vm, MCR), 0);
+	assert_int_equal(in8(vm, LSR), 0x60);
+	assert_int_equal(in8(vm, SCR), 0);
+}
+
 #define DEVICE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -335,6 +356,7 @@ int main(void)
 		DEVICE_TEST(test_input_while_interrupts_are_off),
 		DEVICE_TEST(test_timeout_starts_when_enabled),
 		DEVICE_TEST(test_stale_timeout),
+		DEVICE_TEST(test_reset),
 		DEVICE_TEST(test_power_on),
 		cmocka_unit_test(test_create_failures),
 	};
