@@ -23,7 +23,7 @@
 struct guest {
 	const char *name;
 	size_t size;
-	unsigned char code[16];
+	unsigned char code[32];
 };
 static const struct guest guests[] = {
 	{ "spin", 2, { 0xeb, 0xfe } },			/* jmp . */
@@ -33,6 +33,10 @@ static const struct guest guests[] = {
 	{ "crash", 2, { 0x0f, 0x0b } },			/* ud2 without an IDT: triple fault */
 	{ "flood", 9, { 0x66, 0xba, 0xf8, 0x03, 0xb0, 'x', 0xee, 0xeb, 0xfd } }, /* 'x' to COM1 */
 	{ "exits", 4, { 0x0f, 0xa2, 0xeb, 0xfc } },	/* cpuid; jmp . - 2 */
+	/* INIT and start-up IPI to all others by the local APIC's ICR; again */
+	{ "starts", 26, { 0x67, 0xc7, 0x04, 0x25, 0x00, 0x03, 0xe0, 0xfe, 0x00, 0x45, 0x0c, 0x00,
+			  0x67, 0xc7, 0x04, 0x25, 0x00, 0x03, 0xe0, 0xfe, 0x08, 0x46, 0x0c, 0x00,
+			  0xeb, 0xe6 } },
 };
 
 static inline const struct guest *guest_find(const char *name)
