@@ -36,7 +36,9 @@ static struct v3_cpuid *entry_add(struct v3_vm *vm, uint32_t leaf, uint32_t subl
 	return &entry->regs;
 }
 
-/* Adds what the host says, and gives it for editing. There is always room: V3_MAX_CPUID is checked by a test. */
+/*
+ * Adds what the host says, and gives it for editing. There is always room: a test checks V3_MAX_CPUID.
+ */
 static struct v3_cpuid *host_add(struct v3_vm *vm, uint32_t leaf, uint32_t subleaf,
 				 bool has_subleaf)
 {
@@ -170,7 +172,7 @@ static void caches_add(struct v3_vm *vm, uint32_t leaf, bool cores)
 	}
 }
 
-/* AMD's kernels calibrate; Intel's ask: crystal's frequency, here the APIC timer's, and the TSC's ratio to it. */
+/* Intel: the crystal's frequency, here the APIC timer's, and the TSC's ratio to it (SDM 3B 18.18.3). */
 static void tsc_add(struct v3_vm *vm)
 {
 	*entry_add(vm, V3_CPUID_LEAF_TSC, 0, false) = (struct v3_cpuid){

@@ -203,8 +203,10 @@ static void check(const struct v3_cpu_features *features, const char *names, boo
 #define LEVEL2 "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"
 #define LEVEL3 "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"
 #define LEVEL4 "avx512f avx512bw avx512cd avx512dq avx512vl"
-#define BEYOND "aes pclmulqdq rdrand rdseed adx sha_ni clflushopt avx512vbmi gfni vaes sse4a xop clzero mmxext"
-#define SYSTEM "smep smap umip pcid invpcid nx pdpe1gb rdtscp pge mtrr pat nonstop_tsc hypervisor apic x2apic tsc_adjust"
+#define BEYOND "aes pclmulqdq rdrand rdseed adx sha_ni clflushopt avx512vbmi gfni vaes sse4a xop clzero " \
+	       "mmxext"
+#define SYSTEM "smep smap umip pcid invpcid nx pdpe1gb rdtscp pge mtrr pat nonstop_tsc hypervisor apic " \
+	       "x2apic tsc_adjust"
 #define NEVER "vmx svm monitor pku la57 rtm hle mpx intel_pt sgx xsaves fxsr_opt ibs rdpru"
 
 static void test_models(void **state)
