@@ -85,7 +85,8 @@ static const unsigned long control_requests[] = {
 static const unsigned long vm_requests[] = {
 	V3_IOC_LOAD_LINUX, V3_IOC_LOAD_SEGMENTS, V3_IOC_START, V3_IOC_PAUSE, V3_IOC_RESUME,
 	V3_IOC_STOP, V3_IOC_DESTROY, V3_IOC_DETACH, V3_IOC_STATE, V3_IOC_WAIT, V3_IOC_VM_STATS,
-	V3_IOC_VCPU_STATS, V3_IOC_CONSOLE, V3_IOC_LOAD_MULTIBOOT,
+	V3_IOC_VCPU_STATS, V3_IOC_CONSOLE, V3_IOC_LOAD_MULTIBOOT, V3_IOC_RESET, V3_IOC_NMI,
+	V3_IOC_INSPECT, V3_IOC_TRACE, V3_IOC_TRACE_READ, V3_IOC_NOTE,
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -392,6 +393,98 @@ static int wait_ms(int vm, long long ms)
 	return told(vm, V3_IOC_WAIT, &state);
 }
 
+static int reset(int vm, unsigned int flags)
+{
+	struct v3_ioc_reset arg = { .flags = flags };
+
+	return told(vm, V3_IOC_RESET, &arg);
+}
+
+static int nmi(int vm, int vcpu)
+{
+	struct v3_ioc_nmi arg = { .vcpu = vcpu };
+
+	return told(vm, V3_IOC_NMI, &arg);
+}
+
+/* Reset and NMI in each state; a reset takes the image, and nothing else. */
+static void resets(void)
+{
+	struct v3_ioc_nmi reserved = { .reserved = 1 };
+	struct v3_ioc_load_segments load;
+	int vm = create("resets"), i;
+
+	EXPECT(EINVAL, reset(vm, 2));
+	EXPECT(EINVAL, told(vm, V3_IOC_NMI, &reserved));
+	EXPECT(EPROTO, reset(vm, V3_IOC_RESET_ASK));
+	EXPECT(EPROTO, nmi(vm, -1));
+	EXPECT(ENOENT, nmi(vm, 1));
+	EXPECT(ENOENT, nmi(vm, -2));
+	EXPECT(0, reset(vm, 0));
+	for (i = 0; i < 20; i++) {
+		segments_init(&load, guest_find("spin"));
+		EXPECT(0, told(vm, V3_IOC_LOAD_SEGMENTS, &load));
+		EXPECT(0, control(vm, V3_IOC_START));
+		if (i % 4 == 1)
+			EXPECT(0, control(vm, V3_IOC_PAUSE));
+		if (i % 4 == 2)
+			EXPECT(0, control(vm, V3_IOC_STOP));
+		if (i % 4 == 3)
+			EXPECT(0, reset(vm, V3_IOC_RESET_ASK));
+		EXPECT(0, reset(vm, 0));
+		EXPECT(EPROTO, control(vm, V3_IOC_START));
+		EXPECT(EPROTO, nmi(vm, 0));
+	}
+	close(vm);
+}
+
+/* What user memory is asked for by inspection, trace and note. */
+static void looks(void)
+{
+	struct v3_ioc_inspect inspect = { .size = 984, .inspection = (uintptr_t)unmapped };
+	struct v3_ioc_trace trace = { .on = 2 };
+	struct v3_ioc_trace_read read_ = { .capacity = 1 };
+	struct v3_ioc_note note = { .flags = V3_IOC_NOTE_SET, .size = V3_IOC_NOTE_MAX + 1 };
+	char room[8];
+	int vm = create("looks");
+
+	EXPECT(EFAULT, told(vm, V3_IOC_INSPECT, &inspect));
+	inspect.inspection = (uintptr_t)readonly;
+	EXPECT(EFAULT, told(vm, V3_IOC_INSPECT, &inspect));
+	inspect.inspection = KERNEL_ADDRESS;
+	EXPECT(EFAULT, told(vm, V3_IOC_INSPECT, &inspect));
+	inspect.vcpu = 1;
+	EXPECT(ENOENT, told(vm, V3_IOC_INSPECT, &inspect));
+	inspect = (struct v3_ioc_inspect){ .size = 983 };
+	EXPECT(EPROTONOSUPPORT, told(vm, V3_IOC_INSPECT, &inspect));
+	EXPECT(EINVAL, told(vm, V3_IOC_TRACE, &trace));
+	EXPECT(ENOENT, told(vm, V3_IOC_TRACE_READ, &read_));
+	trace = (struct v3_ioc_trace){ .on = 1 };
+	EXPECT(0, told(vm, V3_IOC_TRACE, &trace));
+	EXPECT(0, told(vm, V3_IOC_TRACE_READ, &read_));
+	EXPECT(0, (int)read_.count);
+	read_ = (struct v3_ioc_trace_read){ .capacity = V3_IOC_TRACE_MAX + 1 };
+	EXPECT(ERANGE, told(vm, V3_IOC_TRACE_READ, &read_));
+	read_ = (struct v3_ioc_trace_read){ .vcpu = 7 };
+	EXPECT(ENOENT, told(vm, V3_IOC_TRACE_READ, &read_));
+	EXPECT(ERANGE, told(vm, V3_IOC_NOTE, &note));
+	note = (struct v3_ioc_note){ .flags = 2 };
+	EXPECT(EINVAL, told(vm, V3_IOC_NOTE, &note));
+	note = (struct v3_ioc_note){ .size = 0 };
+	EXPECT(ENOENT, told(vm, V3_IOC_NOTE, &note));
+	note = (struct v3_ioc_note){ .flags = V3_IOC_NOTE_SET, .size = 9,
+				     .data = (uintptr_t)unmapped };
+	EXPECT(EFAULT, told(vm, V3_IOC_NOTE, &note));
+	note.data = (uintptr_t)"123456789";
+	EXPECT(0, told(vm, V3_IOC_NOTE, &note));
+	note = (struct v3_ioc_note){ .size = sizeof(room), .data = (uintptr_t)room };
+	EXPECT(ERANGE, told(vm, V3_IOC_NOTE, &note));
+	EXPECT(9, (int)note.size);
+	note = (struct v3_ioc_note){ .size = 9, .data = (uintptr_t)unmapped };
+	EXPECT(EFAULT, told(vm, V3_IOC_NOTE, &note));
+	close(vm);
+}
+
 static void bad_order(void)
 {
 	struct v3_ioc_load_segments load;
@@ -653,6 +746,8 @@ int main(void)
 	part("modules", bad_modules);
 	part("Linux images", bad_linux);
 	part("order", bad_order);
+	part("resets", resets);
+	part("looks", looks);
 	part("ends", ends);
 	part("consoles", consoles);
 	part("noise", random_requests);
