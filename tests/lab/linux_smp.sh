@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
-# timeout: 120
+# timeout: 240
 # lab: --with-linux --smp 4 --mem 1G --icount
 # Debian's own kernel with four vCPUs. Time is counted in instructions here, so that its measurements of
 # its clocks against each other are those of a real machine, however slow the emulator is.
@@ -9,8 +9,8 @@
 
 module_load
 clocks=/sys/devices/system/clocksource/clocksource0
-expect 0 v3 run -m 256M --vcpus 4 --initrd /lab/guest.cpio --timeout 100 \
-	-a "console=ttyS0 quiet mitigations=off nokaslr panic=-1 -- nproc; sleep 3; cat /proc/interrupts; cat $clocks/current_clocksource; dmesg | grep -v ommand | grep -iE 'tsc|stall|lockup|Call Trace'; echo last line" /lab/vmlinuz
+expect 0 v3 run -m 256M --vcpus 4 --initrd /lab/guest.cpio --timeout 220 \
+	-a "console=ttyS0 quiet mitigations=off nokaslr panic=-1 -- nproc; sleep 3; cat /proc/interrupts; cat $clocks/current_clocksource; dmesg | grep -E '[t]sc|[s]tall|[l]ockup|[C]all Trace'; echo last line" /lab/vmlinuz
 tr -d "\r" <out >text
 grep -qx 4 text || fail 'there are not four CPUs'
 said 'last line' 'the command ended with 0' 'powered off'
@@ -18,8 +18,7 @@ grep -qE 'Refined TSC clocksource calibration: (999.99|1000.00)[0-9] MHz' out ||
 	fail 'the TSC was not measured'
 grep -qx tsc text || fail 'the clock is not the TSC'
 ! grep -qiE 'unstable|stall|lockup|Call Trace' out || fail 'the kernel complained'
-# Counts of each vCPU; timer and serial port are wired to the I/O APIC.
-grep -qE '^ *0: +[1-9].* IO-APIC +2-edge +timer' out || fail 'the timer'
+# Counts of each vCPU. The 8254 is not needed where the TSC is known.
 grep -qE '^ *4: .* IO-APIC +4-edge +ttyS0' out || fail 'the serial port'
 for line in LOC RES CAL; do
 	grep -qE "^ *$line:( +[1-9][0-9]*){4} " out || fail "$line: not on every vCPU"
