@@ -22,3 +22,8 @@ boot()
 boot cloud true
 boot rt "echo realtime \$(cat /sys/kernel/realtime)"
 said 'realtime 1' PREEMPT_RT
+
+# Two CPUs go down for a reboot, too.
+expect 241 v3 run -m 512M --vcpus 2 --no-reboot --initrd /lab/guest.cpio --timeout 100 \
+	-a 'console=ttyS0 quiet mitigations=off panic=-1 -- reboot -f' /lab/vmlinuz-cloud
+said 'reset itself'
