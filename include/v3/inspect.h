@@ -62,7 +62,7 @@ struct v3_page_walk {
 
 /** What a vCPU is about to do. */
 enum v3_vcpu_activity {
-	V3_VCPU_RUNS = 0,
+	V3_VCPU_RUNS = 0,       /**< executes instructions */
 	V3_VCPU_HALTED = 1,     /**< in HLT */
 	V3_VCPU_WAITS_SIPI = 2, /**< waits for a start-up IPI */
 };

@@ -50,9 +50,9 @@ struct v3_trace_event {
 enum v3_trace_request {
 	V3_TRACE_REQ_INTR = 1,  /**< look at the interrupt controllers */
 	V3_TRACE_REQ_TIMER = 2, /**< timers changed */
-	V3_TRACE_REQ_NMI = 4,
-	V3_TRACE_REQ_INIT = 8,
-	V3_TRACE_REQ_SIPI = 16,
+	V3_TRACE_REQ_NMI = 4,   /**< an NMI */
+	V3_TRACE_REQ_INIT = 8,  /**< INIT */
+	V3_TRACE_REQ_SIPI = 16, /**< start-up IPI */
 };
 
 /**
