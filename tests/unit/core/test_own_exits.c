@@ -347,6 +347,16 @@ static bool interrupts(const struct step *step)
 	return false;
 }
 
+/* Not for the start of the VM any more, and with nothing left to look at. */
+static bool waits_for_sipi(struct v3_vcpu *other)
+{
+	struct v3_vcpu_stats stats;
+
+	assert_int_equal(v3_vcpu_stats(other, &stats), V3_OK);
+	return stats.halts && !__atomic_load_n(&other->requests, __ATOMIC_SEQ_CST) &&
+	       __atomic_load_n(&other->mode, __ATOMIC_SEQ_CST) == V3_VCPU_WAITING;
+}
+
 static void test_own_exits(void **state)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
@@ -364,7 +374,7 @@ static void test_own_exits(void **state)
 	intc_good = true;
 	alone = over = false;
 	assert_int_equal(v3_vm_start(vm), V3_OK);
-	while (__atomic_load_n(&v3_vm_vcpu(vm, 1)->mode, __ATOMIC_SEQ_CST) != V3_VCPU_WAITING)
+	while (!waits_for_sipi(v3_vm_vcpu(vm, 1)))
 		nanosleep(&pause, NULL);
 	/* From here on neither the other vCPU nor this thread touches anything. */
 	__atomic_store_n(&alone, true, __ATOMIC_RELEASE);
