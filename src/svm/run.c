@@ -83,8 +83,9 @@ static void enter(struct v3_vcpu *vcpu, struct svm_vcpu *svm)
 
 /*
  * An interrupt goes in as a virtual interrupt (APM2 15.21.4), which the CPU takes at the first instruction
- * boundary, rather than as an injected event: QEMU can deliver one of those twice. Only where the virtual
- * interrupt already serves as the interrupt window it has to be EVENTINJ. Returns the event, or 0.
+ * boundary, rather than as an injected event: QEMU can deliver one of those twice. The window for another
+ * interrupt, which is a virtual interrupt as well, is left out meanwhile: what came after this one was
+ * acknowledged waits for the handler's end of interrupt, which is an exit. Returns the event, or 0.
  */
 static uint64_t virq_set(const struct v3_vcpu *vcpu, struct svm_vmcb *vmcb)
 {
@@ -92,13 +93,14 @@ static uint64_t virq_set(const struct v3_vcpu *vcpu, struct svm_vmcb *vmcb)
 
 	if (!(event & SVM_EVENT_VALID))
 		return 0;
-	if (event >> SVM_EVENT_TYPE_SHIFT & SVM_EVENT_TYPE_MASK ||
-	    vmcb->intercept_misc1 & SVM_I1_VINTR) {
+	if (event >> SVM_EVENT_TYPE_SHIFT & SVM_EVENT_TYPE_MASK) {
 		/* Pending until VMRUN sets GIF, and taken when the event is delivered (APM2 15.17, 15.20). */
 		if (vcpu->windows & V3_WINDOW_SOON)
 			v3_os_cpu_kick(vcpu->host, (unsigned int)vcpu->cpu);
 		return 0;
 	}
+	if (vcpu->windows & V3_WINDOW_INTR)
+		svm_intr_window(vmcb, false);
 	vmcb->event_inj = 0;
 	vmcb->int_ctl = (vmcb->int_ctl & ~SVM_V_IRQ_FIELDS) | SVM_V_IRQ | SVM_V_IGN_TPR |
 			0xfull << SVM_V_INTR_PRIO_SHIFT |
@@ -114,6 +116,8 @@ static void virq_take_back(struct v3_vcpu *vcpu, struct svm_vmcb *vmcb, uint64_t
 
 	vmcb->int_ctl &= ~SVM_V_IRQ_FIELDS;
 	vmcb->clean &= ~SVM_CLEAN_TPR;
+	if (vcpu->windows & V3_WINDOW_INTR)
+		svm_intr_window(vmcb, true);
 	if (waits && !(vmcb->exit_int_info & SVM_EVENT_VALID))
 		svm_event_decode(event, &vcpu->interrupted);
 }

@@ -128,22 +128,28 @@ static void svm_inject(struct v3_vcpu *vcpu, const struct v3_event *event)
  * The interrupt window: a dummy virtual interrupt of the highest priority, whose delivery is
  * intercepted (APM2 15.21.4).
  */
+void svm_intr_window(struct svm_vmcb *vmcb, bool open)
+{
+	vmcb->int_ctl &= ~SVM_V_IRQ_FIELDS;
+	vmcb->intercept_misc1 &= ~SVM_I1_VINTR;
+	if (open) {
+		vmcb->int_ctl |= SVM_V_IRQ | SVM_V_IGN_TPR | 0xfull << SVM_V_INTR_PRIO_SHIFT;
+		vmcb->intercept_misc1 |= SVM_I1_VINTR;
+	}
+	vmcb->clean &= ~(SVM_CLEAN_I | SVM_CLEAN_TPR);
+}
+
 static void svm_set_windows(struct v3_vcpu *vcpu, unsigned int windows)
 {
 	struct svm_vmcb *vmcb = svm_vcpu(vcpu)->vmcb;
 
-	vmcb->int_ctl &= ~(SVM_V_IRQ | SVM_V_IGN_TPR | 0xfull << SVM_V_INTR_PRIO_SHIFT);
-	vmcb->intercept_misc1 &= ~(SVM_I1_VINTR | SVM_I1_IRET);
+	svm_intr_window(vmcb, windows & V3_WINDOW_INTR);
+	vmcb->intercept_misc1 &= ~SVM_I1_IRET;
 	vmcb->intercept_cr &= ~SVM_I_CR_WRITE(8);
-	if (windows & V3_WINDOW_INTR) {
-		vmcb->int_ctl |= SVM_V_IRQ | SVM_V_IGN_TPR | 0xfull << SVM_V_INTR_PRIO_SHIFT;
-		vmcb->intercept_misc1 |= SVM_I1_VINTR;
-	}
 	if (windows & V3_WINDOW_NMI)
 		vmcb->intercept_misc1 |= SVM_I1_IRET;
 	if (windows & V3_WINDOW_TPR)
 		vmcb->intercept_cr |= SVM_I_CR_WRITE(8);
-	vmcb->clean &= ~(SVM_CLEAN_I | SVM_CLEAN_TPR);
 }
 
 static void svm_flush_tlb(struct v3_vcpu *vcpu)

@@ -69,6 +69,8 @@ void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 	random_state ^= random_state >> 7;
 	random_state ^= random_state << 17;
 	vmcb->exit_int_info = 0;
+	if (!(vmcb->intercept_misc1 & SVM_I1_VINTR))
+		vmcb->int_ctl &= ~SVM_V_IRQ;	/* taken */
 	vmcb->rip = 0x1000;
 	vmcb->rflags |= V3_RFLAGS_IF;
 	switch (random_state % 8) {

@@ -532,11 +532,19 @@ static void test_injection(void **state)
 	vcpu->interrupted.valid = false;
 	leaves_virq = false;
 	next_int_info = 0;
-	/* With a window open the virtual interrupt is taken already. */
+	/* A window makes room for it, and is open again at the next entry. */
 	v3_svm_ops.set_windows(vcpu, V3_WINDOW_INTR);
+	vcpu->windows = V3_WINDOW_INTR;
 	v3_svm_ops.inject(vcpu, &event);
 	run(0, 0, SVM_TLB_NONE);
-	assert_int_equal(seen.event_inj, 0x80000031);
+	assert_int_equal(seen.event_inj, 0);
+	assert_int_equal(seen.int_ctl, SVM_V_INTR_MASKING | virq);
+	assert_false(seen.intercept_misc1 & SVM_I1_VINTR);
+	assert_false(seen.clean & SVM_CLEAN_I);
+	run(0, 0, SVM_TLB_NONE);
+	assert_int_equal(seen.int_ctl, SVM_V_INTR_MASKING | SVM_V_IRQ | SVM_V_IGN_TPR | 0xf0000);
+	assert_true(seen.intercept_misc1 & SVM_I1_VINTR);
+	assert_false(seen.clean & SVM_CLEAN_I);
 	destroy();
 }
 
