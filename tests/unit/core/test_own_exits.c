@@ -45,13 +45,13 @@ static struct object {
 	void *ptr;
 	size_t size;
 } objects[MAX_OBJECTS];
+static pthread_mutex_t objects_lock = PTHREAD_MUTEX_INITIALIZER;	/* the vCPUs' threads allocate, too */
 
-static void *heap_alloc(void *ctx, size_t size)
+static void *object_create(size_t size)
 {
 	size_t length = (size + 16 + 4095) & ~4095ul;
 	struct object *object = objects;
 
-	(void)ctx;
 	while (object->pages)
 		if (++object == objects + MAX_OBJECTS)
 			return NULL;
@@ -62,6 +62,17 @@ static void *heap_alloc(void *ctx, size_t size)
 	object->size = size;
 	object->ptr = object->pages + 16;
 	return object->ptr;
+}
+
+static void *heap_alloc(void *ctx, size_t size)
+{
+	void *ptr;
+
+	(void)ctx;
+	pthread_mutex_lock(&objects_lock);
+	ptr = object_create(size);
+	pthread_mutex_unlock(&objects_lock);
+	return ptr;
 }
 
 static struct object *object_of(const void *ptr)
@@ -82,11 +93,13 @@ static void heap_free(void *ctx, void *ptr, size_t size)
 	(void)ctx;
 	if (!ptr)
 		return;
+	pthread_mutex_lock(&objects_lock);
 	object = object_of(ptr);
 	if (object->ptr != ptr || object->size != size)
 		abort();
 	munmap(object->pages, object->length);
 	memset(object, 0, sizeof(*object));
+	pthread_mutex_unlock(&objects_lock);
 }
 
 /* --- What the vCPU may write --- */
