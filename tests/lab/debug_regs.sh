@@ -24,6 +24,7 @@ module_load
 guest first 1
 cat first.log
 [ "$(cat first.status)" = 0 ] || fail "the guest ended with $(cat first.status)"
+# shellcheck disable=SC2046 # two words
 set -- $(sed -n 's/^debug: breakpoints at 0x\([0-9a-f]*\) and 0x\([0-9a-f]*\).*/\1 \2/p' first.log)
 [ $# = 2 ] || fail 'the guest told no addresses'
 
