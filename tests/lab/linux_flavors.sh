@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # suite: long
 # timeout: 420
-# lab: --with-linux --with-flavor cloud --with-flavor rt --smp 4 --mem 2G --multi
+# lab: --with-linux --with-flavor cloud --with-flavor rt --smp 4 --mem 2G
 # The other flavors of Debian's kernel as guests: for clouds, and for real time.
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
