@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
+# suite: long
 # timeout: 90
 # lab: --with-module kvm-amd
 # build: linux_vm.c

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
+# suite: long
 # timeout: 240
 # lab: --with-linux --mem 3G --smp 2
 # Debian's own kernel without ACPI: CPUs, I/O APIC and its interrupts come from the MP table.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
+# suite: long
 # timeout: 240
 # lab: --with-linux --smp 4 --mem 1G --icount
 # Debian's own kernel with four vCPUs. Time is counted in instructions here, so that its measurements of
