@@ -25,7 +25,7 @@ struct v3_nested_format {
 	/* Access that a leaf grants; 0 if the entry is not present. */
 	unsigned int (*access)(uint64_t entry);
 	bool (*is_leaf)(uint64_t entry, unsigned int level);
-	/* Largest leaf level the CPU has: 2 or 3. */
+	/* Largest leaf level the CPU has: 1, 2 or 3. */
 	unsigned int max_leaf;
 };
 
@@ -73,7 +73,7 @@ enum v3_status v3_nested_unmap(struct v3_nested *nested, v3_gpa_t gpa, uint64_t 
 /* What maps gpa; false if nothing does. */
 bool v3_nested_lookup(const struct v3_nested *nested, v3_gpa_t gpa, struct v3_nested_leaf *leaf);
 
-/* AMD nested paging: ordinary long-mode entries, walked as user accesses (APM2 15.25.5). */
+/* Intel's formats are in ept.h. AMD nested paging: ordinary long-mode entries, walked as user accesses (APM2 15.25.5). */
 extern const struct v3_nested_format v3_npt_format_1g, v3_npt_format_2m;
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The mapper of nested tables: leaf sizes, splitting, accounting, failing allocations. */
+/*
+ * The mapper of nested tables, with AMD's format and with Intel's: leaf sizes, splitting, accounting,
+ * failing allocations.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "paging/ept.h"
 #include "paging/nested.h"
+#include "x86/msr.h"
 #include "x86/pte.h"
 
 #define K4 V3_PAGE_SIZE_4K
@@ -68,6 +73,18 @@ static void *pool_virt(void *ctx, v3_hpa_t hpa)
 
 static struct pool pool;
 
+/* What a test runs with, as its state; by largest leaf. */
+struct formats {
+	const struct v3_nested_format *g1, *m2;
+};
+
+static const struct v3_nested_format *format_1g(void **state)
+{
+	const struct formats *formats = *state;
+
+	return formats->g1;
+}
+
 static void begin(struct v3_nested *nested, const struct v3_nested_format *format)
 {
 	const struct v3_nested_mem mem = { pool_alloc, pool_free, pool_virt, &pool };
@@ -118,8 +135,7 @@ static void test_leaf_sizes(void **state)
 {
 	struct v3_nested nested;
 
-	(void)state;
-	begin(&nested, &v3_npt_format_1g);
+	begin(&nested, format_1g(state));
 	/* All aligned: the largest leaf. */
 	assert_int_equal(v3_nested_map(&nested, 0, 8 * G1, 2 * G1, V3_NPT_RWX), V3_OK);
 	expect_bytes(&nested, 0, 0, 2, 2);
@@ -148,8 +164,7 @@ static void test_format_without_1g(void **state)
 {
 	struct v3_nested nested;
 
-	(void)state;
-	begin(&nested, &v3_npt_format_2m);
+	begin(&nested, ((const struct formats *)*state)->m2);
 	assert_int_equal(v3_nested_map(&nested, 0, 0, G1, V3_NPT_RWX), V3_OK);
 	expect_bytes(&nested, 0, 512, 0, 3);
 	expect(&nested, G1 - 1, G1 - 1, 2, V3_NPT_RWX);
@@ -163,8 +178,7 @@ static void test_split(void **state)
 {
 	struct v3_nested nested;
 
-	(void)state;
-	begin(&nested, &v3_npt_format_1g);
+	begin(&nested, format_1g(state));
 	assert_int_equal(v3_nested_map(&nested, 0, G1, G1, V3_NPT_RWX), V3_OK);
 	expect_bytes(&nested, 0, 0, 1, 2);
 	assert_int_equal(v3_nested_unmap(&nested, 0xa0000, 0x20000), V3_OK);
@@ -197,9 +211,8 @@ static void test_access(void **state)
 	struct v3_nested nested;
 	unsigned int i;
 
-	(void)state;
 	for (i = 0; i < sizeof(access) / sizeof(access[0]); i++) {
-		begin(&nested, &v3_npt_format_1g);
+		begin(&nested, format_1g(state));
 		assert_int_equal(v3_nested_map(&nested, 0, 0, G1, access[i]), V3_OK);
 		expect(&nested, 5 * M2, 5 * M2, 3, access[i]);
 		assert_int_equal(v3_nested_unmap(&nested, 0, K4), V3_OK);
@@ -210,7 +223,7 @@ static void test_access(void **state)
 }
 
 /* Bits of the entries themselves, as hardware reads them (APM2 15.25.5). */
-static void test_entries(void **state)
+static void test_npt_entries(void **state)
 {
 	struct v3_nested nested;
 	uint64_t *table;
@@ -233,14 +246,79 @@ static void test_entries(void **state)
 	finish(&nested);
 }
 
+/* The same for Intel's (SDM vol. 3 29.3.2). */
+static void test_ept_entries(void **state)
+{
+	const uint64_t wb = (uint64_t)V3_MEMTYPE_WB << V3_EPT_MEMTYPE_SHIFT;
+	struct v3_nested nested;
+	uint64_t *table;
+
+	begin(&nested, format_1g(state));
+	assert_int_equal(v3_nested_map(&nested, 1ull << 39, 3 * G1, G1, V3_NPT_RWX), V3_OK);
+	assert_int_equal(v3_nested_map(&nested, (1ull << 39) + G1, K4, K4,
+				       V3_NPT_R | V3_NPT_UC), V3_OK);
+	assert_int_equal(v3_nested_map(&nested, (1ull << 39) + G1 + M2, 5 * M2, M2,
+				       V3_NPT_R | V3_NPT_X), V3_OK);
+	table = pool_virt(&pool, nested.root);
+	assert_int_equal(table[0], 0);
+	/* Reserved in entries for tables: bits 7:3. */
+	assert_int_equal(table[1] & ~V3_PTE_ADDR_MASK, 0x107);
+	table = pool_virt(&pool, table[1] & V3_PTE_ADDR_MASK);
+	assert_int_equal(table[0], 3 * G1 | wb | V3_EPT_LEAF | 0x307);
+	assert_int_equal(table[1] & ~V3_PTE_ADDR_MASK, 0x107);
+	table = pool_virt(&pool, table[1] & V3_PTE_ADDR_MASK);
+	/* Code that cannot be written: ROM. */
+	assert_int_equal(table[1], 5 * M2 | wb | V3_EPT_LEAF | 0x305);
+	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
+	/* Device memory: uncached, neither written nor executed; bit 7 is ignored in a 4 KiB leaf. */
+	assert_int_equal(table[0], K4 | 0x301);
+	finish(&nested);
+}
+
+/* RAM without the guest's PAT; device memory still with it. A split keeps both. */
+static void test_ept_ignore_pat(void **state)
+{
+	const uint64_t wb = (uint64_t)V3_MEMTYPE_WB << V3_EPT_MEMTYPE_SHIFT;
+	struct v3_nested nested;
+	uint64_t *table;
+
+	begin(&nested, format_1g(state));
+	assert_int_equal(v3_nested_map(&nested, 0, 0, G1, V3_NPT_RWX), V3_OK);
+	assert_int_equal(v3_nested_map(&nested, K4, G1, K4, V3_NPT_R | V3_NPT_W | V3_NPT_UC),
+			 V3_OK);
+	table = pool_virt(&pool, nested.root);
+	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
+	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
+	assert_int_equal(table[1], M2 | wb | V3_EPT_IGNORE_PAT | V3_EPT_LEAF | 0x307);
+	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
+	assert_int_equal(table[0], wb | V3_EPT_IGNORE_PAT | 0x307);
+	assert_int_equal(table[1], G1 | 0x303);
+	finish(&nested);
+}
+
+/* A CPU that has no large leaves at all. */
+static void test_ept_4k(void **state)
+{
+	struct v3_nested nested;
+
+	(void)state;
+	begin(&nested, v3_ept_format(V3_EPT_CAP_WALK_4, false));
+	assert_int_equal(v3_nested_map(&nested, 0, 2 * M2, 2 * M2, V3_NPT_RWX), V3_OK);
+	expect_bytes(&nested, 1024, 0, 0, 5);
+	expect(&nested, M2 + K4 + 1, 3 * M2 + K4 + 1, 1, V3_NPT_RWX);
+	assert_int_equal(v3_nested_unmap(&nested, M2, M2), V3_OK);
+	expect_bytes(&nested, 512, 0, 0, 5);
+	expect_none(&nested, M2);
+	finish(&nested);
+}
+
 static void test_bad_arguments(void **state)
 {
 	const uint64_t top = 1ull << 48;
 	struct v3_nested nested;
 	struct v3_nested_leaf leaf;
 
-	(void)state;
-	begin(&nested, &v3_npt_format_1g);
+	begin(&nested, format_1g(state));
 	assert_int_equal(v3_nested_map(&nested, 1, 0, K4, V3_NPT_RWX), V3_ERR_INVALID);
 	assert_int_equal(v3_nested_map(&nested, 0, 1, K4, V3_NPT_RWX), V3_ERR_INVALID);
 	assert_int_equal(v3_nested_map(&nested, 0, 0, K4 + 1, V3_NPT_RWX), V3_ERR_INVALID);
@@ -278,12 +356,11 @@ static void test_failing_allocations(void **state)
 	enum v3_status status = V3_ERR_NOMEM;
 	unsigned int n;
 
-	(void)state;
 	for (n = 1; status != V3_OK; n++) {
 		assert_true(n < 20);
 		memset(&pool, 0, sizeof(pool));
 		pool.fail_at = n;
-		status = v3_nested_init(&nested, &v3_npt_format_1g, &mem);
+		status = v3_nested_init(&nested, format_1g(state), &mem);
 		if (status == V3_OK)
 			status = v3_nested_map(&nested, 0, G1, G1, V3_NPT_RWX);
 		if (status == V3_OK)
@@ -341,8 +418,7 @@ static void test_random(void **state)
 	struct v3_nested nested;
 	unsigned int step, i;
 
-	(void)state;
-	begin(&nested, &v3_npt_format_1g);
+	begin(&nested, format_1g(state));
 	memset(model, 0, sizeof(model));
 	for (step = 0; step < 2000; step++) {
 		unsigned int align = rnd(3) ? 1 : 512, first, count;
@@ -366,17 +442,27 @@ static void test_random(void **state)
 	finish(&nested);
 }
 
+#define WITH(formats, test) { #test " " #formats, test, NULL, NULL, &(formats) }
+#define ALL(test) WITH(npt, test), WITH(ept, test), WITH(ept_ignore_pat, test)
+
 int main(void)
 {
+	const uint64_t m2 = V3_EPT_CAP_WALK_4 | V3_EPT_CAP_2M, g1 = m2 | V3_EPT_CAP_1G;
+	struct formats npt = { &v3_npt_format_1g, &v3_npt_format_2m };
+	struct formats ept = { v3_ept_format(g1, false), v3_ept_format(m2, false) };
+	struct formats ept_ignore_pat = { v3_ept_format(g1, true), v3_ept_format(m2, true) };
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_leaf_sizes),
-		cmocka_unit_test(test_format_without_1g),
-		cmocka_unit_test(test_split),
-		cmocka_unit_test(test_access),
-		cmocka_unit_test(test_entries),
-		cmocka_unit_test(test_bad_arguments),
-		cmocka_unit_test(test_failing_allocations),
-		cmocka_unit_test(test_random),
+		ALL(test_leaf_sizes),
+		ALL(test_format_without_1g),
+		ALL(test_split),
+		ALL(test_access),
+		cmocka_unit_test(test_npt_entries),
+		WITH(ept, test_ept_entries),
+		WITH(ept_ignore_pat, test_ept_ignore_pat),
+		cmocka_unit_test(test_ept_4k),
+		ALL(test_bad_arguments),
+		ALL(test_failing_allocations),
+		ALL(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
