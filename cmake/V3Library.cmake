@@ -20,7 +20,7 @@ set(V3_SEES_devices x86 lib paging emul core)
 set(V3_SEES_loader x86 lib paging emul core)
 
 # Files that tests/fakes has other definitions for. Their objects: v3_<folder>_<name>.
-set(V3_FAKED x86/priv.c lib/lock.c svm/entry.S)
+set(V3_FAKED x86/priv.c x86/priv_vmx.c lib/lock.c svm/entry.S vmx/entry.S)
 
 # Files that no exit worth counting runs through. As a kernel builds them they are made small, not fast.
 set(V3_COLD
