@@ -31,6 +31,7 @@ struct vm {
 	uint64_t memory, load_done;
 	/* Guest's and user's end of the console; -1: not there. */
 	int guest_end, user_end;
+	int flood; /* the user's descriptor if fake_plan.floods, else 0 */
 	pthread_t thread;
 	bool has_thread;
 	char note[4096];
@@ -97,6 +98,16 @@ static struct vm *find(const char *name)
 	return NULL;
 }
 
+/* What the descriptor shows is another file from now on. */
+static void show(int fd, const char *path)
+{
+	int file = open(path, O_RDWR | O_CLOEXEC);
+
+	if (file < 0 || dup3(file, fd, O_CLOEXEC) != fd || fcntl(fd, F_SETFL, O_NONBLOCK))
+		broken("a file of the system");
+	close(file);
+}
+
 /* With the lock. */
 static void set_end(struct vm *vm, enum v3_end_kind kind, uint32_t code, const char *reason)
 {
@@ -108,6 +119,9 @@ static void set_end(struct vm *vm, enum v3_end_kind kind, uint32_t code, const c
 	snprintf(vm->reason, sizeof(vm->reason), "%s", reason ? reason : "");
 	if (vm->guest_end >= 0)
 		shutdown(vm->guest_end, SHUT_RDWR);
+	if (vm->flood)
+		show(vm->flood, "/dev/null");
+	vm->flood = 0;
 }
 
 static void write_all(int fd, const char *text, size_t len)
@@ -429,6 +443,10 @@ static int do_console(struct vm *vm, struct v3_ioc_console *console)
 	console->fd = vm->user_end;
 	fds[console->fd].kind = FD_CONSOLE;
 	vm->user_end = -1;
+	if (fake_plan.floods) {
+		vm->flood = console->fd;
+		show(vm->flood, "/dev/zero");
+	}
 	return 0;
 }
 

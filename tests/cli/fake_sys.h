@@ -17,6 +17,8 @@ struct fake_plan {
 	char echo_until;
 	/* The guest then goes on until it is stopped. */
 	bool spins;
+	/* Its console has something to read whenever one looks, until then. */
+	bool floods;
 	enum v3_end_kind end_kind; /* NONE stands for POWEROFF */
 	uint32_t end_code;
 	const char *reason;

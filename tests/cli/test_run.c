@@ -6,6 +6,7 @@
 #include "cli_test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -441,6 +442,54 @@ static void test_signals(void **state)
 	}
 }
 
+/* All that is written from now on is too much to keep. */
+static void mute(int signal_number)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
+		abort();
+	close(null);
+	if (signal_number)
+		signal_soon(signal_number);
+}
+
+/* A guest that never stops talking is stopped all the same. */
+static void test_flood(void **state)
+{
+	fake_plan.spins = fake_plan.floods = true;
+	fake_plan.on_start = mute;
+	run("", "--timeout 1");
+	assert_int_equal(r.status, 243);
+	assert_line(r.err, "stopped: it ran longer than 1 s");
+	fake_plan.on_start_arg = SIGTERM;
+	run("", "");
+	assert_int_equal(r.status, 242);
+	assert_line(r.err, "stopped by a signal");
+}
+
+/* Standard output is a pipe from now on that nobody reads. */
+static void clog_output(int unused)
+{
+	int ends[2];
+
+	(void)unused;
+	if (pipe2(ends, O_CLOEXEC) || dup2(ends[1], STDOUT_FILENO) < 0)
+		abort();
+	close(ends[1]);
+}
+
+/* The rest of the output is given up then. */
+static void test_clogged_output(void **state)
+{
+	fake_plan.spins = fake_plan.floods = true;
+	fake_plan.on_start = clog_output;
+	run("", "--timeout 1");
+	assert_int_equal(r.status, 243);
+	assert_has(r.err, "kernel: the last of its output cannot be written\n");
+	assert_has(r.err, "stopped: it ran longer than 1 s\n");
+}
+
 static void test_detach(void **state)
 {
 	char line[1024];
@@ -570,6 +619,8 @@ int main(void)
 		cmocka_unit_test_setup(test_input_ends, setup),
 		cmocka_unit_test_setup(test_much_output, setup),
 		cmocka_unit_test_setup(test_signals, setup),
+		cmocka_unit_test_setup(test_flood, setup),
+		cmocka_unit_test_setup(test_clogged_output, setup),
 		cmocka_unit_test_setup(test_detach, setup),
 		cmocka_unit_test_setup(test_keys, setup),
 		cmocka_unit_test_setup(test_tty_restored, setup),

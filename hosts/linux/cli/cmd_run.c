@@ -54,6 +54,13 @@ static int leave(struct run *run)
 	return 0;
 }
 
+/* Whether a guest that ended like this is to run again. */
+static bool restarts(const struct run *run, const struct v3_ioc_state *state)
+{
+	return state->end_kind == V3_END_RESET && run->spec.on_reboot == V3_REBOOT_RESTART &&
+	       !run->options.no_reboot;
+}
+
 /* Stops the guest because of @end, and says so. */
 static int stop(struct run *run, enum v3_console_end end)
 {
@@ -64,10 +71,11 @@ static int stop(struct run *run, enum v3_console_end end)
 		v3_err("%s: cannot be stopped: %s", run->spec.name, msg.text);
 		return V3_RUN_ERROR;
 	}
-	if (end != V3_CONSOLE_OUTPUT)
-		v3_console_drain(&run->console);
-	/* It may have ended by itself just before. */
-	if (!v3_dev_state(run->vm, &state, &msg) && state.end_kind != V3_END_KILLED)
+	if (end != V3_CONSOLE_OUTPUT && !v3_console_drain(&run->console))
+		v3_err("%s: the last of its output cannot be written", run->spec.name);
+	/* It may have ended by itself just before; a reset would not have been its end. */
+	if (!v3_dev_state(run->vm, &state, &msg) && state.end_kind != V3_END_KILLED &&
+	    !restarts(run, &state))
 		return v3_verdict(run->spec.name, &state);
 	switch (end) {
 	case V3_CONSOLE_TIMEOUT:
@@ -107,8 +115,7 @@ static int ended(struct run *run)
 		v3_err("%s: %s", run->spec.name, msg.text);
 		return V3_RUN_STOPPED;
 	}
-	if (state.end_kind == V3_END_RESET && run->spec.on_reboot == V3_REBOOT_RESTART &&
-	    !run->options.no_reboot) {
+	if (restarts(run, &state)) {
 		v3_err("%s: %s and runs again", run->spec.name,
 		       strcmp(state.reason, "reset by the host") ? "the guest reset itself" :
 								  "the guest was reset");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A console: one loop around ppoll(). Signals are blocked except in ppoll(), so none is missed;
- * nothing else in the loop blocks for long: the console descriptor does not block, and
+ * A console: one loop around ppoll(). Signals are blocked except in ppoll() and right behind it, so
+ * none is missed; nothing else in the loop blocks for long: the console descriptor does not block, and
  * standard output is written only when poll says so, PIPE_BUF bytes at most.
  */
 #include "console.h"
@@ -17,6 +17,9 @@
 
 #include "escape.h"
 #include "tty.h"
+
+/* What a stopped guest said before is written within that time, or lost. */
+#define DRAIN_NS 2000000000ull
 
 struct session {
 	struct v3_console *console;
@@ -224,15 +227,24 @@ static void write_output(struct session *session)
 		finish(session, V3_CONSOLE_OUTPUT);
 }
 
-/* Time until the deadline, for ppoll(). NULL: for ever. */
+/* Nanoseconds until the deadline, UINT64_MAX without one. */
+static uint64_t ns_left(const struct session *session)
+{
+	uint64_t deadline = session->console->deadline, now;
+
+	if (!deadline)
+		return UINT64_MAX;
+	now = v3_clock();
+	return deadline > now ? deadline - now : 0;
+}
+
+/* The same for ppoll(). NULL: for ever. */
 static struct timespec *time_left(const struct session *session, struct timespec *left)
 {
-	uint64_t now, ns;
+	uint64_t ns = ns_left(session);
 
-	if (!session->console->deadline)
+	if (ns == UINT64_MAX)
 		return NULL;
-	now = v3_clock();
-	ns = session->console->deadline > now ? session->console->deadline - now : 0;
 	left->tv_sec = (time_t)(ns / 1000000000u);
 	left->tv_nsec = (long)(ns % 1000000000u);
 	return left;
@@ -275,6 +287,15 @@ static void poll_handle(struct session *session, const struct pollfd *fds)
 		read_output(session);
 }
 
+/* ppoll() lets none in when a descriptor is ready at once, which may be so every time. */
+static void let_signals_in(void)
+{
+	sigset_t blocked;
+
+	sigprocmask(SIG_SETMASK, &poll_mask, &blocked);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
 static void handle_signals(struct session *session)
 {
 	if (continued)
@@ -301,11 +322,14 @@ static void loop(struct session *session)
 		if (session->output_over)
 			fds[SLOT_CONSOLE].fd = -1;
 		count = ppoll(fds, SLOT_COUNT, time_left(session, &left), &poll_mask);
-		if (count > 0)
+		if (count > 0) {
 			poll_handle(session, fds);
-		else if (!count)
-			finish(session, V3_CONSOLE_TIMEOUT);
+			let_signals_in();
+		}
 		handle_signals(session);
+		/* Not only when nothing happened: there are guests that never stop talking. */
+		if (!ns_left(session))
+			finish(session, V3_CONSOLE_TIMEOUT);
 	}
 }
 
@@ -323,10 +347,11 @@ enum v3_console_end v3_console_run(struct v3_console *console)
 	return session.end;
 }
 
-void v3_console_drain(struct v3_console *console)
+bool v3_console_drain(struct v3_console *console)
 {
 	struct session session = { .console = console };
 
-	console->deadline = 0;
+	console->deadline = v3_clock() + DRAIN_NS;
 	loop(&session);
+	return session.end == V3_CONSOLE_ENDED;
 }

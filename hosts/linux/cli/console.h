@@ -45,8 +45,11 @@ void v3_console_close(struct v3_console *console);
 /* Attaches standard input and output until something ends it. */
 enum v3_console_end v3_console_run(struct v3_console *console);
 
-/* Writes what the guest still has to say, until it has stopped; gives up at a signal. */
-void v3_console_drain(struct v3_console *console);
+/*
+ * Writes what a stopped guest said before. Gives up at a signal, or after two seconds if nobody
+ * takes it; whether all was written.
+ */
+bool v3_console_drain(struct v3_console *console);
 
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t v3_clock(void);
