@@ -209,6 +209,17 @@ struct v3_os_hooks {
 	void (*trace)(void *ctx, struct v3_vcpu *vcpu, void *vm_ctx,
 		      const struct v3_trace_event *event);
 	/** @} */
+	/** @name Optional: CR4
+	 * @{ */
+	/**
+	 * Sets and clears bits of this CPU's CR4 (VMXE alone, around VMXON and VMXOFF), for hosts that keep a
+	 * copy of CR4 and write it back: VMXE has to be in the copy, too. Clearing cannot fail.
+	 * Default: MOV to CR4.
+	 * @return V3_OK; V3_ERR_NOTSUP: VT-x cannot be used, for a reason that the hook logs.
+	 * Context: atomic, interrupts off.
+	 */
+	enum v3_status (*cr4_update)(void *ctx, uint64_t set, uint64_t clear);
+	/** @} */
 };
 
 #endif

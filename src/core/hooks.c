@@ -2,6 +2,8 @@
 /* Checks the table of host hooks and completes it with the documented defaults. */
 #include "core/host.h"
 
+#include "x86/insn.h"
+
 static bool never_yield(void *ctx)
 {
 	(void)ctx;
@@ -51,6 +53,13 @@ static void virt_released(void *ctx, unsigned int cpu)
 {
 	(void)ctx;
 	(void)cpu;
+}
+
+static enum v3_status cr4_write(void *ctx, uint64_t set, uint64_t clear)
+{
+	(void)ctx;
+	v3_x86_write_cr4((v3_x86_read_cr4() | set) & ~clear);
+	return V3_OK;
 }
 
 static void no_console_notify(void *ctx, struct v3_vm *vm, void *vm_ctx, unsigned int index)
@@ -142,6 +151,8 @@ enum v3_status v3_hooks_check(const struct v3_os_hooks *hooks, struct v3_os_hook
 		out->virt_acquire = virt_granted;
 		out->virt_release = virt_released;
 	}
+	if (!out->cr4_update)
+		out->cr4_update = cr4_write;
 	if (!out->console_notify)
 		out->console_notify = no_console_notify;
 	if (!out->state_notify)

@@ -185,6 +185,11 @@ static inline void v3_os_virt_release(struct v3_host *host, unsigned int cpu)
 	host->os.virt_release(host->os.ctx, cpu);
 }
 
+static inline enum v3_status v3_os_cr4_update(struct v3_host *host, uint64_t set, uint64_t clear)
+{
+	return host->os.cr4_update(host->os.ctx, set, clear);
+}
+
 /*
  * As v3_os_alloc(), but no cache line of it holds anything else: what one vCPU writes on its exits
  * is not in the others' way. v3_host_lines_size() is what it takes of the heap.

@@ -94,6 +94,8 @@ uint64_t v3_fake_host_timer_deadline(const struct v3_fake_host *host, unsigned i
 /* Ownership of SVM or VMX: what virt_acquire answers, and whether it is granted on a CPU now. */
 void v3_fake_host_set_virt_answer(struct v3_fake_host *host, enum v3_status answer);
 bool v3_fake_host_virt_held(const struct v3_fake_host *host, unsigned int cpu);
+/* What cr4_update answers when CR4.VMXE is to be set. */
+void v3_fake_host_set_cr4_answer(struct v3_fake_host *host, enum v3_status answer);
 
 /* Whether this thread is between fpu_begin and fpu_end. */
 bool v3_fake_host_in_fpu(void);

@@ -7,6 +7,7 @@
 #include "fakes/fake_lock.h"
 #include "fakes/fake_x86_state.h"
 #include "lib/bits.h"
+#include "x86/cr.h"
 
 static bool is_online(const struct v3_fake_host *host, unsigned int cpu)
 {
@@ -356,6 +357,27 @@ static void virt_release(void *ctx, unsigned int cpu)
 	fake_host_unlock(host);
 }
 
+static enum v3_status cr4_update(void *ctx, uint64_t set, uint64_t clear)
+{
+	const struct v3_fake_host *host = ctx;
+
+	if (v3_fake_irqs_on() || !host->virt_held[v3_fake_cpu()])
+		v3_fake_fail("cr4_update(%#llx, %#llx) on CPU %u, which is not held, or with interrupts on",
+			     (unsigned long long)set, (unsigned long long)clear, v3_fake_cpu());
+	if ((set | clear) != V3_CR4_VMXE || set & clear)
+		v3_fake_fail("cr4_update(%#llx, %#llx)", (unsigned long long)set,
+			     (unsigned long long)clear);
+	if (set && host->cr4_answer != V3_OK)
+		return host->cr4_answer;
+	v3_x86_write_cr4((v3_x86_read_cr4() | set) & ~clear);
+	return V3_OK;
+}
+
+void v3_fake_host_set_cr4_answer(struct v3_fake_host *host, enum v3_status answer)
+{
+	host->cr4_answer = answer;
+}
+
 void v3_fake_host_set_virt_answer(struct v3_fake_host *host, enum v3_status answer)
 {
 	host->virt_answer = answer;
@@ -395,4 +417,5 @@ void fake_cpu_hooks(struct v3_os_hooks *hooks)
 	hooks->timer_cancel = timer_cancel;
 	hooks->virt_acquire = virt_acquire;
 	hooks->virt_release = virt_release;
+	hooks->cr4_update = cr4_update;
 }

@@ -73,7 +73,7 @@ struct v3_fake_host {
 	void *on_kick_arg;
 	bool should_yield, can_poll;
 	unsigned int yields;
-	enum v3_status virt_answer;
+	enum v3_status virt_answer, cr4_answer;
 
 	enum v3_fake_thread_mode mode;
 	struct v3_host_thread threads[FAKE_MAX_THREADS];

@@ -11,6 +11,7 @@
 #include "core/vm.h"
 #include "fakes/fake_host.h"
 #include "fakes/fake_x86.h"
+#include "x86/cr.h"
 
 static struct v3_fake_host *fake;
 static struct v3_host *host;
@@ -324,6 +325,7 @@ static void test_optional_hooks(void **state)
 	hooks.timer_cancel = NULL;
 	hooks.virt_acquire = NULL;
 	hooks.virt_release = NULL;
+	hooks.cr4_update = NULL;
 	hooks.console_notify = NULL;
 	hooks.state_notify = NULL;
 	assert_int_equal(v3_init(&hooks, &poor), V3_OK);
@@ -341,6 +343,11 @@ static void test_optional_hooks(void **state)
 	v3_os_timer_arm(poor, timer, 1);
 	v3_os_timer_cancel(poor, timer);
 	v3_os_timer_destroy(poor, timer);
+	assert_int_equal(v3_os_cr4_update(poor, V3_CR4_VMXE, 0), V3_OK);
+	assert_true(v3_x86_read_cr4() & V3_CR4_VMXE);
+	assert_true(v3_x86_read_cr4() & V3_CR4_PAE);
+	assert_int_equal(v3_os_cr4_update(poor, 0, V3_CR4_VMXE), V3_OK);
+	assert_false(v3_x86_read_cr4() & V3_CR4_VMXE);
 	v3_vm_destroy(other);
 	assert_int_equal(v3_exit(poor), V3_OK);
 }
