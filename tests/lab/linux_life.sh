@@ -96,6 +96,10 @@ wait "$owner" || status=$?
 [ $status = 2 ] || fail "owner of a destroyed VM ended with $status: $(cat started)"
 clean 'VM destroyed by somebody else'
 
+# Several destroy it in the moment it is there, before its creator has a descriptor
+expect 0 linux_vm -m 2 contested victim
+clean 'contested VMs'
+
 # CPUs that go offline
 for guest in spin halt exits; do
 	background -c 2 victim $guest

@@ -4,9 +4,15 @@
  *   -m MIB   memory     -c CPU   host CPU     -v N   vCPUs    -N NODE  of the memory
  *   -d       detached: does not wait          -n     creates and loads, does not start, sleeps
  * linux_vm state|stop|destroy|pause|resume|wait NAME: a request to a VM by its name.
+ * linux_vm contested NAME: creates a VM many times, which others destroy the moment they see it.
  * Status: the guest's exit code, 100 + kind of another end, 2 for a request that failed.
  */
+#include <poll.h>
+#include <signal.h>
+
 #include "linux_vm.h"
+
+#define CONTESTED 64
 
 struct options {
 	unsigned long mib;
@@ -110,6 +116,47 @@ static int by_name(const char *what, const char *name)
 	return state.state == V3_VM_STOPPED ? report(&state) : 0;
 }
 
+/* Opens and destroys, over and over. */
+static pid_t destroyer(const char *name)
+{
+	struct v3_ioc_open arg = { 0 };
+	struct v3_ioc_control none = { 0 };
+	pid_t pid = fork();
+	int dev;
+
+	if (pid)
+		return pid;
+	dev = dev_open();
+	snprintf(arg.name, sizeof(arg.name), "%s", name);
+	for (;;) {
+		if (call(dev, V3_IOC_OPEN, &arg))
+			continue;
+		call(arg.fd, V3_IOC_DESTROY, &none);
+		close(arg.fd);
+	}
+}
+
+/* Who creates a VM gets its descriptor, even if there is no VM any more. */
+static int contested(const char *name, const struct options *options)
+{
+	pid_t pids[] = { destroyer(name), destroyer(name) };
+	struct options each = *options;
+	int dev = dev_open(), i;
+	struct pollfd vm;
+
+	for (i = 0; i < CONTESTED; i++) {
+		each.detached = i & 1;
+		vm = (struct pollfd){ .fd = vm_create(dev, name, &each), .events = POLLIN };
+		if (poll(&vm, 1, 20000) != 1 || !(vm.revents & POLLHUP))
+			break;
+		close(vm.fd);
+	}
+	kill(pids[0], SIGKILL);
+	kill(pids[1], SIGKILL);
+	printf("contested: %d of %d were destroyed by others\n", i, CONTESTED);
+	return i == CONTESTED ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { .mib = 8, .vcpus = 1, .cpu = -1, .node = -1 };
@@ -130,5 +177,7 @@ int main(int argc, char **argv)
 		return 2;
 	if (is_request(argv[optind]))
 		return by_name(argv[optind], argv[optind + 1]);
+	if (!strcmp(argv[optind], "contested"))
+		return contested(argv[optind + 1], &options);
 	return run(argv[optind], argv[optind + 1], &options);
 }

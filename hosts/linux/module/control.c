@@ -215,12 +215,15 @@ static enum v3_status create(struct v3_lx_call *call, struct v3_ioc_create *arg,
 		v3_lx_vm_abandon(vm);
 		return status;
 	}
+	/* from there on others find it, and may destroy it before it has a descriptor here */
+	kref_get(&vm->ref);
 	v3_lx_vm_ready(vm, core);
 	if (arg->flags & V3_IOC_CREATE_DETACHED)
 		call->detach = vm;
 	status = vm_descriptor(call, vm, true, &arg->fd);
 	if (status && !call->file)
 		v3_lx_vm_destroy(vm);
+	v3_lx_vm_put(vm);
 	return status;
 }
 
