@@ -82,10 +82,12 @@ static void enter(struct v3_vcpu *vcpu, struct svm_vcpu *svm)
 }
 
 /*
- * An interrupt goes in as a virtual interrupt (APM2 15.21.4), which the CPU takes at the first instruction
- * boundary, rather than as an injected event: QEMU can deliver one of those twice. The window for another
- * interrupt, which is a virtual interrupt as well, is left out meanwhile: what came after this one was
- * acknowledged waits for the handler's end of interrupt, which is an exit. Returns the event, or 0.
+ * On a CPU that does not save the next RIP, as QEMU's, an interrupt goes in as a virtual interrupt (APM2
+ * 15.21.4), which the CPU takes at the first instruction boundary, rather than as an injected event: QEMU can
+ * deliver one of those twice. Bochs, which saves it, has the injected event right, but leaves a virtual
+ * interrupt pending until the guest turns interrupts off and on. The window for another interrupt, which is
+ * a virtual interrupt as well, is left out meanwhile: what came after this one was acknowledged waits for
+ * the handler's end of interrupt, which is an exit. Returns the event, or 0.
  */
 static uint64_t virq_set(const struct v3_vcpu *vcpu, struct svm_vmcb *vmcb)
 {
@@ -93,7 +95,7 @@ static uint64_t virq_set(const struct v3_vcpu *vcpu, struct svm_vmcb *vmcb)
 
 	if (!(event & SVM_EVENT_VALID))
 		return 0;
-	if (event >> SVM_EVENT_TYPE_SHIFT & SVM_EVENT_TYPE_MASK) {
+	if (event >> SVM_EVENT_TYPE_SHIFT & SVM_EVENT_TYPE_MASK || vcpu->host->caps.next_rip) {
 		/* Pending until VMRUN sets GIF, and taken when the event is delivered (APM2 15.17, 15.20). */
 		if (vcpu->windows & V3_WINDOW_SOON)
 			v3_os_cpu_kick(vcpu->host, (unsigned int)vcpu->cpu);

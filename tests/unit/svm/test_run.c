@@ -548,6 +548,39 @@ static void test_injection(void **state)
 	destroy();
 }
 
+/* Where the next RIP is saved, an interrupt is an injected event, and an open window stays open. */
+static void test_injection_next_rip(void **state)
+{
+	const struct v3_event event = { .valid = true, .type = V3_EVENT_INTR, .vector = 0x31 };
+	struct v3_vcpu *vcpu;
+
+	(void)state;
+	create(V3_CPUID_SVM_EDX_NRIPS);
+	vcpu = v3_vm_vcpu(vm, 0);
+	v3_svm_ops.inject(vcpu, &event);
+	run(0, 0, SVM_TLB_FLUSH_ALL);
+	assert_int_equal(seen.event_inj, 0x80000031);
+	assert_int_equal(seen.int_ctl, SVM_V_INTR_MASKING);
+	assert_false(vcpu->interrupted.valid);
+	run(0, 0, SVM_TLB_NONE);
+	assert_int_equal(seen.event_inj, 0);
+	v3_svm_ops.set_windows(vcpu, V3_WINDOW_INTR);
+	vcpu->windows = V3_WINDOW_INTR;
+	v3_svm_ops.inject(vcpu, &event);
+	run(0, 0, SVM_TLB_NONE);
+	assert_int_equal(seen.event_inj, 0x80000031);
+	assert_int_equal(seen.int_ctl, SVM_V_INTR_MASKING | SVM_V_IRQ | SVM_V_IGN_TPR | 0xf0000);
+	assert_true(seen.intercept_misc1 & SVM_I1_VINTR);
+	/* Interrupted while it was delivered */
+	next_int_info = 0x80000031;
+	v3_svm_ops.inject(vcpu, &event);
+	run(0, 0, SVM_TLB_NONE);
+	assert_true(vcpu->interrupted.valid);
+	assert_int_equal(vcpu->interrupted.vector, 0x31);
+	next_int_info = 0;
+	destroy();
+}
+
 static int reset_runs(void **state)
 {
 	(void)state;
@@ -573,6 +606,7 @@ int main(void)
 		TEST(test_windows),
 		TEST(test_host_state),
 		TEST(test_injection),
+		TEST(test_injection_next_rip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
