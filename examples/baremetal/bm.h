@@ -11,6 +11,7 @@
 #define BM_SEL_TSS		0x20
 
 #define BM_EXIT_PORT		0xf4
+#define BM_SHUTDOWN_PORT	0x8900		/* of Bochs, which ends when told "Shutdown" there */
 #define BM_EXIT_OK		0
 #define BM_EXIT_FAILED		1	/* a program found something wrong */
 #define BM_EXIT_USAGE		2	/* the command line makes no sense */

@@ -132,13 +132,17 @@ static void dump(const struct bm_frame *f)
 	dump_stack(f);
 }
 
-/* Ends the machine where the exit port exists; elsewhere the CPU sleeps for good. */
+/* Ends the machine where one of the ports exists; elsewhere the CPU sleeps for good. */
 void bm_exit(unsigned int code)
 {
+	static const char shutdown[] = "Shutdown";
+
 	bm_irq_off();
 	bm_printf("%s: exit code %u\n", bm_name, code);
 	bm_console_drain();
 	bm_outb(BM_EXIT_PORT, (uint8_t)code);
+	for (const char *s = shutdown; *s; s++)
+		bm_outb(BM_SHUTDOWN_PORT, (uint8_t)*s);
 	for (;;)
 		__asm__ volatile("hlt");
 }
