@@ -15,6 +15,8 @@
 #define V3_PAGE_WALK_LEVELS 4
 /** Bytes shown before and from RIP, and from RSP on. */
 #define V3_INSPECT_BYTES 64
+/** Last exits that are kept for a look. */
+#define V3_INSPECT_EXITS 16
 
 /** How a walk of the guest's tables ended. */
 enum v3_page_walk_end {
@@ -96,14 +98,17 @@ struct v3_vcpu_inspection {
 	uint8_t zero[2];            /**< keeps the layout free of holes */
 	struct v3_inspect_event exception; /**< to be delivered next */
 	struct v3_inspect_event intr;      /**< acknowledged and not delivered yet */
-	/**
-	 * Why the guest was left, without TSC and RIP, and without what registers told. Kind 0: it never ran,
-	 * or was stopped on its way into the guest.
-	 */
-	struct v3_trace_event last_exit;
+	struct v3_trace_event last_exit;   /**< the last of @ref exits; kind 0: there is none */
 	struct v3_inspect_bytes code;      /**< around RIP */
 	struct v3_inspect_bytes stack;     /**< from RSP on */
 	struct v3_page_walk walk;          /**< of the address asked for */
+	uint32_t num_exits;                /**< how many of @ref exits there are */
+	uint32_t zero2;                    /**< keeps the layout free of holes */
+	/**
+	 * Why the guest was left, oldest first, whether or not there is a trace; all as in one, but with a TSC
+	 * of 0. Since creation or reset.
+	 */
+	struct v3_trace_event exits[V3_INSPECT_EXITS];
 };
 
 /**

@@ -13,6 +13,7 @@
 
 struct world {
 	struct v3_vcpu *vcpu;
+	const struct v3_exit *exit;
 	struct v3_insn_env env;
 };
 
@@ -216,10 +217,8 @@ static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expec
  * The CPU has checked the permission for the port of the exit, not for any other: a second vCPU may have put
  * another instruction here since. The guest then executes that one itself.
  */
-static bool port_allowed(const struct v3_vcpu *vcpu, uint16_t port, uint32_t size, bool in)
+static bool port_allowed(const struct v3_exit *exit, uint16_t port, uint32_t size, bool in)
 {
-	const struct v3_exit *exit = &vcpu->exit;
-
 	return exit->kind == V3_EXIT_IO && exit->io.port == port && exit->io.size == size &&
 	       exit->io.in == in;
 }
@@ -230,7 +229,7 @@ static enum v3_emul_result op_port_in(void *opaque, uint16_t port, uint32_t *val
 	struct world *world = opaque;
 
 	(void)fault;
-	if (!port_allowed(world->vcpu, port, size, true))
+	if (!port_allowed(world->exit, port, size, true))
 		return V3_EMUL_STOP;
 	*value = v3_io_in(world->vcpu, port, size);
 	if (size < 4)
@@ -244,7 +243,7 @@ static enum v3_emul_result op_port_out(void *opaque, uint16_t port, uint32_t val
 	struct world *world = opaque;
 
 	(void)fault;
-	if (!port_allowed(world->vcpu, port, size, false))
+	if (!port_allowed(world->exit, port, size, false))
 		return V3_EMUL_STOP;
 	v3_io_out(world->vcpu, port, size, value);
 	return V3_EMUL_OK;
@@ -298,9 +297,10 @@ static void regs_fill(struct v3_vcpu *vcpu, const struct world *world, struct v3
  * nothing to do with a device. So the guest executes it itself, and if the very next exit of the kind
  * is at the same one, it has. Interrupts may come in between.
  */
-static bool exited_before(struct v3_vcpu *vcpu, const struct v3_insn *insn, const uint8_t *bytes)
+static bool exited_before(struct v3_vcpu *vcpu, enum v3_exit_kind kind, const struct v3_insn *insn,
+			  const uint8_t *bytes)
 {
-	uint64_t exit = vcpu->stats.exits[vcpu->exit.kind];
+	uint64_t exit = vcpu->stats.exits[kind];
 	bool before = vcpu->unemulated.rip == vcpu->rip && vcpu->unemulated.exit + 1 == exit &&
 		      memcmp(vcpu->unemulated.bytes, bytes, insn->length) == 0;
 
@@ -311,13 +311,14 @@ static bool exited_before(struct v3_vcpu *vcpu, const struct v3_insn *insn, cons
 }
 
 /* #UD, or the end of the VM with the bytes that cannot be emulated, as its configuration says. */
-static void unhandled(struct v3_vcpu *vcpu, const struct v3_insn *insn, const uint8_t *bytes)
+static void unhandled(struct v3_vcpu *vcpu, enum v3_exit_kind kind, const struct v3_insn *insn,
+		      const uint8_t *bytes)
 {
 	char hex[3 * 15 + 1];
 	static const char digits[] = "0123456789abcdef";
 	unsigned int i;
 
-	if (!exited_before(vcpu, insn, bytes))
+	if (!exited_before(vcpu, kind, insn, bytes))
 		return;
 	if (vcpu->vm->unemulated_ud) {
 		v3_vcpu_ud(vcpu);
@@ -342,9 +343,9 @@ static void emul_fault(struct v3_vcpu *vcpu, const struct v3_emul_fault *fault)
 		v3_vcpu_exception(vcpu, fault->vector, fault->has_error, fault->error_code);
 }
 
-void v3_emulate(struct v3_vcpu *vcpu)
+void v3_emulate(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
-	struct world world = { .vcpu = vcpu };
+	struct world world = { .vcpu = vcpu, .exit = exit };
 	struct v3_emul_regs regs;
 	struct v3_emul_ctx ctx = { .regs = &regs, .ops = &world_ops, .opaque = &world,
 				   .rep_budget = REP_BUDGET };
@@ -358,7 +359,7 @@ void v3_emulate(struct v3_vcpu *vcpu)
 	regs_fill(vcpu, &world, &regs);
 	result = v3_emul_step(&ctx, &insn);
 	if (result == V3_EMUL_UNHANDLED) {
-		unhandled(vcpu, &insn, bytes);
+		unhandled(vcpu, exit->kind, &insn, bytes);
 		return;
 	}
 	/* Finished iterations of a string instruction stay done, whatever came after them. */

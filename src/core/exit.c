@@ -2,13 +2,14 @@
 /* What each kind of exit does. */
 #include "core/vm.h"
 
+#include "lib/bits.h"
 #include "x86/cr.h"
 #include "x86/excp.h"
 #include "x86/insn.h"
 
-static void exit_hlt(struct v3_vcpu *vcpu)
+static void exit_hlt(struct v3_vcpu *vcpu, unsigned int len)
 {
-	if (!v3_vcpu_skip(vcpu, vcpu->exit.insn_len ? vcpu->exit.insn_len : 1))
+	if (!v3_vcpu_skip(vcpu, len ? len : 1))
 		return;
 	vcpu->run = V3_RUN_HALTED;
 	if (!(vcpu->rflags & V3_RFLAGS_IF) && vcpu->vm->num_vcpus == 1 && !vcpu->nmi_pending)
@@ -25,17 +26,13 @@ static void exit_hlt(struct v3_vcpu *vcpu)
  */
 static void exit_host_event(struct v3_vcpu *vcpu)
 {
-	if (vcpu->shadow && vcpu->rflags & V3_RFLAGS_IF && v3_insn_is_hlt(vcpu)) {
-		vcpu->exit.insn_len = 1;
-		exit_hlt(vcpu);
-	}
+	if (vcpu->shadow && vcpu->rflags & V3_RFLAGS_IF && v3_insn_is_hlt(vcpu))
+		exit_hlt(vcpu, 1);
 }
 
 /* An exception that is intercepted only so that it cannot loop in microcode (#AC, #DB): it goes on. */
-static void exit_exception(struct v3_vcpu *vcpu)
+static void exit_exception(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
-	const struct v3_exit *exit = &vcpu->exit;
-
 	if (exit->exception.vector == V3_EXCP_PF)
 		v3_vcpu_page_fault(vcpu, exit->exception.cr2, exit->exception.error);
 	else
@@ -49,10 +46,12 @@ static void exit_shutdown(struct v3_vcpu *vcpu)
 		  (unsigned long long)vcpu->rip);
 }
 
-/* The hardware or this library is at fault, not the guest. */
-static void exit_broken(struct v3_vcpu *vcpu)
+/*
+ * The hardware or this library is at fault, not the guest. Not inlined: every exit would pay for the buffer, by
+ * saved registers and a stack protector.
+ */
+static V3_NOINLINE void exit_broken(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
-	const struct v3_exit *exit = &vcpu->exit;
 	char state[96];
 
 	vcpu->vm->arch->describe(vcpu, state, sizeof(state));
@@ -66,9 +65,9 @@ static void exit_broken(struct v3_vcpu *vcpu)
 }
 
 /* INVD and WBINVD: no device here bypasses the caches, so there is nothing to write back or to drop. */
-static void exit_invd(struct v3_vcpu *vcpu)
+static void exit_invd(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
-	v3_vcpu_skip(vcpu, vcpu->exit.insn_len);
+	v3_vcpu_skip(vcpu, exit->insn_len);
 }
 
 /* Stopped before the IRET that ends an NMI handler: NMIs may come again once it is done (APM2 15.21.9). */
@@ -83,7 +82,7 @@ static void exit_nmi_window(struct v3_vcpu *vcpu)
  * The first exit after that one. With an NMI waiting it is the trap of a single step, which the guest does not
  * see; if the IRET faulted instead, RIP has not moved and the trap flag is taken back.
  */
-static bool nmi_iret_done(struct v3_vcpu *vcpu)
+static bool nmi_iret_done(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	bool stepped = vcpu->nmi_step, same = vcpu->rip == vcpu->nmi_iret_rip;
 
@@ -94,15 +93,13 @@ static bool nmi_iret_done(struct v3_vcpu *vcpu)
 		return false;
 	vcpu->nmi_iret = vcpu->nmi_blocked = false;
 	vcpu->inject_work = true;
-	return stepped && vcpu->exit.kind == V3_EXIT_EXCEPTION &&
-	       vcpu->exit.exception.vector == V3_EXCP_DB;
+	return stepped && exit->kind == V3_EXIT_EXCEPTION &&
+	       exit->exception.vector == V3_EXCP_DB;
 }
 
-void v3_exit_handle(struct v3_vcpu *vcpu)
+void v3_exit_handle(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
-	const struct v3_exit *exit = &vcpu->exit;
-
-	if (vcpu->nmi_iret && nmi_iret_done(vcpu))
+	if (vcpu->nmi_iret && nmi_iret_done(vcpu, exit))
 		return;
 	switch (exit->kind) {
 	case V3_EXIT_NONE:
@@ -139,7 +136,7 @@ void v3_exit_handle(struct v3_vcpu *vcpu)
 		v3_exit_nested_fault(vcpu, exit);
 		break;
 	case V3_EXIT_HLT:
-		exit_hlt(vcpu);
+		exit_hlt(vcpu, exit->insn_len);
 		break;
 	case V3_EXIT_PAUSE:
 		v3_vcpu_skip(vcpu, exit->insn_len ? exit->insn_len : 2);
@@ -154,13 +151,13 @@ void v3_exit_handle(struct v3_vcpu *vcpu)
 		v3_exit_xsetbv(vcpu, exit);
 		break;
 	case V3_EXIT_INVD:
-		exit_invd(vcpu);
+		exit_invd(vcpu, exit);
 		break;
 	case V3_EXIT_HYPERCALL:
 		v3_exit_hypercall(vcpu, exit);
 		break;
 	case V3_EXIT_EXCEPTION:
-		exit_exception(vcpu);
+		exit_exception(vcpu, exit);
 		break;
 	case V3_EXIT_UNDEFINED:
 		v3_vcpu_ud(vcpu);
@@ -175,7 +172,7 @@ void v3_exit_handle(struct v3_vcpu *vcpu)
 	case V3_EXIT_UNKNOWN:
 	case V3_EXIT_COUNT:
 	default:
-		exit_broken(vcpu);
+		exit_broken(vcpu, exit);
 		break;
 	}
 }

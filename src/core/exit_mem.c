@@ -19,7 +19,7 @@ static void rax_merge(struct v3_vcpu *vcpu, uint32_t value, unsigned int size)
 void v3_exit_io(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	if (exit->io.string) {
-		v3_emulate(vcpu);
+		v3_emulate(vcpu, exit);
 		return;
 	}
 	if (exit->io.in)
@@ -57,29 +57,29 @@ static inline bool is_whole_operand(v3_gpa_t gpa, unsigned int size)
  * Whether what the hardware found out about the exit's access is enough for this one. Not for a store where a
  * load exited: another vCPU has put it there since, and the page may be read-only for this code.
  */
-static inline bool is_checked(const struct v3_vcpu *vcpu, const struct v3_emul_simple *op, v3_gpa_t gpa)
+static inline bool is_checked(const struct v3_exit *exit, const struct v3_emul_simple *op)
 {
-	return is_whole_operand(gpa, op->size) && (!op->write || vcpu->exit.npf.write);
+	return is_whole_operand(exit->npf.gpa, op->size) && (!op->write || exit->npf.write);
 }
 
 /* Anything but the commonest forms: decode it, and emulate it if it is no plain access. */
-static void mmio_decoded(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
-			 const uint8_t bytes[V3_INSN_BUFFER], unsigned int n, v3_gpa_t gpa)
+static void mmio_decoded(struct v3_vcpu *vcpu, const struct v3_exit *exit, const struct v3_insn_env *env,
+			 const uint8_t bytes[V3_INSN_BUFFER], unsigned int n)
 {
 	struct v3_emul_simple op;
 	struct v3_insn insn;
 
 	if (!v3_insn_decode(vcpu, env, &insn, bytes, n))
 		return;
-	if (!v3_emul_simple_mmio(&insn, &op) || !is_checked(vcpu, &op, gpa)) {
-		v3_emulate(vcpu);
+	if (!v3_emul_simple_mmio(&insn, &op) || !is_checked(exit, &op)) {
+		v3_emulate(vcpu, exit);
 		return;
 	}
-	mmio_plain(vcpu, &op, gpa);
+	mmio_plain(vcpu, &op, exit->npf.gpa);
 	v3_vcpu_skip(vcpu, insn.length);
 }
 
-static void mmio(struct v3_vcpu *vcpu, v3_gpa_t gpa)
+static void mmio(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	uint8_t bytes[V3_INSN_BUFFER];
 	struct v3_insn_env env;
@@ -90,11 +90,11 @@ static void mmio(struct v3_vcpu *vcpu, v3_gpa_t gpa)
 	n = v3_insn_fetch(vcpu, &env, bytes);
 	if (n == V3_INSN_MAX_LEN && env.mode == V3_INSN_MODE_64)
 		length = v3_emul_quick_mmio(bytes, &op);
-	if (!length || !is_checked(vcpu, &op, gpa)) {
-		mmio_decoded(vcpu, &env, bytes, n, gpa);
+	if (!length || !is_checked(exit, &op)) {
+		mmio_decoded(vcpu, exit, &env, bytes, n);
 		return;
 	}
-	mmio_plain(vcpu, &op, gpa);
+	mmio_plain(vcpu, &op, exit->npf.gpa);
 	v3_vcpu_skip(vcpu, length);
 }
 
@@ -127,7 +127,7 @@ void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 
 	/* Guests poll: most faults are for the device of the fault before. */
 	if (in_hook(vcpu->last_mmio, gpa) && !needs_memory(exit)) {
-		mmio(vcpu, gpa);
+		mmio(vcpu, exit);
 		return;
 	}
 	backed = v3_memory_ptr(vcpu->vm, gpa, 1) != NULL;
@@ -139,6 +139,6 @@ void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 		/* Read-only memory included: entries are marked accessed there, frames pushed. */
 		no_memory(vcpu, exit);
 	} else {
-		mmio(vcpu, gpa);
+		mmio(vcpu, exit);
 	}
 }

@@ -14,6 +14,36 @@ _Static_assert((int)V3_VCPU_RUNS == V3_RUN_RUNNABLE && (int)V3_VCPU_HALTED == V3
 	       (int)V3_VCPU_WAITS_SIPI == V3_RUN_WAIT_SIPI, "an activity is shown as it is");
 _Static_assert(!(V3_INSPECT_BYTES & (V3_INSPECT_BYTES - 1)), "pieces of memory are pages' parts");
 
+/* --- Exits --- */
+
+void v3_exits_forget(struct v3_vcpu *vcpu)
+{
+	unsigned int i;
+
+	memset(vcpu->exits, 0, sizeof(vcpu->exits));
+	for (i = 0; i <= V3_INSPECT_EXITS; i++)
+		vcpu->exits[i].next = &vcpu->exits[i < V3_INSPECT_EXITS ? i + 1 : 0];
+	vcpu->next_exit = vcpu->exits;
+}
+
+static void fill_exits(const struct v3_vcpu *vcpu, struct v3_vcpu_inspection *out)
+{
+	const struct v3_exit_record *record;
+
+	for (record = vcpu->next_exit->next; record != vcpu->next_exit; record = record->next) {
+		struct v3_trace_event *event = &out->exits[out->num_exits];
+
+		if (record->exit.kind == V3_EXIT_NONE)
+			continue;
+		v3_trace_describe(record->gpr, &record->exit, event);
+		event->rip = record->rip;
+		out->last_exit = *event;
+		out->num_exits++;
+	}
+}
+
+/* --- Addresses --- */
+
 /* What a guest-physical address is. */
 static uint32_t kind_of(struct v3_vm *vm, v3_gpa_t gpa)
 {
@@ -64,6 +94,8 @@ static void read_around(struct v3_vm *vm, const struct v3_insn_env *env, v3_gva_
 		out->before++;
 }
 
+/* --- All of it --- */
+
 static struct v3_inspect_event event_of(const struct v3_event *event)
 {
 	if (!event->valid)
@@ -86,8 +118,7 @@ static void fill_plain(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
 	out->nmi_pending = vcpu->nmi_pending;
 	out->exception = event_of(&vcpu->exception);
 	out->intr = event_of(&vcpu->intr);
-	if (vcpu->exit.kind != V3_EXIT_NONE)
-		v3_trace_describe(NULL, &vcpu->exit, &out->last_exit);
+	fill_exits(vcpu, out);
 }
 
 /* Base of the stack segment: 64-bit mode has none. */

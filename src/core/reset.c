@@ -13,7 +13,7 @@ static void vcpu_reset(struct v3_vcpu *vcpu)
 	if (vcpu->windows)
 		vcpu->vm->arch->set_windows(vcpu, 0);
 	vcpu->windows = 0;
-	vcpu->exit = (struct v3_exit){ .kind = V3_EXIT_NONE };
+	v3_exits_forget(vcpu);
 }
 
 enum v3_status v3_vm_reset(struct v3_vm *vm)
@@ -30,17 +30,5 @@ enum v3_status v3_vm_reset(struct v3_vm *vm)
 	v3_consoles_reset(vm);
 	v3_control_created(vm);
 	v3_control_leave(vm);
-	return V3_OK;
-}
-
-enum v3_status v3_vm_nmi(struct v3_vm *vm)
-{
-	enum v3_vm_state state = v3_vm_state(vm, NULL);
-	unsigned int i;
-
-	if (state != V3_VM_RUNNING && state != V3_VM_PAUSED)
-		return V3_ERR_STATE;
-	for (i = 0; i < vm->num_vcpus; i++)
-		v3_vcpu_nmi(vm->vcpus[i]);
 	return V3_OK;
 }

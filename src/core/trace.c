@@ -68,12 +68,8 @@ static uint64_t pair(uint64_t low, uint64_t high)
 void v3_trace_describe(const uint64_t *gpr, const struct v3_exit *exit,
 		       struct v3_trace_event *event)
 {
-	static const uint64_t unknown[16];
-
 	event->kind = V3_TRACE_EXIT;
 	event->code = (uint8_t)exit->kind;
-	if (!gpr)
-		gpr = unknown;
 	switch (exit->kind) {
 	case V3_EXIT_IO:
 		event->info = exit->io.port | (uint64_t)exit->io.size << 16 |

@@ -21,6 +21,7 @@ static enum v3_status vcpu_parts_create(struct v3_vcpu *vcpu)
 		return status;
 	vcpu->arch_created = true;
 	v3_trace_init(vcpu);
+	v3_exits_forget(vcpu);
 	v3_vcpu_power_on(vcpu);
 	return V3_OK;
 }
@@ -66,6 +67,7 @@ void v3_vcpu_destroy(struct v3_vcpu *vcpu)
 void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests)
 {
 	uint32_t mode;
+	int cpu;
 
 	/*
 	 * Pairs with may_enter() and wait_for_event(): either we see its mode, or it sees our
@@ -73,9 +75,10 @@ void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests)
 	 */
 	__atomic_fetch_or(&vcpu->requests, requests, __ATOMIC_SEQ_CST);
 	mode = __atomic_load_n(&vcpu->mode, __ATOMIC_SEQ_CST);
-	if (mode == V3_VCPU_GUEST)
-		v3_os_cpu_kick(vcpu->host, (unsigned int)__atomic_load_n(&vcpu->cpu,
-									 __ATOMIC_RELAXED));
+	cpu = __atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED);
+	/* Between the two looks the thread may have left the guest, and even ended. */
+	if (mode == V3_VCPU_GUEST && cpu != V3_CPU_ANY)
+		v3_os_cpu_kick(vcpu->host, (unsigned int)cpu);
 	else if (mode == V3_VCPU_WAITING)
 		v3_os_event_signal(vcpu->host, vcpu->event);
 }
@@ -232,35 +235,50 @@ static void tpr_sync(struct v3_vcpu *vcpu)
 	vcpu->inject_work = true;
 }
 
-/* Runs the guest until something needs the thread: a request, HLT, or the host wants the CPU. */
-static void run_guest(struct v3_vcpu *vcpu)
+/* For v3_vcpu_inspect(). What the exit itself is, the back end has put there: nothing is copied. */
+static inline void exit_record(const struct v3_vcpu *vcpu, struct v3_exit_record *record)
+{
+	unsigned int i;
+
+	record->rip = vcpu->rip;
+	for (i = 0; i < 4; i++)
+		record->gpr[i] = vcpu->gpr[i];
+}
+
+/*
+ * Runs the guest until something needs the thread: a request, HLT, or the host wants the CPU. Returns where the
+ * next exit goes, as record was for the first.
+ */
+static struct v3_exit_record *run_guest(struct v3_vcpu *vcpu, struct v3_exit_record *record)
 {
 	for (;;) {
 		if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED)) {
 			requests_take(vcpu);
 			if (must_leave(vcpu) || vcpu->run != V3_RUN_RUNNABLE)
-				return;
+				return record;
 		}
 		if (vcpu->inject_work)
 			v3_inject_prepare(vcpu);
-		__atomic_load_n(&vcpu->enter, __ATOMIC_RELAXED)(vcpu, &vcpu->exit);
-		v3_stat_add(&vcpu->stats.exits[vcpu->exit.kind], 1);
-		if (vcpu->exit.kind == V3_EXIT_NONE) {
+		__atomic_load_n(&vcpu->enter, __ATOMIC_RELAXED)(vcpu, &record->exit);
+		v3_stat_add(&vcpu->stats.exits[record->exit.kind], 1);
+		if (record->exit.kind == V3_EXIT_NONE) {
 			if (vcpu->interrupted.valid)
 				v3_inject_requeue(vcpu);
 			if (v3_os_should_yield(vcpu->host))
-				return;
+				return record;
 			if (timer_is_due(vcpu))
 				v3_timers_run(vcpu);
 			continue;
 		}
+		exit_record(vcpu, record);
 		if (vcpu->cr8 != vcpu->cr8_seen)
 			tpr_sync(vcpu);
 		if (vcpu->interrupted.valid)
 			v3_inject_requeue(vcpu);
-		v3_exit_handle(vcpu);
+		v3_exit_handle(vcpu, &record->exit);
+		record = record->next;
 		if (vcpu->run != V3_RUN_RUNNABLE && !halt_poll(vcpu))
-			return;
+			return record;
 	}
 }
 
@@ -287,7 +305,7 @@ static void run_section(struct v3_vcpu *vcpu)
 	v3_fpu_load(vcpu);
 	tsc_aux_load(vcpu);
 	vcpu->vm->arch->load(vcpu);
-	run_guest(vcpu);
+	vcpu->next_exit = run_guest(vcpu, vcpu->next_exit);
 	vcpu->vm->arch->put(vcpu);
 	tsc_aux_put(vcpu);
 	v3_fpu_put(vcpu);

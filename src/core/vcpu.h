@@ -7,6 +7,7 @@
 #define V3_CORE_VCPU_H
 
 #include <v3/device.h>
+#include <v3/inspect.h>
 
 #include "core/arch_ops.h"
 #include "core/host.h"
@@ -63,6 +64,13 @@ struct v3_code_page {
 
 /* Room for an instruction of 15 bytes, rounded up so that it is filled by two moves. */
 #define V3_INSN_BUFFER 16
+
+/* An exit, and the registers as the guest left them: RAX, RCX, RDX, RBX. */
+struct v3_exit_record {
+	struct v3_exit exit;
+	uint64_t rip, gpr[4];
+	struct v3_exit_record *next;	/* [const] in a ring */
+};
 
 struct v3_vcpu {
 	/* Registers of the guest, current whenever it does not run. First: src/svm/entry.S uses the offset. */
@@ -136,6 +144,7 @@ struct v3_vcpu {
 	uint64_t host_timer_ns;		/* the same by the host's clock */
 	uint64_t host_timer_first;	/* host TSC of the deadline that it is armed for */
 	uint64_t lead;			/* how much earlier it is armed, TSC ticks */
+	uint64_t clock_ns, clock_tsc;	/* the host's clock as it was read last, and when */
 
 	struct v3_host_thread *thread;	/* guarded by v3_vm.control */
 	struct v3_host_event *event;	/* [const] */
@@ -147,7 +156,9 @@ struct v3_vcpu {
 	v3_hpa_t trace_hpa;		/* of it; guarded by v3_vm.lock */
 
 	struct v3_vcpu_stats stats;	/* written by the thread, read by anyone */
-	struct v3_exit exit;
+	/* Where the next exit goes. From its successor on the last ones follow, oldest first, for v3_vcpu_inspect(). */
+	struct v3_exit_record *next_exit;
+	struct v3_exit_record exits[V3_INSPECT_EXITS + 1];
 };
 
 /* A counter of v3_vcpu.stats: readers on other threads see it whole. */
@@ -225,8 +236,8 @@ void v3_inject_requeue(struct v3_vcpu *vcpu);
 /* Whether an interrupt or NMI would wake the vCPU from HLT now. */
 bool v3_inject_pending(struct v3_vcpu *vcpu);
 
-/* exit.c: acts on vcpu->exit. */
-void v3_exit_handle(struct v3_vcpu *vcpu);
+/* exit.c: acts on an exit. */
+void v3_exit_handle(struct v3_vcpu *vcpu, const struct v3_exit *exit);
 
 /* time.c */
 /* Runs due timers, then arms the host's timer for the next. Thread, no guest. */
@@ -256,16 +267,16 @@ void v3_trace_init(struct v3_vcpu *vcpu);
 void v3_trace_destroy(struct v3_vcpu *vcpu);
 void v3_trace_inject(struct v3_vcpu *vcpu, const struct v3_event *what);
 void v3_trace_requests(struct v3_vcpu *vcpu, uint32_t taken);
-/*
- * Fills in what an exit says, but for time and RIP. gpr: the registers as the guest left them, or NULL: they
- * have changed since.
- */
+/* Fills in what an exit says, but for time and RIP. gpr: at least RAX to RBX as the guest left them. */
 void v3_trace_describe(const uint64_t *gpr, const struct v3_exit *exit,
 		       struct v3_trace_event *event);
 static inline bool v3_trace_wanted(const struct v3_vcpu *vcpu)
 {
 	return __builtin_expect(__atomic_load_n(&vcpu->trace_on, __ATOMIC_RELAXED), 0);
 }
+
+/* inspect.c: no exit yet; also for creation. Thread or stopped. */
+void v3_exits_forget(struct v3_vcpu *vcpu);
 
 /* insn.c */
 /* The instruction at RIP is done: on to the next one. len 0: find it out (false: a fault is queued). */
@@ -291,8 +302,8 @@ bool v3_insn_decode(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct 
 /* End of an instruction that was executed in software: interrupt shadow, trap flag. RIP is already new. */
 void v3_vcpu_insn_done(struct v3_vcpu *vcpu);
 
-/* emulate.c: executes the instruction at RIP in software. */
-void v3_emulate(struct v3_vcpu *vcpu);
+/* emulate.c: executes the instruction at RIP in software, because of an exit. */
+void v3_emulate(struct v3_vcpu *vcpu, const struct v3_exit *exit);
 
 /* exit_*.c */
 void v3_exit_io(struct v3_vcpu *vcpu, const struct v3_exit *exit);

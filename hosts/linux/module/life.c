@@ -13,7 +13,7 @@
 
 /* Both have no holes and no type that differs between 32-bit and 64-bit callers. */
 static_assert(sizeof(struct v3_trace_event) == 40);
-static_assert(sizeof(struct v3_vcpu_inspection) == 984);
+static_assert(sizeof(struct v3_vcpu_inspection) == 1632);
 static_assert(V3_IOC_TRACE_MAX <= V3_TRACE_EVENTS);
 
 static enum v3_status reserved_set(struct v3_lx_call *call)

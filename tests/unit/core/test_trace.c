@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The event trace: what is recorded, overwriting, readers beside a writer, the host's hook. */
+/* The event trace: what is recorded, overwriting, readers beside a writer, the host's hook; the last exits. */
 #include "guest.h"
 
 #include <pthread.h>
 #include <string.h>
 
+#include <v3/inspect.h>
 #include <v3/trace.h>
 
 #include "x86/cr.h"
@@ -304,6 +305,95 @@ static void test_host_hook(void **state)
 	script_destroy(script);
 }
 
+/* --- The last exits, which are there without any of it --- */
+
+static void look(struct script *script, struct v3_vcpu_inspection *at)
+{
+	assert_int_equal(v3_vcpu_inspect(script->vcpu, 0, at), V3_OK);
+	assert_int_equal(at->zero2, 0);
+}
+
+/* A CPUID at the start of the code. */
+static void leave_cpuid(struct script *script, uint64_t leaf, uint64_t subleaf)
+{
+	guest_set_rip(script, 0);
+	script->vmcb->rax = leaf;
+	script->gpr[RCX] = subleaf;
+	guest_exit(script, SVM_EXIT_CPUID, 0, 0);
+}
+
+static void test_last_exits(void **state)
+{
+	struct script *script = guest_create(NULL, code, sizeof(code));
+	struct v3_vcpu_inspection at;
+	struct v3_vm_end end;
+
+	(void)state;
+	begin();
+	look(script, &at);
+	assert_int_equal(at.num_exits, 0);
+	assert_int_equal(at.last_exit.kind, 0);
+	guest_start(script);
+	leave_cpuid(script, 0x80000001, 7);
+	script->vmcb->rax = 0x1234ab;
+	guest_exit(script, SVM_EXIT_IOIO, PORT_E9, SCRIPT_RIP + 4);
+	script->gpr[RDX] = 0x11;
+	script->gpr[RCX] = 0xc0000102;
+	guest_exit(script, SVM_EXIT_MSR, 1, 0);
+	guest_exit_ends(script, SVM_EXIT_SHUTDOWN, 0, 0, &end);
+	assert_int_equal(end.kind, V3_END_CRASH);
+	look(script, &at);
+	assert_int_equal(at.num_exits, 4);
+	assert_int_equal(at.exits[0].kind, V3_TRACE_EXIT);
+	assert_int_equal(at.exits[0].code, V3_EXIT_CPUID);
+	assert_int_equal(at.exits[0].rip, SCRIPT_RIP);
+	/* As they were before the answer went into the same registers. */
+	assert_int_equal(at.exits[0].info, 0x780000001);
+	assert_int_equal(at.exits[0].tsc, 0);
+	assert_int_equal(at.exits[1].code, V3_EXIT_IO);
+	assert_int_equal(at.exits[1].rip, SCRIPT_RIP + 2);
+	assert_int_equal(at.exits[1].info2, 0xab);
+	assert_int_equal(at.exits[2].code, V3_EXIT_WRMSR);
+	assert_int_equal(at.exits[2].info, 0xc0000102);
+	assert_int_equal(at.exits[2].info2 >> 32, 0x11);
+	assert_int_equal(at.exits[3].code, V3_EXIT_SHUTDOWN);
+	assert_memory_equal(&at.last_exit, &at.exits[3], sizeof(at.last_exit));
+	assert_null(script->vcpu->trace);
+	/* Another life */
+	assert_int_equal(v3_vm_reset(script->vm), V3_OK);
+	look(script, &at);
+	assert_int_equal(at.num_exits, 0);
+	guest_destroy(script);
+}
+
+/* More than are kept; those where the guest was not entered do not count. */
+static void test_last_exits_of_many(void **state)
+{
+	struct script *script = guest_create(NULL, code, sizeof(code));
+	struct v3_vcpu_inspection at;
+	struct v3_vm_end end;
+	unsigned int i;
+
+	(void)state;
+	begin();
+	guest_start(script);
+	for (i = 0; i < 3 * V3_INSPECT_EXITS; i++) {
+		/* A timer that is due when it is on its way in. */
+		script->vcpu->local_tsc = 0;
+		leave_cpuid(script, i, 0);
+	}
+	assert_in_range(script->vcpu->stats.exits[V3_EXIT_NONE], i, 2 * i);
+	guest_exit_ends(script, SVM_EXIT_SHUTDOWN, 0, 0, &end);
+	look(script, &at);
+	assert_int_equal(at.num_exits, V3_INSPECT_EXITS);
+	for (i = 0; i < V3_INSPECT_EXITS - 1; i++) {
+		assert_int_equal(at.exits[i].code, V3_EXIT_CPUID);
+		assert_int_equal(at.exits[i].info, 2 * V3_INSPECT_EXITS + 1 + i);
+	}
+	assert_int_equal(at.last_exit.code, V3_EXIT_SHUTDOWN);
+	guest_destroy(script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +404,8 @@ int main(void)
 		cmocka_unit_test(test_beside_writer),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_host_hook),
+		cmocka_unit_test(test_last_exits),
+		cmocka_unit_test(test_last_exits_of_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
