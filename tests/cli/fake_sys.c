@@ -561,6 +561,10 @@ static int do_inspect(struct vm *vm, struct v3_ioc_inspect *inspect)
 	out->state.gpr[3] = 0xb0b0;
 	out->bits = 64;
 	out->last_exit = (struct v3_trace_event){ .kind = V3_TRACE_EXIT, .code = 2 };
+	out->num_exits = fake_plan.inspect_wrong ? 0xffffffff : 2;
+	out->exits[0] = (struct v3_trace_event){ .kind = V3_TRACE_EXIT, .code = V3_EXIT_CPUID,
+						 .rip = 0xff0, .info = 0x7 };
+	out->exits[1] = out->last_exit;
 	out->exception = (struct v3_inspect_event){ .valid = 1, .vector = 14, .has_error = 1,
 						    .error = 0x2 };
 	out->code.gva = 0x1000;
@@ -609,6 +613,7 @@ static int do_trace(struct vm *vm, struct v3_ioc_trace *trace)
 {
 	vm->trace = trace->on;
 	vm->traced |= vm->trace;
+	fake_seen.traced_from_start = vm->trace && !fake_seen.starts;
 	return 0;
 }
 

@@ -60,6 +60,8 @@ struct fake_seen {
 	char cmdline[2048];
 	unsigned int creates, loads, starts, detaches, destroys, resets, nmis;
 	int nmi_vcpu;
+	/* The trace was turned on before the first start. */
+	bool traced_from_start;
 	/* Standard input was a terminal in raw mode when a guest had echoed. */
 	bool tty_was_raw;
 };

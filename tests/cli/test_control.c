@@ -238,8 +238,8 @@ static void test_version(void **state)
 {
 	cli_run(&r, "", "version");
 	assert_int_equal(r.status, 0);
-	assert_has(r.out, "v3 " V3_VERSION_STRING " (interface 2)\n");
-	assert_has(r.out, "module: v3 9.8.7 (interface 2), back end svm\n");
+	assert_has(r.out, "v3 " V3_VERSION_STRING " (interface 3)\n");
+	assert_has(r.out, "module: v3 9.8.7 (interface 3), back end svm\n");
 	fake_plan.abi_version = 5;
 	cli_run(&r, "", "--version");
 	assert_int_equal(r.status, 0);

@@ -134,7 +134,8 @@ static void test_inspect(void **state)
 	assert_has(r.out, "rbx  000000000000b0b0");
 	assert_has(r.out, "rip  0000000000001000");
 	assert_has(r.out, "exception to come: vector 14 error 0x2\n");
-	assert_has(r.out, "last: exit    hlt");
+	assert_has(r.out, "  last exits:\n    exit    kind_9       rip 0xff0 leaf 0x7 subleaf 0x0\n"
+			  "    exit    hlt ");
 	assert_has(r.out, "page walk of 7fff:\n    PDPT at 2000: 0000000000000083 P W PS\n");
 	assert_has(r.out, "nested tables: leaf of 2 MiB, r--, host-physical 55001000\n");
 	/* Disassembled or not, it is there; bytes of the guest's are never shown as they are. */
@@ -145,6 +146,9 @@ static void test_inspect(void **state)
 	assert_has(r.out, "vCPU 0:");
 	assert_has(r.out, "vCPU 1:");
 	assert_has(r.out, "last events:\n    entry ");
+	/* What a trace has that is off is older. */
+	with_guest("trace --on one\ntrace --off one\ninspect one");
+	assert_has(r.out, "  last exits:\n");
 }
 
 static void test_inspect_wrong(void **state)
@@ -176,6 +180,9 @@ static void test_inspect_json(void **state)
 							      "bytes")), "9090909090909090f4");
 	assert_int_equal(json_array_size(json_object_get(json_object_get(vcpu, "walk"), "levels")),
 			 1);
+	assert_int_equal(json_array_size(json_object_get(vcpu, "events")), 2);
+	assert_true(json_is_null(json_object_get(json_array_get(json_object_get(vcpu, "events"), 0),
+						 "tsc")));
 	json_decref(json);
 }
 

@@ -115,6 +115,30 @@ static void test_keep(void **state)
 	assert_has(r.err, "kernel: cannot be kept: no");
 }
 
+static void test_trace(void **state)
+{
+	char line[512];
+	static const char yaml[] = "kernel: kernel.elf\ntrace: true\n";
+
+	run("", "");
+	assert_int_equal(r.status, 0);
+	assert_false(r.seen.traced_from_start);
+	run("", "--trace");
+	assert_int_equal(r.status, 0);
+	assert_true(r.seen.traced_from_start);
+	snprintf(line, sizeof(line), "run %s", test_file("desc.yaml", yaml, strlen(yaml)));
+	cli_run(&r, "", line);
+	assert_int_equal(r.status, 0);
+	assert_true(r.seen.traced_from_start);
+	fake_plan.fail_request = V3_IOC_TRACE;
+	fake_plan.fail_errno = ENOMEM;
+	fake_plan.fail_message = "no memory for it";
+	run("", "--trace");
+	assert_int_equal(r.status, 245);
+	assert_has(r.err, "no memory for it");
+	assert_int_equal(r.seen.starts, 0);
+}
+
 static void test_reboot(void **state)
 {
 	fake_plan.output = "boot\n";
@@ -606,6 +630,7 @@ int main(void)
 		cmocka_unit_test_setup(test_codes, setup),
 		cmocka_unit_test_setup(test_ends, setup),
 		cmocka_unit_test_setup(test_keep, setup),
+		cmocka_unit_test_setup(test_trace, setup),
 		cmocka_unit_test_setup(test_reboot, setup),
 		cmocka_unit_test_setup(test_options, setup),
 		cmocka_unit_test_setup(test_cpu, setup),

@@ -53,7 +53,8 @@ static void test_all_keys(void **state)
 	     "on_reboot: stop\n"
 	     "unemulated: ud\n"
 	     "cpu: {model: x86-64-v3, hide: [avx2, fma]}\n"
-	     "unknown_msrs: ignore\n");
+	     "unknown_msrs: ignore\n"
+	     "trace: true\n");
 	assert_string_equal(spec.name, "debian");
 	assert_true(spec.name_given);
 	assert_string_equal(spec.kernel, "/boot/vmlinuz");
@@ -69,6 +70,7 @@ static void test_all_keys(void **state)
 	assert_int_equal(spec.unemulated, V3_UNEMULATED_UD);
 	assert_string_equal(spec.cpu, "x86-64-v3,-avx2,-fma");
 	assert_int_equal(spec.unknown_msrs, V3_MSRS_IGNORE);
+	assert_true(spec.trace);
 	v3_spec_free(&spec);
 }
 
@@ -169,6 +171,8 @@ static void test_values(void **state)
 	    "dir/g.yaml:2:12: on_reboot: 'yes' is not an action: use restart or stop");
 	bad("kernel: k\nunemulated: no\n",
 	    "dir/g.yaml:2:13: unemulated: 'no' is not an action: use stop or ud");
+	bad("kernel: k\ntrace: 1\n",
+	    "dir/g.yaml:2:8: trace: '1' is neither true nor false");
 	bad("kernel: k\nname: a b\n",
 	    "dir/g.yaml:2:7: name: 'a b' is not a name: use letters, digits and -_.+");
 }

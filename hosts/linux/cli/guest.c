@@ -204,6 +204,13 @@ static int load(const struct v3_guest *guest, int vm, struct v3_msg *msg)
 	}
 }
 
+static int trace_on(int vm, struct v3_msg *msg)
+{
+	struct v3_ioc_trace request = { .on = 1 };
+
+	return v3_dev_call(vm, V3_IOC_TRACE, &request, msg);
+}
+
 int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct v3_msg *msg)
 {
 	struct v3_msg ignored;
@@ -221,6 +228,8 @@ int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct 
 	if (vm < 0)
 		return -1;
 	err = load(guest, vm, msg);
+	if (!err && guest->spec->trace)
+		err = trace_on(vm, msg);
 	if (!err && flags & V3_IOC_CREATE_DETACHED)
 		err = v3_note_write(vm, guest->spec, msg);
 	if (!err)

@@ -131,10 +131,8 @@ static void print_happened(const struct v3_target *target, const struct v3_look 
 		printf("  %s%s%s\n", at->nmi_pending ? "an NMI waits; " : "",
 		       at->nmi_blocked ? "NMIs are blocked; " : "",
 		       at->shadow ? "interrupts wait for one instruction" : "");
-	if (at->last_exit.kind && !look->num_events)
-		printf("  last: %s\n", v3_trace_text(target, &at->last_exit, text));
 	if (look->num_events)
-		printf("  last events:\n");
+		printf("  last %s:\n", look->traced ? "events" : "exits");
 	for (i = 0; i < look->num_events; i++)
 		printf("    %s\n", v3_trace_text(target, &look->events[i], text));
 }

@@ -11,14 +11,13 @@
 #include "disasm.h"
 #include "trace_text.h"
 
-#define V3_LOOK_EXITS 16
-
 struct v3_look {
 	unsigned int vcpu;
 	struct v3_vcpu_inspection at;
-	/* The last events of the trace; 0 if there is none. */
-	struct v3_trace_event events[V3_LOOK_EXITS];
+	/* The last events of the trace, if it is on; else the last exits, without their time. */
+	struct v3_trace_event events[V3_INSPECT_EXITS];
 	unsigned int num_events;
+	bool traced;
 	/* Negative: why there are none is in the message. */
 	int num_lines;
 	struct v3_disasm_line lines[V3_DISASM_LINES];

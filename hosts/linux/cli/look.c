@@ -50,18 +50,30 @@ const char *v3_activity_name(unsigned int activity)
 	return activity < sizeof(names) / sizeof(names[0]) ? names[activity] : "unknown";
 }
 
-/* The end of the trace, if there is one: not there is no error. */
+/* What is known without a trace: exits, and no more of them than there are. */
+static void take_exits(struct v3_look *look)
+{
+	look->num_events = look->at.num_exits;
+	memcpy(look->events, look->at.exits, sizeof(look->at.exits));
+}
+
+/* The end of the trace while it is on; that it never was is no error. */
 static int get_events(const struct v3_target *target, struct v3_look *look, struct v3_msg *msg)
 {
 	struct v3_trace_event *all = v3_xmalloc(V3_IOC_TRACE_MAX * sizeof(*all));
 	uint64_t position = 0, lost;
 	unsigned int count, keep;
-	bool on;
+	bool on = false;
 	int err = v3_trace_get(target, look->vcpu, &position, all, &count, &lost, &on, msg);
 
-	keep = count < V3_LOOK_EXITS ? count : V3_LOOK_EXITS;
-	memcpy(look->events, all + count - keep, keep * sizeof(*all));
-	look->num_events = keep;
+	if (on && count) {
+		keep = count < V3_INSPECT_EXITS ? count : V3_INSPECT_EXITS;
+		memcpy(look->events, all + count - keep, keep * sizeof(*all));
+		look->num_events = keep;
+	} else {
+		take_exits(look);
+	}
+	look->traced = on && count;
 	free(all);
 	return err == -ENOENT ? 0 : err;
 }
@@ -77,6 +89,8 @@ static void check(struct v3_vcpu_inspection *at)
 		at->stack.count = 0;
 	if (at->walk.num_levels > V3_PAGE_WALK_LEVELS)
 		at->walk.num_levels = 0;
+	if (at->num_exits > V3_INSPECT_EXITS)
+		at->num_exits = 0;
 }
 
 int v3_look_get(const struct v3_target *target, unsigned int vcpu, const uint64_t *address,

@@ -16,7 +16,7 @@ enum {
 	OPT_NAME, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_VCPUS,
 	OPT_ENTRY, OPT_CPU, OPT_TIMEOUT, OPT_COUNT
 };
-enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_MODULE, KEY_NO_REBOOT, KEY_KEEP };
+enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_MODULE, KEY_TRACE, KEY_NO_REBOOT, KEY_KEEP };
 
 /* --timeout: a year is for ever. */
 #define TIMEOUT_MAX 31536000
@@ -26,6 +26,7 @@ struct parsed {
 	const char *values[OPT_COUNT];
 	const char *modules[V3_SPEC_MODULES + 1];	/* one more than there can be */
 	unsigned int num_modules;
+	bool trace;
 	struct v3_run_options *run;
 };
 
@@ -47,6 +48,7 @@ static const struct argp_option guest_options[] = {
 	{ "cpu", KEY_CPU, "MODEL[,-FEATURE...]", 0,
 	  "What the vCPUs look like: host, x86-64-v2, x86-64-v3 or x86-64-v4, less features of "
 	  "/proc/cpuinfo (default: host)", 0 },
+	{ "trace", KEY_TRACE, NULL, 0, "Trace it from the start, for 'v3 trace' and 'v3 inspect'", 0 },
 	{ 0 }
 };
 
@@ -81,6 +83,10 @@ static error_t parse_guest(int key, char *arg, struct argp_state *state)
 	if (key == KEY_MODULE) {
 		if (parsed->num_modules <= V3_SPEC_MODULES)
 			parsed->modules[parsed->num_modules++] = arg;
+		return 0;
+	}
+	if (key == KEY_TRACE) {
+		parsed->trace = true;
 		return 0;
 	}
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
@@ -204,6 +210,7 @@ static int take_values(const struct parsed *parsed, struct v3_spec *spec, struct
 		v3_spec_set_string(&spec->kernel, parsed->values[OPT_KERNEL]);
 	if (parsed->values[OPT_INITRD])
 		v3_spec_set_string(&spec->initrd, parsed->values[OPT_INITRD]);
+	spec->trace |= parsed->trace;
 	if (parsed->values[OPT_TIMEOUT] &&
 	    v3_number_parse(parsed->values[OPT_TIMEOUT], "--timeout", 1, TIMEOUT_MAX,
 			    &parsed->run->timeout_s, msg))

@@ -258,6 +258,14 @@ int v3_spec_set_unknown_msrs(struct v3_spec *spec, const char *text, struct v3_m
 	return 0;
 }
 
+int v3_spec_set_trace(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	if (strcmp(text, "true") && strcmp(text, "false"))
+		return v3_msg_set(msg, "'%s' is neither true nor false", v3_printable(text));
+	spec->trace = !strcmp(text, "true");
+	return 0;
+}
+
 uint64_t v3_spec_memory(const struct v3_spec *spec)
 {
 	uint64_t sum = 0;

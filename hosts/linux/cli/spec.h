@@ -51,6 +51,7 @@ struct v3_spec {
 	enum v3_unemulated unemulated;
 	char *cpu; /* CPU model and hidden features, or NULL: the host's */
 	enum v3_unknown_msrs unknown_msrs;
+	bool trace; /* on from the start */
 };
 
 void v3_spec_init(struct v3_spec *spec);
@@ -72,6 +73,7 @@ int v3_spec_set_cpu(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 /* Adds a feature to hide; the model is "host" if none was set. */
 int v3_spec_hide(struct v3_spec *spec, const char *feature, struct v3_msg *msg);
 int v3_spec_set_unknown_msrs(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_trace(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 /* Adds a module; @args NULL: the last part of the file's name. */
 int v3_spec_add_module(struct v3_spec *spec, const char *file, const char *args,
 		       struct v3_msg *msg);

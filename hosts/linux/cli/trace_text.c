@@ -131,8 +131,8 @@ json_t *v3_trace_json(const struct v3_target *target, unsigned int vcpu,
 		      const struct v3_trace_event *event)
 {
 	json_t *json = json_pack("{s:i, s:o, s:s, s:o}", "vcpu", (int)vcpu, "tsc",
-				 v3_json_uint(event->tsc), "event", kind_name(event->kind), "rip",
-				 v3_json_hex(event->rip));
+				 event->tsc ? v3_json_uint(event->tsc) : json_null(), "event",
+				 kind_name(event->kind), "rip", v3_json_hex(event->rip));
 	char name[16];
 	int err = 0;
 

@@ -30,7 +30,7 @@ struct raw_cpu {
 /* A description as libcyaml loads it: memory or mem, cpus or cpu_list, cpu or cpu_model. */
 struct raw_desc {
 	char *name, *kernel, *initrd, *cmdline, *memory, *vcpus, *cpus, *entry, *on_reboot, *unemulated;
-	char *cpu, *unknown_msrs;
+	char *cpu, *unknown_msrs, *trace;
 	struct raw_cpu *cpu_model;
 	struct raw_mem *mem;
 	unsigned int mem_count;
@@ -72,7 +72,7 @@ static const cyaml_schema_field_t cpu_fields[] = {
 };
 
 /* Places of the keys below that take a text or something else. */
-enum { FIELD_MEMORY, FIELD_CPUS, FIELD_CPU, NUM_FIELDS = 13 };
+enum { FIELD_MEMORY, FIELD_CPUS, FIELD_CPU, NUM_FIELDS = 14 };
 
 static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	[FIELD_MEMORY] = TEXT_FIELD(struct raw_desc, memory, CYAML_FLAG_OPTIONAL),
@@ -87,6 +87,7 @@ static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	TEXT_FIELD(struct raw_desc, on_reboot, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, unemulated, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, unknown_msrs, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, trace, CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_SEQUENCE("modules", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_desc,
 			     modules, &module_value, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_END
@@ -249,6 +250,7 @@ static int take_values(const struct raw_desc *raw, struct v3_spec *spec,
 		{ "unemulated", raw->unemulated, v3_spec_set_unemulated },
 		{ "cpu", raw->cpu, v3_spec_set_cpu },
 		{ "unknown_msrs", raw->unknown_msrs, v3_spec_set_unknown_msrs },
+		{ "trace", raw->trace, v3_spec_set_trace },
 	};
 	struct v3_msg why;
 	unsigned int i;

@@ -27,7 +27,7 @@
 #include <linux/types.h>
 
 /** Raised whenever a layout or meaning below changes. V3_IOC_VERSION itself never changes. */
-#define V3_IOC_ABI_VERSION 2
+#define V3_IOC_ABI_VERSION 3
 
 #define V3_IOC_MAGIC 0xD3
 #define V3_DEV_PATH "/dev/v3"

@@ -16,7 +16,7 @@ static_assert(V3_IOC_SEGMENTS <= V3_MAX_SEGMENTS);
 static_assert(V3_IOC_MODULES < V3_MAX_MODULES);
 static_assert(V3_IOC_EXITS >= V3_EXIT_COUNT);
 /* Layouts that callers were compiled with; a change needs another V3_IOC_ABI_VERSION. */
-static_assert(V3_IOC_ABI_VERSION == 2);
+static_assert(V3_IOC_ABI_VERSION == 3);
 static_assert(sizeof(struct v3_ioc_head) == 272);
 static_assert(sizeof(struct v3_ioc_version) == 336);
 static_assert(sizeof(struct v3_ioc_cpu) == 128);
