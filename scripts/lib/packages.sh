@@ -21,6 +21,9 @@ v3_packages_of()
 		gcovr shellcheck ;;
 	docs) printf '%s\n' doxygen graphviz ;;
 	bench) printf '%s\n' python3-minimal binutils ;;
+	bochs)
+		printf '%s\n' bochs bochs-term bochsbios vgabios grub-pc-bin grub-common xorriso mtools
+		;;
 	*) v3_die 121 "no package group is called '$1'" ;;
 	esac
 }

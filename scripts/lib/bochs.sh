@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# Bochs: emulated machines with VT-x, and one with AMD-V, that start from a GRUB image. Sourced
+# after common.sh and packages.sh.
+
+# What --model and tests call a CPU, and what Bochs does.
+V3_BOCHS_MODELS='skylake_x haswell_4770 sandy_bridge_2600k penryn_t9600 ryzen'
+
+v3_bochs_model()
+{
+	case $1 in
+	skylake_x | haswell_4770 | sandy_bridge_2600k) printf 'corei7_%s' "$1" ;;
+	penryn_t9600) printf 'core2_%s' "$1" ;;
+	ryzen) printf '%s' "$1" ;;
+	*) v3_die 121 "there is no CPU model '$1': it is one of $V3_BOCHS_MODELS" ;;
+	esac
+}
+
+v3_bochs_version()
+{
+	dpkg-query -W -f '${source:Upstream-Version}\n' bochs 2>/dev/null | sed 's/+.*//'
+}
+
+# v3_grub_words WORD... - the words for a line of GRUB's configuration. GRUB hands each on as it
+# is, but puts backslashes before these three characters.
+v3_grub_words()
+{
+	local word
+
+	for word; do
+		case $word in
+		*[\'\"\\]* | *$'\n'*)
+			v3_die 121 "GRUB cannot hand on '$word': no quotes and backslashes there" ;;
+		esac
+		printf " '%s'" "$word"
+	done
+}
+
+# v3_grub_config FILE LINE... - GRUB's configuration. COM1 is set to bytes of eight bits, so that
+# what is sent before anybody sets it up is readable.
+v3_grub_config()
+{
+	local file=$1
+
+	shift
+	mkdir -p "${file%/*}"
+	printf '%s\n' 'set timeout=0' 'outb 0x3fb 3' "$@" boot >"$file"
+}
+
+# v3_grub_image TREE ISO - a CD image that starts by TREE/boot/grub/grub.cfg.
+v3_grub_image()
+{
+	local log=$2.log
+
+	if ! TMPDIR=${2%/*} grub-mkrescue -d /usr/lib/grub/i386-pc -o "$2" --fonts= --locales= \
+			--themes= --install-modules='normal iso9660 biosdisk iorw multiboot linux' \
+			"$1" >"$log" 2>&1; then
+		tail -n 5 "$log" >&2
+		v3_die 121 "grub-mkrescue could not make a CD image"
+	fi
+}
+
+# v3_bochs_config DIR MODEL CPUS MIB - with time from counted instructions alone, so that two runs
+# are the same. A triple fault ends the machine.
+v3_bochs_config()
+{
+	local dir=$1 cpus=$3 mib=$4 model ips=50000000
+
+	model=$(v3_bochs_model "$2") || return
+	# Bochs's firmware looks for further CPUs for a time that it counts in instructions.
+	[ "$cpus" = 1 ] || ips=5000000
+	cat <<-END
+	config_interface: textconfig
+	display_library: term, options="hideIPS"
+	cpu: model=$model, count=$cpus, ips=$ips, reset_on_triple_fault=0, ignore_bad_msrs=1
+	memory: guest=$mib, host=$mib
+	romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
+	vgaromimage: file=/usr/share/vgabios/vgabios.bin
+	ata0-master: type=cdrom, path=$dir/cd.iso, status=inserted
+	boot: cdrom
+	clock: sync=none, time0=0
+	com1: enabled=1, mode=file, dev=$dir/console
+	com2: enabled=1, mode=file, dev=$dir/status
+	log: $dir/bochs.log
+	panic: action=fatal
+	error: action=ignore
+	info: action=ignore
+	debug: action=ignore
+	END
+}
+
+# v3_bochs_run DIR LIMIT MODEL CPUS MIB - starts DIR/cd.iso. COM1 goes to stdout as it comes and to
+# DIR/console, COM2 to DIR/status. Sets "ended" to 124 for a timeout, or else to Bochs's status,
+# which is 1 however the machine ended: what came of it has to stand in the output.
+# The debugger in Debian's Bochs stops at once unless told to continue, and at signals, so the
+# machine is killed, also when this script is.
+# shellcheck disable=SC2034 # "ended" is read by the caller
+v3_bochs_run()
+{
+	local dir=$1 limit=$2 pid status=0
+
+	shift 2
+	v3_bochs_config "$dir" "$@" >"$dir/bochsrc"
+	echo c >"$dir/continue"
+	: >"$dir/console"
+	: >"$dir/status"
+	TERM=vt100 setsid setpriv --pdeathsig KILL bochs-bin -q -f "$dir/bochsrc" \
+		-rc "$dir/continue" >"$dir/bochs.out" 2>&1 </dev/null &
+	pid=$!
+	timeout --foreground "$limit" tail -s 0.1 -n +1 -f --pid=$pid "$dir/console" 2>/dev/null ||
+		status=$?
+	if [ $status = 0 ]; then
+		wait $pid || ended=$?
+	else
+		kill -KILL $pid
+		wait $pid 2>/dev/null || true
+		ended=124
+	fi
+}
+
+# v3_bochs_why DIR - what Bochs itself had to say about the end, if anything.
+v3_bochs_why()
+{
+	sed -n 's/^[0-9]*p\(\[.*\)/Bochs: \1/p' "$1/bochs.log" 2>/dev/null | head -n 3
+}
