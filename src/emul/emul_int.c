@@ -127,7 +127,7 @@ static enum v3_emul_result group3(struct v3_emu *e)
 	case 3:
 		return v3_emu_rmw(e, V3_ALU_NEG, e->insn->opsize, 0, 0, false, NULL);
 	default:
-		return V3_EMUL_UNHANDLED;
+		return v3_emu_mul(e);
 	}
 }
 
@@ -144,6 +144,8 @@ enum v3_emul_result v3_emu_alu_one(struct v3_emu *e)
 		if (insn->mode != V3_INSN_MODE_64)	/* ARPL */
 			return V3_EMUL_UNHANDLED;
 		return load_extend(e, size == 2 ? 2 : 4, true);
+	case 0x69: case 0x6b:
+		return v3_emu_imul(e, true);
 	case 0x80: case 0x81: case 0x82: case 0x83:
 		return v3_emu_rmw(e, (enum v3_alu_op)reg, size, insn->imm, 0, false, NULL);
 	case 0x84: case 0x85:
@@ -288,6 +290,8 @@ enum v3_emul_result v3_emu_alu_0f(struct v3_emu *e)
 		return double_shift(e);
 	case 0xae:
 		return cache_line(e);
+	case 0xaf:
+		return v3_emu_imul(e, false);
 	case 0xb0: case 0xb1: case 0xc7:
 		return v3_emu_cmpxchg(e);
 	case 0xb6: case 0xbe:

@@ -90,6 +90,9 @@ enum v3_emul_result v3_emu_rmw(struct v3_emu *e, enum v3_alu_op op, uint32_t siz
 enum v3_emul_result v3_emu_alu_one(struct v3_emu *e);
 enum v3_emul_result v3_emu_alu_0f(struct v3_emu *e);
 enum v3_emul_result v3_emu_cmpxchg(struct v3_emu *e);
+/* F6 and F7 from /4 on; IMUL with a register operand, and perhaps an immediate one. */
+enum v3_emul_result v3_emu_mul(struct v3_emu *e);
+enum v3_emul_result v3_emu_imul(struct v3_emu *e, bool has_imm);
 enum v3_emul_result v3_emu_stack(struct v3_emu *e);
 enum v3_emul_result v3_emu_string(struct v3_emu *e);
 enum v3_emul_result v3_emu_port(struct v3_emu *e);

@@ -17,7 +17,9 @@ const struct template cpu_templates[] = {
 	{ V3_MAP_ONE, 0xa0, 0xa3, 0, 0, K_PLAIN, false }, { V3_MAP_ONE, 0xa8, 0xa9, 0, 0, K_PLAIN, false },
 	{ V3_MAP_ONE, 0xc0, 0xc1, 0, 0, K_PLAIN, false }, { V3_MAP_ONE, 0xd0, 0xd3, 0, 0, K_PLAIN, false },
 	{ V3_MAP_ONE, 0xc6, 0xc7, 0, 0x01, K_PLAIN, false },
-	{ V3_MAP_ONE, 0xf6, 0xf7, 0, 0x0f, K_PLAIN, false },
+	{ V3_MAP_ONE, 0xf6, 0xf7, 0, 0x3f, K_PLAIN, false },
+	{ V3_MAP_ONE, 0xf6, 0xf7, 0, 0xc0, K_DIVIDE, false },
+	{ V3_MAP_ONE, 0x69, 0x69, 0, 0, K_PLAIN, false }, { V3_MAP_ONE, 0x6b, 0x6b, 0, 0, K_PLAIN, false },
 	{ V3_MAP_ONE, 0xfe, 0xff, 0, 0x03, K_PLAIN, false },
 	{ V3_MAP_ONE, 0xff, 0xff, 0, 0x54, K_STACK, false },
 	{ V3_MAP_ONE, 0x50, 0x5f, 0, 0, K_STACK, false }, { V3_MAP_ONE, 0x8f, 0x8f, 0, 0x01, K_STACK, false },
@@ -31,6 +33,7 @@ const struct template cpu_templates[] = {
 	{ V3_MAP_0F, 0xa4, 0xa5, 0, 0, K_PLAIN, false }, { V3_MAP_0F, 0xac, 0xad, 0, 0, K_PLAIN, false },
 	{ V3_MAP_0F, 0xb0, 0xb1, 0, 0, K_PLAIN, false }, { V3_MAP_0F, 0xc7, 0xc7, 0, 0x02, K_PLAIN, false },
 	{ V3_MAP_0F, 0xb6, 0xb7, 0, 0, K_PLAIN, false }, { V3_MAP_0F, 0xbe, 0xbf, 0, 0, K_PLAIN, false },
+	{ V3_MAP_0F, 0xaf, 0xaf, 0, 0, K_PLAIN, false },
 	{ V3_MAP_0F, 0xc0, 0xc1, 0, 0, K_PLAIN, false }, { V3_MAP_0F, 0xc3, 0xc3, 0, 0, K_PLAIN, false },
 	{ V3_MAP_0F38, 0xf0, 0xf1, 0, 0, K_PLAIN, false },
 #define VEC(map, first, last, pp) \
@@ -53,7 +56,6 @@ const struct template cpu_templates[] = {
 	VEX(V3_MAP_0F38, 0x78, 0x79, 1),
 };
 const size_t cpu_template_count = sizeof(cpu_templates) / sizeof(cpu_templates[0]);
-
 
 static size_t put_vex(struct rng *r, const struct template *t, enum v3_insn_mode mode, uint8_t op,
 		      uint8_t *p)
@@ -275,6 +277,69 @@ static void set_memory(struct rng *r, const struct cpu *cpu, const struct templa
 		memcpy(tr->mem + at, &next, sizeof(next));
 }
 
+/* The low bytes of a number, sign-extended if asked for. */
+static __int128 part(unsigned __int128 value, uint32_t size, bool is_signed)
+{
+	uint32_t unused = 128 - size * 8;
+
+	value <<= unused;
+	return is_signed ? (__int128)value >> unused : (__int128)(value >> unused);
+}
+
+/* What DIV and IDIV divide by. */
+static __int128 divisor(const struct trial *tr, size_t at)
+{
+	const struct v3_insn *insn = &tr->insn;
+	uint64_t value = tr->in.gpr[insn->rm];
+	bool high = insn->opsize == 1 && insn->rm >= 4 && insn->rm < 8 &&
+		    !(insn->flags & V3_INSN_REX);
+
+	if (insn->flags & V3_INSN_MEM)
+		memcpy(&value, tr->mem + at, sizeof(value));
+	else if (high)
+		value = tr->in.gpr[insn->rm - 4] >> 8;
+	return part(value, insn->opsize, insn->reg & 1);
+}
+
+/* The dividend: RDX and RAX, or AX. */
+static void put_dividend(struct trial *tr, unsigned __int128 value)
+{
+	uint64_t *gpr = tr->in.gpr;
+	uint32_t bits = tr->insn.opsize * 8;
+	uint64_t mask = bits == 64 ? ~0ull : (1ull << bits) - 1;
+
+	if (bits == 8) {
+		gpr[0] = (gpr[0] & ~0xffffull) | (uint16_t)value;
+		return;
+	}
+	gpr[0] = (gpr[0] & ~mask) | ((uint64_t)value & mask);
+	gpr[2] = (gpr[2] & ~mask) | ((uint64_t)(value >> bits) & mask);
+}
+
+/*
+ * A dividend whose quotient fits, just so at times. False if this changes where the operand is, or what, and if
+ * the divisor is 0.
+ */
+static bool set_dividend(struct rng *r, struct trial *tr, size_t at)
+{
+	const struct v3_insn *insn = &tr->insn;
+	bool is_signed = insn->reg & 1, is_mem = insn->flags & V3_INSN_MEM;
+	__int128 by = divisor(tr, at), quotient, rest;
+	uint64_t most = is_signed ? 1ull << (insn->opsize * 8 - 1) : ~0ull;
+
+	if (!by || (is_mem && (insn->base == 0 || insn->base == 2 || insn->index == 0 ||
+			       insn->index == 2)))
+		return false;
+	quotient = part(rng_below(r, 8) ? rng_next(r) : most, insn->opsize, is_signed);
+	rest = (__int128)(rng_next(r) >> 1) % by;
+	/* It has the dividend's sign. */
+	if ((quotient < 0) != (by < 0))
+		rest = -rest;
+	put_dividend(tr, (unsigned __int128)quotient * (unsigned __int128)by +
+			 (unsigned __int128)rest);
+	return by == divisor(tr, at);
+}
+
 bool case_operands(struct rng *r, const struct cpu *cpu, const struct template *t, struct trial *tr)
 {
 	const struct cpu_view *view = &cpu->view[tr->mode];
@@ -295,6 +360,8 @@ bool case_operands(struct rng *r, const struct cpu *cpu, const struct template *
 		return true;
 	if (t->kind == K_STACK && !set_stack_operand(cpu, tr))
 		return false;
+	if (!(insn->flags & V3_INSN_MEM) && t->kind == K_DIVIDE)
+		return set_dividend(r, tr, 0);
 	if (!(insn->flags & V3_INSN_MEM))
 		return t->kind != K_BITS || insn->reg != 4;
 	if (!case_aim(r, cpu, tr, target))
@@ -306,7 +373,7 @@ bool case_operands(struct rng *r, const struct cpu *cpu, const struct template *
 	if (t->kind == K_STACK && insn->base == 4 && (sp < data + 64 || sp > data + MEM_SIZE - 64))
 		return false;
 	set_memory(r, cpu, t, tr, target - data);
-	return true;
+	return t->kind != K_DIVIDE || set_dividend(r, tr, target - data);
 }
 
 uint64_t case_defined_flags(const struct trial *tr)
@@ -323,6 +390,10 @@ uint64_t case_defined_flags(const struct trial *tr)
 		if (op == 0x84 || op == 0x85 || op == 0xa8 || op == 0xa9 ||
 		    ((op & 0xfe) == 0xf6 && reg < 2))
 			return NOT_AF;
+		if ((op & 0xfe) == 0xf6 && reg >= 6)
+			return 0;
+		if (((op & 0xfe) == 0xf6 && reg >= 4) || op == 0x69 || op == 0x6b)
+			return V3_RFLAGS_CF | V3_RFLAGS_OF;
 		if ((op & 0xfe) != 0xc0 && (op & 0xfc) != 0xd0)
 			return ARITH;
 		count = op >= 0xd2 ? (uint32_t)tr->in.gpr[1] : op >= 0xd0 ? 1 : (uint32_t)insn->imm;
@@ -338,6 +409,8 @@ uint64_t case_defined_flags(const struct trial *tr)
 	if (insn->map != V3_MAP_0F)
 		return ARITH;
 	switch (op) {
+	case 0xaf:
+		return V3_RFLAGS_CF | V3_RFLAGS_OF;
 	case 0xa3: case 0xab: case 0xb3: case 0xbb: case 0xba:
 		return V3_RFLAGS_CF | V3_RFLAGS_ZF;
 	case 0xa4: case 0xa5: case 0xac: case 0xad:

@@ -14,6 +14,7 @@ enum kind {
 	K_STRING,
 	K_STACK,	/* moves RSP or RIP */
 	K_BITS,		/* register operand is a bit offset */
+	K_DIVIDE,	/* faults unless the quotient fits */
 	K_VEC,
 	K_VEX,
 };

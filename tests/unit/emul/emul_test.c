@@ -72,7 +72,6 @@ static void test_unhandled(void **state)
 {
 	static const uint8_t list[][5] = {
 		{ 2, 0x0f, 0xa2 },		/* CPUID */
-		{ 2, 0xf7, 0x37 },		/* DIV [RDI] */
 		{ 2, 0xff, 0x1f },		/* CALL far */
 		{ 2, 0x8e, 0x1f },		/* MOV DS */
 		{ 3, 0x0f, 0x6f, 0x07 },	/* MOVQ MMX */
