@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "cpu_cases.h"
+#include "cpu_emul.h"
 
 /* Cases of a mode, and the least of them that must run for one template. */
 #define CASES_64 620000u
@@ -20,24 +20,22 @@
 #define CASES_16 160000u
 
 struct world {
-	struct cpu cpu;
-	struct machine *regs;	/* vector registers of the emulator's side */
-	struct rng rng;
+	struct cpu_emul emul;
 	bool strayed;		/* an op was asked for memory or ports it must not touch */
-	uint64_t runs, simple;
+	uint64_t simple;
 };
 
 /* -- ops over the same memory that the CPU uses -- */
 
 static uint8_t *at(struct world *w, uint64_t linear, uint32_t size)
 {
-	uint64_t base = (uintptr_t)w->cpu.data;
+	uint64_t base = (uintptr_t)w->emul.cpu.data;
 
 	if (linear < base || linear + size > base + MEM_SIZE) {
 		w->strayed = true;
 		return NULL;
 	}
-	return w->cpu.data + (linear - base);
+	return w->emul.cpu.data + (linear - base);
 }
 
 static enum v3_emul_result op_read(void *opaque, uint64_t linear, void *buf, uint32_t size,
@@ -70,11 +68,7 @@ static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expec
 
 	if (!p)
 		return V3_EMUL_STOP;
-	*swapped = memcmp(p, expected, size) == 0;
-	if (*swapped)
-		memcpy(p, desired, size);
-	else
-		memcpy(expected, p, size);
+	*swapped = cpu_emul_swap(p, expected, desired, size);
 	return V3_EMUL_OK;
 }
 
@@ -98,35 +92,11 @@ static enum v3_emul_result op_out(void *opaque, uint16_t port, uint32_t value, u
 	return V3_EMUL_STOP;
 }
 
-static enum v3_emul_result op_vec_get(void *opaque, uint32_t reg, void *buf, uint32_t size)
-{
-	memcpy(buf, ((struct world *)opaque)->regs->vec[reg], size);
-	return V3_EMUL_OK;
-}
-
-static enum v3_emul_result op_vec_set(void *opaque, uint32_t reg, const void *buf, uint32_t size,
-				      bool zero_upper)
-{
-	uint8_t *v = ((struct world *)opaque)->regs->vec[reg];
-
-	memcpy(v, buf, size);
-	if (zero_upper)
-		memset(v + size, 0, 32 - size);
-	return V3_EMUL_OK;
-}
-
 static const struct v3_emul_ops ops = {
 	.read = op_read, .write = op_write, .cmpxchg = op_cmpxchg, .probe_write = op_probe,
-	.port_in = op_in, .port_out = op_out, .vec_get = op_vec_get, .vec_set = op_vec_set,
+	.port_in = op_in, .port_out = op_out,
+	.vec_get = cpu_emul_vec_get, .vec_set = cpu_emul_vec_set,
 };
-
-static void show(const struct trial *tr, const char *what)
-{
-	print_message("%s:", what);
-	for (int i = 0; i < tr->insn.length; i++)
-		print_message(" %02x", tr->bytes[i]);
-	print_message("\n");
-}
 
 static bool same(const struct trial *tr, const struct machine *cpu, const struct machine *emul,
 		 bool avx)
@@ -136,7 +106,7 @@ static bool same(const struct trial *tr, const struct machine *cpu, const struct
 
 	for (int i = 0; i < 16; i++) {
 		if (cpu->gpr[i] != emul->gpr[i]) {
-			show(tr, "general register");
+			cpu_emul_show(tr, "general register");
 			print_message("reg %d was %llx cpu %llx emulator %llx\n", i,
 				      (unsigned long long)tr->in.gpr[i],
 				      (unsigned long long)cpu->gpr[i],
@@ -144,12 +114,12 @@ static bool same(const struct trial *tr, const struct machine *cpu, const struct
 			return false;
 		}
 		if (memcmp(cpu->vec[i], emul->vec[i], vec)) {
-			show(tr, "vector register");
+			cpu_emul_show(tr, "vector register");
 			return false;
 		}
 	}
 	if ((cpu->rflags ^ emul->rflags) & mask) {
-		show(tr, "flags");
+		cpu_emul_show(tr, "flags");
 		print_message("were %llx cpu %llx emulator %llx\n",
 			      (unsigned long long)tr->in.rflags, (unsigned long long)cpu->rflags,
 			      (unsigned long long)emul->rflags);
@@ -158,51 +128,30 @@ static bool same(const struct trial *tr, const struct machine *cpu, const struct
 	return true;
 }
 
-static void set_regs(const struct world *w, enum v3_insn_mode mode, struct v3_emul_regs *regs,
-		     struct machine *m)
-{
-	const struct cpu_view *view = &w->cpu.view[mode];
-
-	*regs = (struct v3_emul_regs){
-		.gpr = m->gpr, .rip = view->rip, .rflags = m->rflags,
-		.cr0 = V3_CR0_PE | V3_CR0_PG, .cr4 = V3_CR4_OSFXSR | V3_CR4_OSXSAVE,
-		.efer = V3_EFER_LMA | V3_EFER_LME, .cpl = 3,
-		.xcr0 = V3_XCR0_X87 | V3_XCR0_SSE | V3_XCR0_AVX,
-	};
-	for (int i = 0; i < 6; i++)
-		regs->seg[i] = (struct v3_emul_seg){
-			.selector = view->selector[i], .attrib = V3_SEG_ATTR_DATA32,
-			.limit = 0xffffffff, .base = view->base[i],
-		};
-	regs->seg[V3_SEG_CS].attrib = mode == V3_INSN_MODE_64 ? V3_SEG_ATTR_CODE64 :
-		mode == V3_INSN_MODE_32 ? V3_SEG_ATTR_CODE32 : V3_SEG_ATTR_CODE16;
-}
-
 static bool emulate(struct world *w, const struct trial *tr, struct machine *m)
 {
 	struct v3_emul_regs regs;
 	struct v3_emul_ctx ctx = {
-		.regs = &regs, .ops = &ops, .opaque = w, .rep_budget = rng_below(&w->rng, 8),
+		.regs = &regs, .ops = &ops, .opaque = w, .rep_budget = rng_below(&w->emul.rng, 8),
 	};
 	enum v3_emul_result res;
 
 	*m = tr->in;
-	w->regs = m;
 	w->strayed = false;
-	set_regs(w, tr->mode, &regs, m);
+	cpu_emul_regs(&w->emul, tr->mode, &regs, m);
 	do {
 		res = v3_emul_step(&ctx, &tr->insn);
-		if (res == V3_EMUL_AGAIN && regs.rip != w->cpu.view[tr->mode].rip)
+		if (res == V3_EMUL_AGAIN && regs.rip != w->emul.cpu.view[tr->mode].rip)
 			break;
 	} while (res == V3_EMUL_AGAIN);
 	m->rflags = regs.rflags;
 	if (res != V3_EMUL_OK || w->strayed) {
-		show(tr, w->strayed ? "strayed" : "not done");
+		cpu_emul_show(tr, w->strayed ? "strayed" : "not done");
 		print_message("result %d vector %d\n", res, ctx.fault.vector);
 		return false;
 	}
-	if (regs.rip != w->cpu.view[tr->mode].rip + tr->insn.length) {
-		show(tr, "RIP");
+	if (regs.rip != w->emul.cpu.view[tr->mode].rip + tr->insn.length) {
+		cpu_emul_show(tr, "RIP");
 		return false;
 	}
 	return true;
@@ -215,7 +164,7 @@ static bool check_simple(struct world *w, const struct trial *tr, uint64_t targe
 	struct v3_emul_simple s;
 	uint64_t gpr[16], value = 0;
 	uint8_t mem[MEM_SIZE];
-	size_t off = target - (uintptr_t)w->cpu.data;
+	size_t off = target - (uintptr_t)w->emul.cpu.data;
 
 	if (!v3_emul_simple_mmio(&tr->insn, &s))
 		return true;
@@ -230,7 +179,7 @@ static bool check_simple(struct world *w, const struct trial *tr, uint64_t targe
 		v3_emul_simple_commit(gpr, &s, value | (s.size < 8 ? ~0ull << s.size * 8 : 0));
 	}
 	if (memcmp(gpr, cpu->gpr, sizeof(gpr)) || memcmp(mem, mem_after, MEM_SIZE)) {
-		show(tr, "fast path");
+		cpu_emul_show(tr, "fast path");
 		return false;
 	}
 	return true;
@@ -241,23 +190,23 @@ static bool run_trial(struct world *w, struct trial *tr)
 	struct machine cpu, emul;
 	uint8_t after[MEM_SIZE];
 
-	memcpy(w->cpu.data, tr->mem, MEM_SIZE);
-	cpu_run(&w->cpu, tr->mode, tr->bytes, tr->insn.length, &tr->in, &cpu);
-	memcpy(after, w->cpu.data, MEM_SIZE);
+	memcpy(w->emul.cpu.data, tr->mem, MEM_SIZE);
+	cpu_run(&w->emul.cpu, tr->mode, tr->bytes, tr->insn.length, &tr->in, &cpu);
+	memcpy(after, w->emul.cpu.data, MEM_SIZE);
 
-	memcpy(w->cpu.data, tr->mem, MEM_SIZE);
+	memcpy(w->emul.cpu.data, tr->mem, MEM_SIZE);
 	if (!emulate(w, tr, &emul))
 		return false;
-	w->runs++;
+	w->emul.runs++;
 	if (case_undefined_result(tr))
 		return true;
-	if (!same(tr, &cpu, &emul, w->cpu.avx))
+	if (!same(tr, &cpu, &emul, w->emul.cpu.avx))
 		return false;
-	if (memcmp(after, w->cpu.data, MEM_SIZE)) {
-		show(tr, "memory");
+	if (memcmp(after, w->emul.cpu.data, MEM_SIZE)) {
+		cpu_emul_show(tr, "memory");
 		return false;
 	}
-	return check_simple(w, tr, case_address(&w->cpu, tr), &cpu, after);
+	return check_simple(w, tr, case_address(&w->emul.cpu, tr), &cpu, after);
 }
 
 /* So many cases of each opcode; true if enough of them could be made. */
@@ -267,7 +216,7 @@ static bool run_template(struct world *w, struct trial *tr, const struct templat
 	uint32_t done = 0;
 
 	for (uint32_t n = 0; done < cases && n < 50 * cases && *bad < 20; n++) {
-		if (!case_instruction(&w->rng, t, tr) || !case_operands(&w->rng, &w->cpu, t, tr))
+		if (!case_instruction(&w->emul.rng, t, tr) || !case_operands(&w->emul.rng, &w->emul.cpu, t, tr))
 			continue;
 		done++;
 		*bad += !run_trial(w, tr);
@@ -281,31 +230,23 @@ static void run_mode(struct world *w, enum v3_insn_mode mode, uint32_t total)
 	static struct trial tr;
 	uint32_t opcodes = 0, bad = 0;
 
-	memset(w, 0, sizeof(*w));
-	w->rng.state = 0x5eed5eed;
+	w->simple = 0;
 	tr.mode = mode;
-	assert_true(cpu_open(&w->cpu));
-	if (!cpu_set_mode(&w->cpu, mode)) {
-		cpu_close(&w->cpu);
-		print_message("no code of this mode on this machine: nothing is compared\n");
-		skip();
-	}
-	if (!w->cpu.avx)
-		print_message("this CPU has no AVX2: VEX forms are not compared\n");
+	cpu_emul_open(&w->emul, mode, 0x5eed5eed);
 	for (size_t i = 0; i < cpu_template_count; i++)
 		opcodes += cpu_templates[i].last - cpu_templates[i].first + 1u;
 	for (size_t i = 0; i < cpu_template_count && bad < 20; i++) {
 		const struct template *t = &cpu_templates[i];
 
-		if ((t->kind == K_VEX && !w->cpu.avx) || (t->mode64 && mode != V3_INSN_MODE_64))
+		if (!cpu_emul_has(&w->emul, t, mode))
 			continue;
 		if (!run_template(w, &tr, t, total / opcodes * (t->last - t->first + 1u), &bad))
 			fail_msg("too few cases of template %zu, opcode %02x", i, t->first);
 	}
 	print_message("%llu instructions, %llu of them on the MMIO fast path\n",
-		      (unsigned long long)w->runs, (unsigned long long)w->simple);
+		      (unsigned long long)w->emul.runs, (unsigned long long)w->simple);
 	assert_int_equal(bad, 0);
-	cpu_close(&w->cpu);
+	cpu_close(&w->emul.cpu);
 }
 
 static void test_cpu64(void **state)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Emulator against the real CPU where instructions fault: operands in pages that are not there or read-only,
- * across the border of such a page, misaligned, and not canonical. Vector, error code, CR2 and RIP must be
- * the same, and so must registers, flags and memory: as before the instruction, but for what a REP has done.
+ * Emulator against the real CPU where instructions fault: operands in pages that are not there or
+ * read-only, across the border of such a page, misaligned, not canonical, and quotients that do not
+ * fit. Vector, error code, CR2 and RIP must be the same, and so must registers, flags and memory: as
+ * before the instruction, but for what a REP has done.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "cpu_cases.h"
+#include "cpu_emul.h"
 #include "x86/excp.h"
 #include "x86/pte.h"
 
@@ -20,10 +21,8 @@
 #define CASES_OTHER 100000u
 
 struct world {
-	struct cpu cpu;
-	struct machine *regs;
-	struct rng rng;
-	uint64_t runs, faults[V3_EXCP_COUNT];
+	struct cpu_emul emul;
+	uint64_t faults[V3_EXCP_COUNT];
 };
 
 /* -- the emulator's memory: the same pages, with the rights that Linux gave them -- */
@@ -31,7 +30,7 @@ struct world {
 static enum v3_emul_result access(struct world *w, uint64_t linear, uint32_t size, bool write,
 				  struct v3_emul_fault *fault)
 {
-	uint64_t page = (uintptr_t)w->cpu.page, read_only = (uintptr_t)w->cpu.read_only;
+	uint64_t page = (uintptr_t)w->emul.cpu.page, read_only = (uintptr_t)w->emul.cpu.read_only;
 
 	for (uint32_t i = 0; i < size; i++) {
 		uint64_t at = linear + i;
@@ -74,39 +73,16 @@ static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expec
 				      struct v3_emul_fault *fault)
 {
 	enum v3_emul_result res = access(opaque, linear, size, true, fault);
-	void *p = (void *)(uintptr_t)linear;
 
-	if (res != V3_EMUL_OK)
-		return res;
-	*swapped = memcmp(p, expected, size) == 0;
-	if (*swapped)
-		memcpy(p, desired, size);
-	else
-		memcpy(expected, p, size);
-	return V3_EMUL_OK;
-}
-
-static enum v3_emul_result op_vec_get(void *opaque, uint32_t reg, void *buf, uint32_t size)
-{
-	memcpy(buf, ((struct world *)opaque)->regs->vec[reg], size);
-	return V3_EMUL_OK;
-}
-
-static enum v3_emul_result op_vec_set(void *opaque, uint32_t reg, const void *buf, uint32_t size,
-				      bool zero_upper)
-{
-	uint8_t *v = ((struct world *)opaque)->regs->vec[reg];
-
-	memcpy(v, buf, size);
-	if (zero_upper)
-		memset(v + size, 0, 32 - size);
-	return V3_EMUL_OK;
+	if (res == V3_EMUL_OK)
+		*swapped = cpu_emul_swap((void *)(uintptr_t)linear, expected, desired, size);
+	return res;
 }
 
 /* No template has ports. */
 static const struct v3_emul_ops ops = {
 	.read = op_read, .write = op_write, .cmpxchg = op_cmpxchg,
-	.vec_get = op_vec_get, .vec_set = op_vec_set,
+	.vec_get = cpu_emul_vec_get, .vec_set = cpu_emul_vec_set,
 };
 
 /* -- where to -- */
@@ -123,10 +99,10 @@ static bool may_lock(const struct v3_insn *insn)
 /* An address near something that faults, or in it. */
 static uint64_t trouble(struct world *w)
 {
-	uint64_t page = (uintptr_t)w->cpu.page, read_only = (uintptr_t)w->cpu.read_only;
-	uint32_t near = rng_below(&w->rng, 48);
+	uint64_t page = (uintptr_t)w->emul.cpu.page, read_only = (uintptr_t)w->emul.cpu.read_only;
+	uint32_t near = rng_below(&w->emul.rng, 48);
 
-	switch (rng_below(&w->rng, 5)) {
+	switch (rng_below(&w->emul.rng, 5)) {
 	case 0:
 		return page + CPU_PAGE - near;
 	case 1:
@@ -136,14 +112,14 @@ static uint64_t trouble(struct world *w)
 	case 3:
 		return read_only - near;
 	default:
-		return page + CPU_PAGE + rng_below(&w->rng, 3 * CPU_PAGE);
+		return page + CPU_PAGE + rng_below(&w->emul.rng, 3 * CPU_PAGE);
 	}
 }
 
 /* Moves the operands of a good case to where they fault, or may. */
 static bool make_trouble(struct world *w, const struct template *t, struct trial *tr)
 {
-	const struct cpu_view *view = &w->cpu.view[tr->mode];
+	const struct cpu_view *view = &w->emul.cpu.view[tr->mode];
 	const struct v3_insn *insn = &tr->insn;
 	uint64_t *gpr = tr->in.gpr, where = trouble(w);
 	uint64_t mask = insn->addrsize == 8 ? ~0ull : insn->addrsize == 4 ? 0xffffffff : 0xffff;
@@ -152,13 +128,13 @@ static bool make_trouble(struct world *w, const struct template *t, struct trial
 		/* A fault in the first iteration: see case_operands() about the upper halves. */
 		for (int i = 0; insn->addrsize == 4 && i < 8; i++)
 			gpr[i] = i == 1 || i == 6 || i == 7 ? (uint32_t)gpr[i] : gpr[i];
-		if (rng_below(&w->rng, 2))
+		if (rng_below(&w->emul.rng, 2))
 			gpr[6] = (gpr[6] & ~mask) | ((where - view->base[insn->seg]) & mask);
 		else
 			gpr[7] = (gpr[7] & ~mask) | ((where - view->base[V3_SEG_ES]) & mask);
 		return true;
 	}
-	if (t->kind == K_STACK && rng_below(&w->rng, 2)) {
+	if (t->kind == K_STACK && rng_below(&w->emul.rng, 2)) {
 		if (insn->base == 4)
 			return false;
 		gpr[4] = (where & ~7ull) - view->base[V3_SEG_SS];
@@ -166,50 +142,36 @@ static bool make_trouble(struct world *w, const struct template *t, struct trial
 			gpr[4] = (uint32_t)gpr[4];
 		return true;
 	}
+	/* Most quotients of numbers at random do not fit. */
+	if (t->kind == K_DIVIDE && rng_below(&w->emul.rng, 2)) {
+		gpr[0] = rng_next(&w->emul.rng);
+		gpr[2] = rng_next(&w->emul.rng) >> rng_below(&w->emul.rng, 64);
+		for (int i = 0; tr->mode != V3_INSN_MODE_64 && i < 3; i += 2)
+			gpr[i] = (uint32_t)gpr[i];
+		return true;
+	}
 	/* CALL and JMP would go wherever what is there leads. */
 	if (!(insn->flags & V3_INSN_MEM) ||
 	    (t->kind == K_STACK && insn->opcode == 0xff && (insn->reg & 7) != 6))
 		return false;
-	if (insn->addrsize == 8 && insn->base != V3_INSN_NO_REG && rng_below(&w->rng, 6) == 0) {
-		gpr[insn->base] ^= 1ull << (47 + rng_below(&w->rng, 17));
+	if (insn->addrsize == 8 && insn->base != V3_INSN_NO_REG && rng_below(&w->emul.rng, 6) == 0) {
+		gpr[insn->base] ^= 1ull << (47 + rng_below(&w->emul.rng, 17));
 		return insn->base != 4 || t->kind != K_STACK;
 	}
 	if (may_lock(insn))
 		where &= ~31ull;
-	return case_aim(&w->rng, &w->cpu, tr, where) && (t->kind != K_STACK || insn->base != 4);
+	return case_aim(&w->emul.rng, &w->emul.cpu, tr, where) && (t->kind != K_STACK || insn->base != 4);
 }
 
 /* -- comparing -- */
-
-static void set_regs(const struct world *w, enum v3_insn_mode mode, struct v3_emul_regs *regs,
-		     struct machine *m)
-{
-	const struct cpu_view *view = &w->cpu.view[mode];
-
-	*regs = (struct v3_emul_regs){
-		.gpr = m->gpr, .rip = view->rip, .rflags = m->rflags,
-		.cr0 = V3_CR0_PE | V3_CR0_PG, .cr4 = V3_CR4_OSFXSR | V3_CR4_OSXSAVE,
-		.efer = V3_EFER_LMA | V3_EFER_LME, .cpl = 3,
-		.xcr0 = V3_XCR0_X87 | V3_XCR0_SSE | V3_XCR0_AVX,
-	};
-	for (int i = 0; i < 6; i++)
-		regs->seg[i] = (struct v3_emul_seg){
-			.selector = view->selector[i], .attrib = V3_SEG_ATTR_DATA32,
-			.limit = 0xffffffff, .base = view->base[i],
-		};
-	regs->seg[V3_SEG_CS].attrib = mode == V3_INSN_MODE_64 ? V3_SEG_ATTR_CODE64 :
-		mode == V3_INSN_MODE_32 ? V3_SEG_ATTR_CODE32 : V3_SEG_ATTR_CODE16;
-}
 
 static bool differs(const struct trial *tr, const char *what, uint64_t cpu, uint64_t emul)
 {
 	if (cpu == emul)
 		return false;
-	print_message("%s:", what);
-	for (int i = 0; i < tr->insn.length; i++)
-		print_message(" %02x", tr->bytes[i]);
-	print_message(" (%d bits): cpu %llx emulator %llx\n", 16 << tr->mode,
-		      (unsigned long long)cpu, (unsigned long long)emul);
+	cpu_emul_show(tr, what);
+	print_message("cpu %llx emulator %llx\n", (unsigned long long)cpu,
+		      (unsigned long long)emul);
 	return true;
 }
 
@@ -232,7 +194,7 @@ static bool same(const struct world *w, const struct trial *tr, const struct mac
 	for (int i = 0; i < 16; i++) {
 		if (differs(tr, "general register", cpu->gpr[i], emul->gpr[i]) ||
 		    differs(tr, "vector register", 0,
-			    (uint64_t)memcmp(cpu->vec[i], emul->vec[i], w->cpu.avx ? 32 : 16)))
+			    (uint64_t)memcmp(cpu->vec[i], emul->vec[i], w->emul.cpu.avx ? 32 : 16)))
 			return false;
 	}
 	return !differs(tr, "flags", cpu->rflags & flags, emul->rflags & flags);
@@ -250,16 +212,15 @@ static bool run_trial(struct world *w, const struct trial *tr)
 	enum v3_emul_result res;
 	bool faulted;
 
-	memcpy(w->cpu.data, tr->mem, MEM_SIZE);
-	memcpy(before, w->cpu.page, CPU_PAGE);
-	faulted = cpu_try(&w->cpu, tr->mode, tr->bytes, tr->insn.length, &tr->in, &cpu, &fault);
-	memcpy(after, w->cpu.page, CPU_PAGE);
-	memcpy(w->cpu.page, before, CPU_PAGE);
-	w->regs = &emul;
-	set_regs(w, tr->mode, &regs, &emul);
+	memcpy(w->emul.cpu.data, tr->mem, MEM_SIZE);
+	memcpy(before, w->emul.cpu.page, CPU_PAGE);
+	faulted = cpu_try(&w->emul.cpu, tr->mode, tr->bytes, tr->insn.length, &tr->in, &cpu, &fault);
+	memcpy(after, w->emul.cpu.page, CPU_PAGE);
+	memcpy(w->emul.cpu.page, before, CPU_PAGE);
+	cpu_emul_regs(&w->emul, tr->mode, &regs, &emul);
 	res = v3_emul_step(&ctx, &tr->insn);
 	emul.rflags = regs.rflags;
-	w->runs++;
+	w->emul.runs++;
 	if (differs(tr, "result", faulted ? V3_EMUL_FAULT : V3_EMUL_OK, res))
 		return false;
 	if (faulted) {
@@ -270,7 +231,7 @@ static bool run_trial(struct world *w, const struct trial *tr)
 	if (!faulted && case_undefined_result(tr))
 		return true;
 	return same(w, tr, &cpu, &emul, faulted ? V3_RFLAGS_ARITH : case_defined_flags(tr)) &&
-	       !differs(tr, "memory", 0, (uint64_t)memcmp(after, w->cpu.page, CPU_PAGE));
+	       !differs(tr, "memory", 0, (uint64_t)memcmp(after, w->emul.cpu.page, CPU_PAGE));
 }
 
 static void run_mode(struct world *w, enum v3_insn_mode mode, uint32_t total)
@@ -278,32 +239,27 @@ static void run_mode(struct world *w, enum v3_insn_mode mode, uint32_t total)
 	static struct trial tr;
 	uint32_t bad = 0;
 
-	memset(w, 0, sizeof(*w));
-	w->rng.state = 0xfa17;
+	memset(w->faults, 0, sizeof(w->faults));
 	tr.mode = mode;
-	assert_true(cpu_open(&w->cpu));
-	if (!cpu_set_mode(&w->cpu, mode)) {
-		cpu_close(&w->cpu);
-		print_message("no code of this mode on this machine: nothing is compared\n");
-		skip();
-	}
-	for (uint32_t n = 0; w->runs < total && n < 20 * total && bad < 20; n++) {
+	cpu_emul_open(&w->emul, mode, 0xfa17);
+	for (uint32_t n = 0; w->emul.runs < total && n < 20 * total && bad < 20; n++) {
 		const struct template *t = &cpu_templates[n % cpu_template_count];
 
-		if ((t->kind == K_VEX && !w->cpu.avx) || (t->mode64 && mode != V3_INSN_MODE_64) ||
-		    !case_instruction(&w->rng, t, &tr) ||
-		    !case_operands(&w->rng, &w->cpu, t, &tr) || !make_trouble(w, t, &tr))
+		if (!cpu_emul_has(&w->emul, t, mode) || !case_instruction(&w->emul.rng, t, &tr) ||
+		    !case_operands(&w->emul.rng, &w->emul.cpu, t, &tr) || !make_trouble(w, t, &tr))
 			continue;
 		bad += !run_trial(w, &tr);
 	}
-	print_message("%llu instructions, #SS %llu, #GP %llu, #PF %llu\n",
-		      (unsigned long long)w->runs, (unsigned long long)w->faults[V3_EXCP_SS],
+	print_message("%llu instructions, #DE %llu, #SS %llu, #GP %llu, #PF %llu\n",
+		      (unsigned long long)w->emul.runs, (unsigned long long)w->faults[V3_EXCP_DE],
+		      (unsigned long long)w->faults[V3_EXCP_SS],
 		      (unsigned long long)w->faults[V3_EXCP_GP],
 		      (unsigned long long)w->faults[V3_EXCP_PF]);
 	assert_int_equal(bad, 0);
-	assert_true(w->runs >= total && w->faults[V3_EXCP_PF] > total / 3);
+	assert_true(w->emul.runs >= total && w->faults[V3_EXCP_PF] > total / 3);
 	assert_true(w->faults[V3_EXCP_GP] > total / 100);
-	cpu_close(&w->cpu);
+	assert_true(w->faults[V3_EXCP_DE] > total / 1000);
+	cpu_close(&w->emul.cpu);
 }
 
 static struct world world;
