@@ -100,6 +100,16 @@ static void request_all(struct v3_vm *vm, uint32_t request)
 			v3_vcpu_request(vm->vcpus[i], request);
 }
 
+/* A request that goes with the state, which a reset takes back with it. Caller holds lock, and tells them after. */
+static void mark_all(struct v3_vm *vm, uint32_t request)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->num_vcpus; i++)
+		if (vm->vcpus[i])
+			__atomic_fetch_or(&vm->vcpus[i]->requests, request, __ATOMIC_SEQ_CST);
+}
+
 /*
  * Pauses are counted, so that an answer to the one before is not taken for one to this: a vCPU may sleep
  * through a resume and the pause after it.
@@ -263,7 +273,6 @@ void v3_vm_end(struct v3_vm *vm, enum v3_end_kind kind, uint32_t code, const cha
 	uint64_t flags = v3_lock_irqsave(&vm->lock);
 	bool first = vm->state != V3_VM_STOPPED;
 	char reason[V3_REASON_MAX + 1] = "";
-	unsigned int i;
 	va_list args;
 
 	if (first) {
@@ -274,11 +283,7 @@ void v3_vm_end(struct v3_vm *vm, enum v3_end_kind kind, uint32_t code, const cha
 		va_end(args);
 		memcpy(reason, vm->end.reason, sizeof(reason));
 		__atomic_store_n(&vm->state, V3_VM_STOPPED, __ATOMIC_RELEASE);
-		/* With the state: a reset takes back both. */
-		for (i = 0; i < vm->num_vcpus; i++)
-			if (vm->vcpus[i])
-				__atomic_fetch_or(&vm->vcpus[i]->requests, V3_REQ_STOP,
-						  __ATOMIC_SEQ_CST);
+		mark_all(vm, V3_REQ_STOP);
 	}
 	v3_lock_irqrestore(&vm->lock, flags);
 	if (!first)
@@ -300,6 +305,25 @@ enum v3_status v3_vm_stop(struct v3_vm *vm)
 	v3_control_leave(vm);
 	return V3_OK;
 }
+
+/* --- NMI --- */
+
+enum v3_status v3_vm_nmi(struct v3_vm *vm)
+{
+	uint64_t flags = v3_lock_irqsave(&vm->lock);
+	bool ok = vm->state == V3_VM_RUNNING || vm->state == V3_VM_PAUSED;
+
+	/* Not after a reset: a guest that has just begun has no handler. */
+	if (ok)
+		mark_all(vm, V3_REQ_NMI);
+	v3_lock_irqrestore(&vm->lock, flags);
+	if (!ok)
+		return V3_ERR_STATE;
+	request_all(vm, 0);
+	return V3_OK;
+}
+
+/* --- For a reset --- */
 
 void v3_control_join(struct v3_vm *vm)
 {
