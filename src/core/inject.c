@@ -79,13 +79,21 @@ static bool intr_waits(struct v3_vcpu *vcpu, bool *tpr_blocked)
 	return vcpu->vm->intc->peek(vcpu, vcpu->vm->intc_ctx, tpr_blocked) >= 0;
 }
 
+/* An NMI that could go in: one that was taken back, or a new one. */
+static bool nmi_waits(const struct v3_vcpu *vcpu)
+{
+	return (vcpu->intr.valid && vcpu->intr.type == V3_EVENT_NMI) ||
+	       (vcpu->nmi_pending && !vcpu->nmi_blocked);
+}
+
 bool v3_inject_pending(struct v3_vcpu *vcpu)
 {
 	bool tpr_blocked;
 
-	if (vcpu->exception.valid || vcpu->intr.valid || (vcpu->nmi_pending && !vcpu->nmi_blocked))
+	if (vcpu->exception.valid || nmi_waits(vcpu))
 		return true;
-	return vcpu->rflags & V3_RFLAGS_IF && intr_waits(vcpu, &tpr_blocked);
+	return vcpu->rflags & V3_RFLAGS_IF &&
+	       (vcpu->intr.valid || intr_waits(vcpu, &tpr_blocked));
 }
 
 static void deliver(struct v3_vcpu *vcpu, struct v3_event *event)
@@ -120,13 +128,6 @@ static bool deliver_intr(struct v3_vcpu *vcpu)
 	return true;
 }
 
-/* An NMI that could go in: one that was taken back, or a new one. */
-static bool nmi_waits(const struct v3_vcpu *vcpu)
-{
-	return (vcpu->intr.valid && vcpu->intr.type == V3_EVENT_NMI) ||
-	       (vcpu->nmi_pending && !vcpu->nmi_blocked);
-}
-
 /* What goes before new interrupts; at most one event goes out; true if one did. */
 static bool deliver_first(struct v3_vcpu *vcpu)
 {
@@ -144,7 +145,7 @@ static bool deliver_first(struct v3_vcpu *vcpu)
 		return true;
 	}
 	/* One that an exception or NMI overtook has to wait until its handler allows interrupts. */
-	if (vcpu->intr.valid && vcpu->rflags & V3_RFLAGS_IF) {
+	if (vcpu->intr.valid && can_take_intr(vcpu)) {
 		deliver(vcpu, &vcpu->intr);
 		return true;
 	}

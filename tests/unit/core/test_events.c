@@ -420,6 +420,56 @@ static void test_nmi_behind_exception(void **state)
 	guest_destroy(script);
 }
 
+/* Nor may it come between MOV SS or STI and the next instruction, or end an HLT with interrupts off. */
+static void test_overtaken_waits(void **state)
+{
+	struct script *script = start();
+
+	(void)state;
+	script->vmcb->exit_int_info = INJ_INTR(0x31);
+	guest_exit(script, SVM_EXIT_EXCEPTION + V3_EXCP_AC, 0, 0);
+	script->vmcb->exit_int_info = 0;
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP_ERR(V3_EXCP_AC, 0));
+	/* The handler halts with interrupts off. */
+	script->vmcb->rflags &= ~V3_RFLAGS_IF;
+	guest_exit_halts(script, SVM_EXIT_HLT);
+	v3_vcpu_nmi(script->vcpu);
+	guest_wait(script);
+	assert_int_equal(script->vmcb->event_inj, INJ_NMI);
+	/* The next one has just allowed them. */
+	script->vmcb->rflags |= V3_RFLAGS_IF;
+	script->vmcb->int_shadow = 1;
+	guest_intr(script);
+	assert_int_equal(script->vmcb->event_inj, 0);
+	assert_int_equal(script->vmcb->int_shadow, 1);
+	assert_true(window_open(script));
+	script->vmcb->int_shadow = 0;
+	guest_exit(script, SVM_EXIT_VINTR, 0, 0);
+	assert_int_equal(script->vmcb->event_inj, INJ_INTR(0x31));
+	guest_destroy(script);
+}
+
+/* Whoever asks a vCPU for something may find it in the guest, and its thread over a moment later. */
+static void test_request_as_thread_ends(void **state)
+{
+	struct script *script = guest_create(NULL, code, sizeof(code));
+	unsigned int cpu, kicks = 0, after = 0;
+
+	(void)state;
+	for (cpu = 0; cpu < script->host->num_cpus; cpu++)
+		kicks += v3_fake_host_kicks(script->fake, cpu);
+	/* It is not on any CPU yet; the fake host ends the test for a kick of a CPU that is none. */
+	assert_int_equal(v3_vcpu_cpu(script->vcpu), V3_CPU_ANY);
+	script->vcpu->mode = V3_VCPU_GUEST;
+	v3_vcpu_check_intr(script->vcpu);
+	script->vcpu->mode = V3_VCPU_OUTSIDE;
+	assert_true(script->vcpu->requests & V3_REQ_INTR);
+	for (cpu = 0; cpu < script->host->num_cpus; cpu++)
+		after += v3_fake_host_kicks(script->fake, cpu);
+	assert_int_equal(after, kicks);
+	guest_destroy(script);
+}
+
 static void test_hlt_and_nmi(void **state)
 {
 	struct script *script = start();
@@ -480,6 +530,8 @@ int main(void)
 		cmocka_unit_test(test_double_fault),
 		cmocka_unit_test(test_hlt_and_interrupt),
 		cmocka_unit_test(test_nmi_behind_exception),
+		cmocka_unit_test(test_overtaken_waits),
+		cmocka_unit_test(test_request_as_thread_ends),
 		cmocka_unit_test(test_hlt_and_nmi),
 		cmocka_unit_test(test_hlt_and_timer),
 	};
