@@ -22,9 +22,19 @@ v3_packages_of()
 	docs) printf '%s\n' doxygen graphviz ;;
 	bench) printf '%s\n' python3-minimal binutils ;;
 	bochs)
-		printf '%s\n' bochs bochs-term bochsbios vgabios grub-pc-bin grub-common xorriso mtools
+		printf '%s\n' bochs bochs-term bochsbios vgabios grub-pc-bin grub-common xorriso mtools \
+			binutils
 		;;
 	*) v3_die 121 "no package group is called '$1'" ;;
+	esac
+}
+
+# v3_program_package PROGRAM - the package of a program that only some test needs.
+v3_program_package()
+{
+	case $1 in
+	perf) echo linux-perf ;;
+	*) echo "$1" ;;
 	esac
 }
 
