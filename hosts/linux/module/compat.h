@@ -14,7 +14,9 @@
 #include <linux/version.h>
 
 #include <asm/msr.h>
+#include <asm/perf_event.h>
 #include <asm/reboot.h>
+#include <asm/tlbflush.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "v3.ko needs Linux 6.1 or later"
@@ -83,8 +85,31 @@ static inline void v3_lx_wrmsr(u32 msr, u64 value)
 }
 
 /*
+ * Bits of this CPU's CR4 and of the kernel's copy of it; interrupts off. False: the kernel does not
+ * let modules do that. Writing CR4 alone would not do: the kernel's next write, as for a task with
+ * another CR4.TSD, would clear VMXE again, which is a fault in VMX operation.
+ */
+static inline bool v3_lx_cr4_change(unsigned long set, unsigned long clear)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	return false;
+#else
+	cr4_update_irqsoff(set, clear);
+	return true;
+#endif
+}
+
+/* Before VMXON and after VMXOFF: most CPUs cannot trace (Intel PT) in VMX operation. */
+static inline void v3_lx_tracing_vmx(bool vmx)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+	intel_pt_handle_vmx(vmx);
+#endif
+}
+
+/*
  * What runs on each CPU in a crash or an emergency reboot, with interrupts off. Kernels without
- * this registration turn SVM off themselves there.
+ * this registration turn SVM and VMX off themselves there.
  */
 static inline void v3_lx_emergency_register(void (*fn)(void))
 {

@@ -162,6 +162,7 @@ const struct v3_os_hooks v3_lx_hooks = {
 	.timer_cancel = lx_timer_cancel,
 	.virt_acquire = v3_lx_virt_acquire,
 	.virt_release = v3_lx_virt_release,
+	.cr4_update = v3_lx_cr4_update,
 	.console_notify = v3_lx_console_notify,
 	.state_notify = v3_lx_state_notify,
 	.trace = v3_lx_trace,

@@ -90,7 +90,7 @@ static int pm_event(struct notifier_block *block, unsigned long event, void *dat
 
 static struct notifier_block pm_notifier = { .notifier_call = pm_event };
 
-/* Reboot, power-off and kexec: whatever runs next must find SVM off on all CPUs. */
+/* Reboot, power-off and kexec: whatever runs next must find SVM and VMX off on all CPUs. */
 static int reboot_event(struct notifier_block *block, unsigned long event, void *data)
 {
 	struct v3_lx_vm *vm;
@@ -131,6 +131,6 @@ void v3_lx_hotplug_exit(void)
 {
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_pm_notifier(&pm_notifier);
-	/* calls cpu_goes() for each CPU, which gives SVM back there */
+	/* calls cpu_goes() for each CPU, which gives virtualization back there */
 	cpuhp_remove_state(online_state);
 }

@@ -96,15 +96,16 @@ bool v3_lx_threads_on(const struct v3_lx_vm *vm, unsigned int cpu);
 /* Waits until no thread is on that CPU; false after the time. */
 bool v3_lx_threads_wait_gone(unsigned int cpu, unsigned int ms);
 
-/* virt.c: who owns SVM. */
+/* virt.c: who owns AMD-V or VT-x. */
 enum v3_status v3_lx_virt_acquire(void *ctx, unsigned int cpu);
 void v3_lx_virt_release(void *ctx, unsigned int cpu);
+enum v3_status v3_lx_cr4_update(void *ctx, uint64_t set, uint64_t clear);
 /* Fills owner, status and message. */
 void v3_lx_virt_describe(unsigned int cpu, struct v3_ioc_cpu *out);
 /* Called with the first VM, and after the last. */
 void v3_lx_virt_begin(void);
 void v3_lx_virt_end(void);
-/* Gives SVM back on all CPUs where no vCPU runs. */
+/* Gives it back on all CPUs where no vCPU runs. */
 void v3_lx_virt_give_back(void);
 int v3_lx_virt_init(void);
 void v3_lx_virt_exit(void);

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /*
- * Who owns SVM on each CPU. There is no registry of owners in Linux: the hardware's own state is
- * the only evidence that KVM or another hypervisor is at work (APM2 15.4, 15.30).
+ * Who owns AMD-V or VT-x on each CPU. There is no registry of owners in Linux: the hardware's own
+ * state is the only evidence that KVM or another hypervisor is at work (APM2 15.4, 15.30; SDM vol. 3
+ * 24.7). CR4 is also Linux's: it has a copy of it for each CPU and writes CR4 from that, so that
+ * VMXE must be set and cleared by the kernel's own function.
  */
 #include <linux/cpu.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/topology.h>
 
+#include <asm/asm.h>
 #include <asm/processor.h>
 #include <asm/special_insns.h>
-#include <asm/svm.h>
 
 #include "compat.h"
 #include "lx.h"
 
+#define V3_LX_MSR_FEATURE_CONTROL 0x3a
 #define V3_LX_MSR_EFER 0xc0000080
 #define V3_LX_MSR_VM_CR 0xc0010114
 #define V3_LX_MSR_VM_HSAVE_PA 0xc0010117
+#define V3_LX_FEATURE_CONTROL_LOCK (1ull << 0)
+#define V3_LX_FEATURE_CONTROL_VMX (1ull << 2)
 #define V3_LX_EFER_SVME (1ull << 12)
 #define V3_LX_VM_CR_SVMDIS (1ull << 4)
 
@@ -47,19 +52,29 @@ static bool cpu_has_svm(void)
 	return cpuid_eax(0x80000000) >= 0x8000000a && cpuid_ecx(0x80000001) & (1u << 2);
 }
 
-/* On the CPU concerned, interrupts off. *evidence says what gave another owner away. */
-static enum v3_ioc_owner probe(const char **evidence)
+/* As CPUID says it: Linux's own flag is cleared where firmware disabled it. */
+static bool cpu_has_vmx(void)
+{
+	return cpuid_ecx(1) & (1u << 5);
+}
+
+static enum v3_ioc_owner probe_vmx(void)
 {
 	u64 value;
 
-	*evidence = "";
-	if (cpumask_test_cpu(raw_smp_processor_id(), &held))
-		return V3_IOC_OWNER_V3;
-	if (native_read_cr4() & X86_CR4_VMXE) {
-		*evidence = "CR4.VMXE is set";
-		return V3_IOC_OWNER_OTHER;
-	}
-	if (!cpu_has_svm() || v3_lx_rdmsr(V3_LX_MSR_VM_CR, &value))
+	if (v3_lx_rdmsr(V3_LX_MSR_FEATURE_CONTROL, &value))
+		return V3_IOC_OWNER_ABSENT;
+	/* Not locked: libv3 enables it, and locks. */
+	if (value & V3_LX_FEATURE_CONTROL_LOCK && !(value & V3_LX_FEATURE_CONTROL_VMX))
+		return V3_IOC_OWNER_DENIED;
+	return V3_IOC_OWNER_NONE;
+}
+
+static enum v3_ioc_owner probe_svm(const char **evidence)
+{
+	u64 value;
+
+	if (v3_lx_rdmsr(V3_LX_MSR_VM_CR, &value))
 		return V3_IOC_OWNER_ABSENT;
 	if (value & V3_LX_VM_CR_SVMDIS)
 		return V3_IOC_OWNER_DENIED;
@@ -72,6 +87,21 @@ static enum v3_ioc_owner probe(const char **evidence)
 		return V3_IOC_OWNER_OTHER;
 	}
 	return V3_IOC_OWNER_NONE;
+}
+
+/* On the CPU concerned, interrupts off. *evidence says what gave another owner away. */
+static enum v3_ioc_owner probe(const char **evidence)
+{
+	*evidence = "";
+	if (cpumask_test_cpu(raw_smp_processor_id(), &held))
+		return V3_IOC_OWNER_V3;
+	if (native_read_cr4() & X86_CR4_VMXE) {
+		*evidence = "CR4.VMXE is set";
+		return V3_IOC_OWNER_OTHER;
+	}
+	if (cpu_has_svm())
+		return probe_svm(evidence);
+	return cpu_has_vmx() ? probe_vmx() : V3_IOC_OWNER_ABSENT;
 }
 
 static enum v3_status owner_status(enum v3_ioc_owner owner)
@@ -105,14 +135,15 @@ static void owner_message(enum v3_ioc_owner owner, unsigned int cpu, const char 
 			  kvm_present() ? ": end its guests or unload it" : "");
 		break;
 	case V3_IOC_OWNER_DENIED:
-		scnprintf(buf, size, "CPU %u: AMD-V is disabled (VM_CR.SVMDIS): enable it in the firmware setup",
-			  cpu);
+		scnprintf(buf, size, "CPU %u: %s: enable it in the firmware setup", cpu,
+			  cpu_has_svm() ? "AMD-V is disabled (VM_CR.SVMDIS)" :
+					  "VT-x is disabled (FEATURE_CONTROL is locked without it)");
 		break;
 	case V3_IOC_OWNER_OFFLINE:
 		scnprintf(buf, size, "CPU %u is offline", cpu);
 		break;
 	case V3_IOC_OWNER_ABSENT:
-		scnprintf(buf, size, "CPU %u has no AMD-V (CPUID 8000_0001h ECX bit 2), or a hypervisor hides it",
+		scnprintf(buf, size, "CPU %u has neither AMD-V nor VT-x by CPUID, or a hypervisor hides it",
 			  cpu);
 		break;
 	}
@@ -165,14 +196,37 @@ void v3_lx_virt_describe(unsigned int cpu, struct v3_ioc_cpu *out)
 	owner_message(describe.owner, cpu, describe.evidence, out->message, sizeof(out->message));
 }
 
+/* The library has CR4.VMXE set before VMXON and cleared after VMXOFF; interrupts off. */
+enum v3_status v3_lx_cr4_update(void *ctx, uint64_t set, uint64_t clear)
+{
+	if (v3_lx_cr4_change(set, clear)) {
+		v3_lx_tracing_vmx(set & X86_CR4_VMXE);
+		return V3_OK;
+	}
+	v3_lx_logf(V3_LOG_ERROR,
+		   "VT-x cannot be used: kernels from 6.19 on let nobody but KVM change CR4.VMXE");
+	return V3_ERR_NOTSUP;
+}
+
+/* Not in VMX operation after all: then VMXOFF raises #UD, which is passed over. */
+static void emergency_vmxoff(void)
+{
+	if (!(native_read_cr4() & X86_CR4_VMXE))
+		return;
+	asm volatile("1: vmxoff\n2:\n" _ASM_EXTABLE(1b, 2b) : : : "cc", "memory");
+	v3_lx_cr4_change(0, X86_CR4_VMXE);
+}
+
 /*
- * A crash or an emergency reboot: the next kernel must not find SVM on, and INIT must get through
- * (it is held while GIF is 0: APM2 15.17), on this CPU, in whatever state it was.
+ * A crash or an emergency reboot: the next kernel must find neither SVM nor VMX on, and INIT must get
+ * through (it is held while GIF is 0, and in VMX operation: APM2 15.17, SDM vol. 3 24.8), on this CPU,
+ * in whatever state it was.
  */
 static void emergency_disable(void)
 {
 	u64 efer;
 
+	emergency_vmxoff();
 	if (!cpu_has_svm() || v3_lx_rdmsr(V3_LX_MSR_EFER, &efer) || !(efer & V3_LX_EFER_SVME))
 		return;
 	asm volatile(".byte 0x0f, 0x01, 0xdc" : : : "memory"); /* STGI */
@@ -181,8 +235,8 @@ static void emergency_disable(void)
 }
 
 /*
- * The kernel has room for one emergency callback, and complains when there are two. kvm_amd's does
- * what ours does, so ours is only there while kvm_amd is not. Needs virt_lock.
+ * The kernel has room for one emergency callback, and complains when there are two. KVM's does what
+ * ours does, so ours is only there while neither kvm_amd nor kvm_intel is. Needs virt_lock.
  */
 static void emergency_update(void)
 {
