@@ -17,14 +17,6 @@
 
 #include <v3/v3.h>
 
-/** A fault that a handler raises in the guest. Vector 0-31. */
-struct v3_fault {
-	uint8_t vector;  /**< 0 to 31 */
-	bool has_error;  /**< it pushes an error code */
-	uint32_t error;  /**< the error code */
-	uint64_t cr2;    /**< address, for \#PF */
-};
-
 /** What an MSR, CPUID or hypercall handler tells. */
 enum v3_hook_result {
 	V3_HOOK_DONE = 0, /**< handled; the instruction completes */
@@ -54,13 +46,13 @@ enum v3_status v3_io_hook(struct v3_vm *vm, uint16_t first, unsigned int count,
 /** @name MMIO
  * @{ */
 /**
- * Handlers of a guest-physical range; offset is relative to its start; size 1, 2, 4 or 8, within the
- * range.
+ * Handlers of a guest-physical range; offset is relative to its start; size 1, 2, 4 or 8, within a
+ * page. What goes across pages, or is not aligned in a string or vector instruction, comes in pieces.
  */
 struct v3_mmio_ops {
-	/** A read: only the low bytes of the result count. Context: handler. */
+	/** A read: only the low bytes of the result count. NULL: all ones. Context: handler. */
 	uint64_t (*read)(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size);
-	/** A write. Context: handler. */
+	/** A write; value has zeros above its size. NULL: ignored. Context: handler. */
 	void (*write)(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size,
 		      uint64_t value);
 };
@@ -74,7 +66,7 @@ enum v3_status v3_mmio_hook(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size,
 
 /** @name MSRs, CPUID, hypercalls
  * @{ */
-/** Handlers of a range of MSRs. NULL: as V3_HOOK_PASS. */
+/** Handlers of a range of MSRs. NULL: as V3_HOOK_FAULT. */
 struct v3_msr_ops {
 	/** RDMSR. Context: handler. */
 	enum v3_hook_result (*read)(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,

@@ -33,7 +33,7 @@ typedef uint64_t v3_hpa_t;
 /**
  * Result of every fallible function: 0 is success, errors are negative.
  * Values are part of the ABI and never change meaning. A fault that a guest
- * sees is not a status (see struct v3_fault).
+ * sees is not a status.
  */
 enum v3_status {
 	V3_OK = 0,             /**< success */

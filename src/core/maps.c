@@ -169,66 +169,60 @@ const struct v3_mmio_hook *v3_mmio_find(struct v3_vm *vm, v3_gpa_t gpa)
 	return NULL;
 }
 
-/* The hook that covers the whole access; guests poll, so the last one is tried first. */
-static const struct v3_mmio_hook *mmio_hook(struct v3_vcpu *vcpu, v3_gpa_t gpa, unsigned int size)
+/*
+ * The hook of an access. Guests poll, so the last one is tried first. Hooks are whole pages and no access leaves
+ * its page: one that begins in a hook ends there.
+ */
+static const struct v3_mmio_hook *mmio_hook(struct v3_vcpu *vcpu, v3_gpa_t gpa)
 {
 	const struct v3_mmio_hook *hook = vcpu->last_mmio;
 
 	if (!hook || gpa - hook->gpa >= hook->size) {
 		hook = v3_mmio_find(vcpu->vm, gpa);
-		if (!hook)
-			return NULL;
-		vcpu->last_mmio = hook;
+		if (hook)
+			vcpu->last_mmio = hook;
 	}
-	return hook->size - (gpa - hook->gpa) >= size ? hook : NULL;
-}
-
-static V3_NOINLINE uint64_t mmio_read_split(struct v3_vcpu *vcpu, v3_gpa_t gpa, unsigned int size)
-{
-	uint64_t value = 0;
-	unsigned int i;
-
-	for (i = 0; i < size; i++)
-		value |= v3_mmio_read(vcpu, gpa + i, 1) << (8 * i);
-	return value;
+	return hook;
 }
 
 uint64_t v3_mmio_read(struct v3_vcpu *vcpu, v3_gpa_t gpa, unsigned int size)
 {
-	const struct v3_mmio_hook *hook = mmio_hook(vcpu, gpa, size);
+	const struct v3_mmio_hook *hook = mmio_hook(vcpu, gpa);
 
-	if (hook)
-		return hook->ops->read ? hook->ops->read(vcpu, hook->ctx, gpa - hook->gpa, size)
-				       : ~0ull;
-	return size == 1 ? ~0ull & 0xff : mmio_read_split(vcpu, gpa, size);
+	if (!hook || !hook->ops->read)
+		return ~0ull;
+	return hook->ops->read(vcpu, hook->ctx, gpa - hook->gpa, size);
 }
 
 void v3_mmio_write(struct v3_vcpu *vcpu, v3_gpa_t gpa, unsigned int size, uint64_t value)
 {
-	const struct v3_mmio_hook *hook = mmio_hook(vcpu, gpa, size);
-	unsigned int i;
+	const struct v3_mmio_hook *hook = mmio_hook(vcpu, gpa);
 
-	if (hook) {
-		if (hook->ops->write)
-			hook->ops->write(vcpu, hook->ctx, gpa - hook->gpa, size, value);
-		return;
-	}
-	for (i = 0; size > 1 && i < size; i++)
-		v3_mmio_write(vcpu, gpa + i, 1, value >> (8 * i));
+	if (hook && hook->ops->write)
+		hook->ops->write(vcpu, hook->ctx, gpa - hook->gpa, size, value);
 }
 
 /* --- MSRs, CPUID, hypercalls --- */
 
+/* Checks that hold for all of them; *last is the end of the range. */
+static enum v3_status range_check(const struct v3_vm *vm, uint32_t first, uint32_t count,
+				  bool has_handler, uint32_t *last)
+{
+	*last = first + count - 1;
+	if (!v3_vm_in_setup(vm))
+		return V3_ERR_STATE;
+	return has_handler && count && *last >= first ? V3_OK : V3_ERR_INVALID;
+}
+
 enum v3_status v3_msr_hook(struct v3_vm *vm, uint32_t first, uint32_t count,
 			   const struct v3_msr_ops *ops, void *ctx)
 {
-	uint32_t last = first + count - 1;
+	uint32_t last;
+	enum v3_status status = range_check(vm, first, count, ops, &last);
 	unsigned int i;
 
-	if (!v3_vm_in_setup(vm))
-		return V3_ERR_STATE;
-	if (!ops || !count || last < first)
-		return V3_ERR_INVALID;
+	if (status != V3_OK)
+		return status;
 	for (i = 0; i < vm->num_msr; i++)
 		if (first <= vm->msr[i].last && vm->msr[i].first <= last)
 			return V3_ERR_EXIST;
@@ -241,13 +235,12 @@ enum v3_status v3_msr_hook(struct v3_vm *vm, uint32_t first, uint32_t count,
 enum v3_status v3_cpuid_hook(struct v3_vm *vm, uint32_t first, uint32_t count, v3_cpuid_fn fn,
 			     void *ctx)
 {
-	uint32_t last = first + count - 1;
+	uint32_t last;
+	enum v3_status status = range_check(vm, first, count, fn, &last);
 	unsigned int i;
 
-	if (!v3_vm_in_setup(vm))
-		return V3_ERR_STATE;
-	if (!fn || !count || last < first)
-		return V3_ERR_INVALID;
+	if (status != V3_OK)
+		return status;
 	if (vm->num_cpuid_hooks == V3_MAX_CPUID_HOOKS)
 		return V3_ERR_NOMEM;
 	vm->cpuid_hooks[vm->num_cpuid_hooks++] = (struct v3_cpuid_hook){ first, last, fn, ctx };
@@ -260,13 +253,12 @@ enum v3_status v3_cpuid_hook(struct v3_vm *vm, uint32_t first, uint32_t count, v
 enum v3_status v3_hypercall_hook(struct v3_vm *vm, uint32_t first, uint32_t count,
 				 v3_hypercall_fn fn, void *ctx)
 {
-	uint32_t last = first + count - 1;
+	uint32_t last;
+	enum v3_status status = range_check(vm, first, count, fn, &last);
 	unsigned int i;
 
-	if (!v3_vm_in_setup(vm))
-		return V3_ERR_STATE;
-	if (!fn || !count || last < first)
-		return V3_ERR_INVALID;
+	if (status != V3_OK)
+		return status;
 	for (i = 0; i < vm->num_hypercalls; i++)
 		if (first <= vm->hypercalls[i].last && vm->hypercalls[i].first <= last)
 			return V3_ERR_EXIST;
