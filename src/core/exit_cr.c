@@ -6,6 +6,7 @@
 #include "x86/cr.h"
 #include "x86/excp.h"
 #include "x86/insn.h"
+#include "x86/seg.h"
 
 /* --- CR0, CR4 --- */
 
@@ -18,11 +19,15 @@ static bool cr0_valid(struct v3_vcpu *vcpu, uint64_t value)
 	if (value >> 32 || (value & V3_CR0_PG && !(value & V3_CR0_PE)) ||
 	    (value & V3_CR0_NW && !(value & V3_CR0_CD)))
 		return false;
-	if (!(value & V3_CR0_PG) || old & V3_CR0_PG || !(efer & V3_EFER_LME))
+	if (!((old ^ value) & V3_CR0_PG) || !(efer & V3_EFER_LME))
 		return true;
-	/* Activating long mode (APM2 14.6.1). */
+	/* Into long mode, and out of it: not from 64-bit code, nor with PCIDs (APM2 14.6.1; SDM 3A 2.5). */
 	arch->get_segment(vcpu, V3_SEG_CS, &cs);
-	return arch->get_cr(vcpu, 4) & V3_CR4_PAE && !(cs.attrib & 0x200);
+	if (cs.attrib & V3_SEG_L)
+		return false;
+	if (value & V3_CR0_PG)
+		return arch->get_cr(vcpu, 4) & V3_CR4_PAE;
+	return !(arch->get_cr(vcpu, 4) & V3_CR4_PCIDE);
 }
 
 static void cr0_write(struct v3_vcpu *vcpu, uint64_t value)
@@ -56,7 +61,7 @@ static bool cr4_valid(struct v3_vcpu *vcpu, uint64_t value)
 
 struct cr_insn {
 	uint8_t cr, gpr, length;
-	bool write, lmsw, clts, smsw_mem, smsw_reg;
+	bool write, lmsw, clts, smsw_reg;
 	uint8_t opsize;
 };
 
@@ -212,6 +217,9 @@ void v3_exit_dr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	(void)exit;
 	arch->insn_env(vcpu, &env);
 	if (!v3_insn_get(vcpu, &env, &insn, bytes))
+		return;
+	/* Another vCPU may have put something else here since: the guest executes that one itself. */
+	if (insn.map != V3_MAP_0F || (insn.opcode != 0x21 && insn.opcode != 0x23))
 		return;
 	dr = insn.reg;
 	if (dr > 7 || ((dr == 4 || dr == 5) && arch->get_cr(vcpu, 4) & V3_CR4_DE)) {

@@ -117,6 +117,16 @@ static void test_long_mode(void **state)
 	script->vmcb->cr4 |= V3_CR4_PAE;
 	script->vmcb->cs.attrib = V3_SEG_ATTR_CODE64;
 	assert_int_equal(run_with(script, CR0_NOW, SVM_EXIT_CR_WRITE), GP);
+	/* Nor out of it from there, or with PCIDs. */
+	script->vmcb->cs.attrib = V3_SEG_ATTR_CODE32;
+	assert_int_equal(run_with(script, CR0_NOW, SVM_EXIT_CR_WRITE), 0);
+	script->vmcb->cs.attrib = V3_SEG_ATTR_CODE64;
+	assert_int_equal(run_with(script, CR0_NOW & ~V3_CR0_PG, SVM_EXIT_CR_WRITE), GP);
+	script->vmcb->cs.attrib = V3_SEG_ATTR_CODE32;
+	script->vmcb->cr4 |= V3_CR4_PCIDE;
+	assert_int_equal(run_with(script, CR0_NOW & ~V3_CR0_PG, SVM_EXIT_CR_WRITE), GP);
+	script->vmcb->cr4 &= ~V3_CR4_PCIDE;
+	assert_int_equal(run_with(script, CR0_NOW & ~V3_CR0_PG, SVM_EXIT_CR_WRITE), 0);
 	guest_destroy(script);
 }
 
@@ -225,6 +235,24 @@ static void test_debug_registers(void **state)
 	dr_code(script, 7);
 	assert_int_equal(run_with(script, 1ull << 32, SVM_EXIT_DR_WRITE + 7), GP);
 	assert_int_equal(guest_rip(script), 0);
+	guest_destroy(script);
+}
+
+/* By the time the exit is looked at another vCPU has written AND [RBX], RCX there, which has the same opcode. */
+static void test_debug_register_changed(void **state)
+{
+	struct script *script = start("\x21\x0b", 2);
+	uint64_t dr6 = script->vmcb->dr6;
+
+	(void)state;
+	script->gpr[RBX] = 0x1234;
+	script->gpr[RCX] = 0x5678;
+	guest_exit(script, SVM_EXIT_DR_READ + 1, 0, 0);
+	assert_int_equal(script->vmcb->event_inj, 0);
+	assert_int_equal(guest_rip(script), 0);
+	assert_int_equal(script->gpr[RBX], 0x1234);
+	assert_int_equal(script->gpr[RCX], 0x5678);
+	assert_int_equal(script->vmcb->dr6, dr6);
 	guest_destroy(script);
 }
 
@@ -382,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_cr4),
 		cmocka_unit_test(test_other_crs),
 		cmocka_unit_test(test_debug_registers),
+		cmocka_unit_test(test_debug_register_changed),
 		cmocka_unit_test(test_no_such_debug_register),
 		cmocka_unit_test(test_general_detect),
 		cmocka_unit_test(test_breakpoints),
