@@ -24,10 +24,13 @@ unsigned int v3_cpuid_phys_bits(const struct v3_vm *vm)
 	return entry ? entry->regs.eax & V3_CPUID_80000008_EAX_PA_MASK : 36;
 }
 
-/* Size of the standard-format area for the components in xcr0 (SDM 1 13.4.3). */
-uint32_t v3_cpuid_xsave_size(const struct v3_vm *vm, uint64_t xcr0)
+/*
+ * Size of the XSAVE area for the components in xcr0 (SDM 1 13.4.3). In the compacted format they follow each
+ * other, those with bit 1 of ECX at multiples of 64 bytes; in the standard format EBX says where.
+ */
+static uint32_t area_size(const struct v3_vm *vm, uint64_t xcr0, bool compacted)
 {
-	uint32_t size = 512 + 64;
+	uint32_t size = 512 + 64, at;
 	unsigned int i;
 
 	for (i = 2; i < 63; i++) {
@@ -36,30 +39,20 @@ uint32_t v3_cpuid_xsave_size(const struct v3_vm *vm, uint64_t xcr0)
 		if (!(xcr0 >> i & 1))
 			continue;
 		entry = entry_find(vm, V3_CPUID_LEAF_XSAVE, i);
-		if (entry && entry->regs.ebx + entry->regs.eax > size)
-			size = entry->regs.ebx + entry->regs.eax;
+		if (!entry)
+			continue;
+		at = entry->regs.ebx;
+		if (compacted)
+			at = entry->regs.ecx & 2 ? (size + 63) & ~63u : size;
+		if (at + entry->regs.eax > size)
+			size = at + entry->regs.eax;
 	}
 	return size;
 }
 
-/* Size of the compacted area; a component's ECX bit 1 says that it is aligned to 64 bytes there. */
-static uint32_t xsavec_size(const struct v3_vm *vm, uint64_t xcr0)
+uint32_t v3_cpuid_xsave_size(const struct v3_vm *vm, uint64_t xcr0)
 {
-	uint32_t size = 512 + 64;
-	unsigned int i;
-
-	for (i = 2; i < 63; i++) {
-		const struct v3_cpuid_entry *entry;
-
-		if (!(xcr0 >> i & 1))
-			continue;
-		entry = entry_find(vm, V3_CPUID_LEAF_XSAVE, i);
-		if (entry && entry->regs.ecx & 2)
-			size = (size + 63) & ~63u;
-		if (entry)
-			size += entry->regs.eax;
-	}
-	return size;
+	return area_size(vm, xcr0, false);
 }
 
 /* What hooks may not show: it is hidden, or belongs to what is. */
@@ -104,7 +97,7 @@ static void answer_complete(struct v3_vcpu *vcpu, uint32_t leaf, uint32_t sublea
 		regs->ebx = v3_cpuid_xsave_size(vm, vcpu->xcr0);
 	} else if (leaf == V3_CPUID_LEAF_XSAVE && subleaf == 1 &&
 		   regs->eax & V3_CPUID_D1_EAX_XSAVEC) {
-		regs->ebx = xsavec_size(vm, vcpu->xcr0);
+		regs->ebx = area_size(vm, vcpu->xcr0, true);
 	} else if (leaf == V3_CPUID_LEAF_AMD_TOPOLOGY) {
 		/* One thread a core, one node. */
 		regs->eax = regs->ebx = vcpu->index;

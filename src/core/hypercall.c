@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/vm.h"
 
+#include "x86/seg.h"
+
 /* Number in RAX, arguments in RBX RCX RDX RSI RDI, result in RAX. Only for the guest's kernel. */
 void v3_exit_hypercall(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
@@ -16,7 +18,7 @@ void v3_exit_hypercall(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 		vm->arch->get_segment(vcpu, V3_SEG_SS, &ss);
 		for (i = 0; i < vm->num_hypercalls && done == V3_HOOK_PASS; i++)
 			if (number >= vm->hypercalls[i].first && number <= vm->hypercalls[i].last &&
-			    !(ss.attrib & 0x60))
+			    !V3_SEG_DPL(ss.attrib))
 				done = vm->hypercalls[i].fn(vcpu, vm->hypercalls[i].ctx, number,
 							    args, &result);
 	}
