@@ -264,8 +264,11 @@ void v3_lapic_reset(struct v3_lapic *la)
 	/* Virtual wire mode, MP specification 3.6.2.2: what a PC's firmware hands over. */
 	la->base_flags |= V3_APIC_BASE_BSP;
 	la->svr |= V3_APIC_SVR_ENABLE;
-	la->lvt[V3_LVT_LINT0] = V3_APIC_DM_EXTINT << V3_APIC_LVT_MODE_SHIFT;
-	la->lvt[V3_LVT_LINT1] = V3_APIC_DM_NMI << V3_APIC_LVT_MODE_SHIFT;
-	la->accepts = true;
-	la->extint = true;
+	/* A console's input may send an interrupt at the same time. */
+	__atomic_store_n(&la->lvt[V3_LVT_LINT0], V3_APIC_DM_EXTINT << V3_APIC_LVT_MODE_SHIFT,
+			 __ATOMIC_RELAXED);
+	__atomic_store_n(&la->lvt[V3_LVT_LINT1], V3_APIC_DM_NMI << V3_APIC_LVT_MODE_SHIFT,
+			 __ATOMIC_RELAXED);
+	__atomic_store_n(&la->accepts, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&la->extint, true, __ATOMIC_RELAXED);
 }
