@@ -39,7 +39,6 @@ enum {
 #define HOUR_PM 0x80u
 #define ALARM_ANY 0xc0u		/* both high bits: matches everything */
 
-
 #define INDEX_MASK 0x7fu	/* bit 7 masks NMI; the platform has no source of it */
 #define RTC_HZ 32768u
 /* An update takes 1984 us and is announced 244 us ahead (data sheet, table 5). */

@@ -19,7 +19,6 @@ struct rights {
 
 static inline void *table_ptr(const struct v3_walk_mem *mem, v3_gpa_t gpa, size_t len)
 {
-
 	if (gpa - mem->gpa < mem->size)
 		return mem->virt + (gpa - mem->gpa);
 	return mem->ptr(mem->ctx, gpa, len);
