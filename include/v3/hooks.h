@@ -220,6 +220,16 @@ struct v3_os_hooks {
 	 */
 	enum v3_status (*cr4_update)(void *ctx, uint64_t set, uint64_t clear);
 	/** @} */
+	/** @name Optional: features of the hardware
+	 * @{ */
+	/**
+	 * No hook, but a text: optional features of SVM or VT-x that libv3 shall do without although the CPU has
+	 * them, separated by commas, such as "vpid,ple". For tests, and for CPUs with a fault. The text is only read
+	 * by v3_init(), which refuses names that it does not know (V3_ERR_INVALID) and tells those that
+	 * there are. NULL: none.
+	 */
+	const char *features_off;
+	/** @} */
 };
 
 #endif

@@ -85,8 +85,13 @@ struct v3_insn_env {
  */
 struct v3_arch_ops {
 	const char *name;
+	/* Names of features that host->features_off can switch off, bit by bit; ends with NULL. */
+	const char *const *features;
 
-	/* Looks at CPUID and firmware settings, fills caps, logs why not. Process; changes no CPU. */
+	/*
+	 * Looks at CPUID and firmware settings, fills caps (XSAVE and address width are there) and
+	 * host->no_features, logs why not. Process; changes no CPU.
+	 */
 	enum v3_status (*probe)(struct v3_host *host, struct v3_host_caps *caps);
 	/* Frees what probe() allocated. Process. */
 	void (*remove)(struct v3_host *host);

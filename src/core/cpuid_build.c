@@ -365,6 +365,8 @@ enum v3_status v3_vm_cpu_create(struct v3_vm *vm, const struct v3_vm_config *con
 	if (error != V3_CPU_OK)
 		return refused(vm, &part, error);
 	v3_cpu_host_features(v3_x86_cpuid, vm->host->caps.xcr0, &host);
+	for (i = 0; i < V3_CPU_WORDS; i++)
+		host.word[i] &= ~vm->host->no_features.word[i];
 	if (!v3_cpu_guest_features(&host, &spec, &vm->cpu.features, &vm->cpu.hidden, &missing))
 		return lacking(vm, spec.model, &missing);
 	for (i = 0; i < V3_CPU_WORDS; i++)

@@ -73,6 +73,11 @@ static void exit_invd(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 /* Stopped before the IRET that ends an NMI handler: NMIs may come again once it is done (APM2 15.21.9). */
 static void exit_nmi_window(struct v3_vcpu *vcpu)
 {
+	/* A back end that follows the blocking itself stops when it is over. */
+	if (!vcpu->nmi_blocked) {
+		vcpu->inject_work = true;
+		return;
+	}
 	vcpu->nmi_iret = true;
 	vcpu->nmi_iret_rip = vcpu->rip;
 	vcpu->inject_work = true;

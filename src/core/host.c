@@ -4,6 +4,7 @@
 
 #include "lib/format.h"
 #include "x86/cpuid.h"
+#include "x86/cr.h"
 #include "x86/insn.h"
 
 #define LINE_MAX 256
@@ -83,8 +84,90 @@ enum v3_status v3_host_set_halt_poll(struct v3_host *host, uint64_t ns)
 	return V3_OK;
 }
 
+/* Only what the host itself has enabled: its own XSAVE area need not know more. */
+static void caps_xsave(struct v3_host_caps *caps)
+{
+	const uint64_t known = V3_XCR0_X87 | V3_XCR0_SSE | V3_XCR0_AVX | V3_XCR0_AVX512;
+	struct v3_cpuid_regs regs;
+	unsigned int i;
+
+	caps->xcr0 = 0;
+	caps->xsave_size = 0;
+	if (!(v3_x86_read_cr4() & V3_CR4_OSXSAVE))
+		return;
+	caps->xcr0 = v3_x86_xgetbv(0) & known;
+	if ((caps->xcr0 & V3_XCR0_AVX512) != V3_XCR0_AVX512)
+		caps->xcr0 &= ~V3_XCR0_AVX512;
+	caps->xsave_size = 512 + 64;
+	for (i = 2; i < 63; i++) {
+		if (!(caps->xcr0 >> i & 1))
+			continue;
+		v3_x86_cpuid(V3_CPUID_LEAF_XSAVE, i, &regs);
+		if (regs.ebx + regs.eax > caps->xsave_size)
+			caps->xsave_size = regs.ebx + regs.eax;
+	}
+}
+
+static unsigned int name_index(const char *const *names, const char *name, size_t len)
+{
+	unsigned int i;
+	size_t k;
+
+	for (i = 0; names[i]; i++) {
+		for (k = 0; k < len && names[i][k] == name[k]; k++)
+			;
+		if (k == len && !names[i][k])
+			break;
+	}
+	return i;
+}
+
+static enum v3_status features_unknown(struct v3_host *host, const char *name, size_t len)
+{
+	const char *const *names = host->arch->features;
+	char known[160] = "";
+	size_t used = 0;
+
+	for (; *names; names++)
+		used += v3_snprintf(known + used, sizeof(known) - used, " %s", *names);
+	v3_host_log(host, V3_LOG_ERROR,
+		    "v3: feature '%.*s' cannot be switched off: there are%s", len < 32 ? (int)len : 32,
+		    name, known);
+	return V3_ERR_INVALID;
+}
+
+static enum v3_status features_off_parse(struct v3_host *host)
+{
+	const char *text = host->os.features_off;
+	unsigned int i;
+	size_t len;
+
+	while (text && *text) {
+		for (len = 0; text[len] && text[len] != ','; len++)
+			;
+		i = name_index(host->arch->features, text, len);
+		if (!host->arch->features[i])
+			return features_unknown(host, text, len);
+		host->features_off |= 1u << i;
+		text += text[len] ? len + 1 : len;
+	}
+	host->os.features_off = NULL;
+	return V3_OK;
+}
+
+static void caps_from_cpuid(struct v3_host_caps *caps)
+{
+	struct v3_cpuid_regs regs;
+
+	caps_xsave(caps);
+	v3_x86_cpuid(V3_CPUID_LEAF_SIZES, 0, &regs);
+	caps->phys_bits = regs.eax & V3_CPUID_80000008_EAX_PA_MASK;
+}
+
 static enum v3_status host_set_up(struct v3_host *host)
 {
+	enum v3_status status;
+
 	host->num_cpus = host->os.cpu_count(host->os.ctx);
 	host->tsc_khz = host->os.tsc_khz(host->os.ctx);
 	if (!host->num_cpus || !host->tsc_khz || host->tsc_khz > 100000000) {
@@ -102,9 +185,13 @@ static enum v3_status host_set_up(struct v3_host *host)
 	host->arch = v3_arch_detect();
 	if (!host->arch) {
 		v3_host_log(host, V3_LOG_ERROR,
-			    "v3: this CPU has no AMD SVM, the only extension this build knows");
+			    "v3: this CPU has no AMD SVM and no Intel VT-x, or they are hidden from this system");
 		return V3_ERR_NOTSUP;
 	}
+	status = features_off_parse(host);
+	if (status != V3_OK)
+		return status;
+	caps_from_cpuid(&host->caps);
 	host->has_tsc_aux = cpu_has_rdtscp();
 	return host->arch->probe(host, &host->caps);
 }

@@ -6,6 +6,7 @@
 #include <v3/v3.h>
 
 #include "core/arch_ops.h"
+#include "core/cpu_model.h"
 #include "lib/lock.h"
 
 /* Per host CPU. Guarded by v3_host.lock. */
@@ -24,6 +25,8 @@ struct v3_host {
 	uint64_t tsc_khz;
 	uint64_t ns_per_tick_32;	/* nanoseconds per TSC tick, 32.32 fixed point */
 	uint64_t ticks_per_ns_32;	/* the inverse */
+	uint32_t features_off;		/* bits by v3_arch_ops.features: not to be used */
+	struct v3_cpu_features no_features; /* of the CPU's, those that the back end cannot give guests */
 	bool has_tsc_aux;		/* RDTSCP: TSC_AUX is switched with the guest */
 	uint64_t halt_poll;		/* TSC ticks; atomic, may change at any time */
 

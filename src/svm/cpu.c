@@ -23,32 +23,30 @@ static void caps_from_cpuid(struct v3_host_caps *caps)
 	caps->pause_filter = regs.edx & V3_CPUID_SVM_EDX_PAUSE_FILTER;
 	v3_x86_cpuid(V3_CPUID_LEAF_EXT1, 0, &regs);
 	caps->nested_1g = regs.edx & V3_CPUID_80000001_EDX_PAGE1GB;
-	v3_x86_cpuid(V3_CPUID_LEAF_SIZES, 0, &regs);
-	caps->phys_bits = regs.eax & V3_CPUID_80000008_EAX_PA_MASK;
 }
 
-/* Only what the host itself has enabled: its own XSAVE area need not know more. */
-static void caps_xsave(struct v3_host_caps *caps)
+/* By bit of v3_host.features_off. */
+static bool *caps_feature(struct v3_host_caps *caps, unsigned int i)
 {
-	const uint64_t known = V3_XCR0_X87 | V3_XCR0_SSE | V3_XCR0_AVX | V3_XCR0_AVX512;
-	struct v3_cpuid_regs regs;
+	bool *const features[] = {
+		&caps->next_rip, &caps->decode_assist, &caps->clean_bits, &caps->flush_by_asid,
+		&caps->pause_filter, &caps->nested_1g,
+	};
+
+	return features[i];
+}
+
+const char *const svm_features[] = {
+	"next-rip", "decode-assist", "clean-bits", "flush-by-asid", "pause-filter", "npt-1g", NULL,
+};
+
+static void caps_switch_off(struct v3_host_caps *caps, uint32_t off)
+{
 	unsigned int i;
 
-	caps->xcr0 = 0;
-	caps->xsave_size = 0;
-	if (!(v3_x86_read_cr4() & V3_CR4_OSXSAVE))
-		return;
-	caps->xcr0 = v3_x86_xgetbv(0) & known;
-	if ((caps->xcr0 & V3_XCR0_AVX512) != V3_XCR0_AVX512)
-		caps->xcr0 &= ~V3_XCR0_AVX512;
-	caps->xsave_size = 512 + 64;
-	for (i = 2; i < 63; i++) {
-		if (!(caps->xcr0 >> i & 1))
-			continue;
-		v3_x86_cpuid(V3_CPUID_LEAF_XSAVE, i, &regs);
-		if (regs.ebx + regs.eax > caps->xsave_size)
-			caps->xsave_size = regs.ebx + regs.eax;
-	}
+	for (i = 0; svm_features[i]; i++)
+		if (off >> i & 1)
+			*caps_feature(caps, i) = false;
 }
 
 enum v3_status svm_probe(struct v3_host *host, struct v3_host_caps *caps)
@@ -56,7 +54,7 @@ enum v3_status svm_probe(struct v3_host *host, struct v3_host_caps *caps)
 	struct svm_host *svm;
 
 	caps_from_cpuid(caps);
-	caps_xsave(caps);
+	caps_switch_off(caps, host->features_off);
 	if (!caps->nested_paging) {
 		v3_host_log(host, V3_LOG_ERROR,
 			    "v3: this CPU's SVM has no nested paging, which libv3 needs");

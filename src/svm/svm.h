@@ -52,6 +52,7 @@ static inline struct svm_vcpu *svm_vcpu(const struct v3_vcpu *vcpu)
 }
 
 /* cpu.c */
+extern const char *const svm_features[];
 enum v3_status svm_probe(struct v3_host *host, struct v3_host_caps *caps);
 void svm_remove(struct v3_host *host);
 enum v3_status svm_cpu_prepare(struct v3_host *host, unsigned int cpu);

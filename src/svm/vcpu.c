@@ -175,6 +175,7 @@ static size_t svm_describe(struct v3_vcpu *vcpu, char *buf, size_t size)
 
 const struct v3_arch_ops v3_svm_ops = {
 	.name = "svm",
+	.features = svm_features,
 	.probe = svm_probe,
 	.remove = svm_remove,
 	.cpu_prepare = svm_cpu_prepare,

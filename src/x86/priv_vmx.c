@@ -52,13 +52,10 @@ int v3_x86_vmptrld(v3_hpa_t vmcs)
 int v3_x86_vmread(uint32_t field, uint64_t *value)
 {
 	bool invalid, valid;
-	uint64_t read;
 
 	__asm__ volatile("vmread %3, %2"
-			 : "=@ccc"(invalid), "=@ccz"(valid), "=r"(read)
+			 : "=@ccc"(invalid), "=@ccz"(valid), "=r"(*value)
 			 : "r"((uint64_t)field) : "memory");
-	if (!invalid && !valid)
-		*value = read;
 	return result(invalid, valid);
 }
 
@@ -90,4 +87,50 @@ int v3_x86_invvpid(uint64_t type, uint16_t vpid, v3_gva_t address)
 	__asm__ volatile("invvpid %2, %3"
 			 : "=@ccc"(invalid), "=@ccz"(valid) : "m"(descriptor), "r"(type) : "memory");
 	return result(invalid, valid);
+}
+
+#define GET_SELECTOR(reg) __asm__ volatile("movw %%" #reg ", %0" : "=rm"(segs->reg))
+
+void v3_x86_segs_get(struct v3_x86_segs *segs)
+{
+	GET_SELECTOR(es);
+	GET_SELECTOR(cs);
+	GET_SELECTOR(ss);
+	GET_SELECTOR(ds);
+	GET_SELECTOR(fs);
+	GET_SELECTOR(gs);
+	__asm__ volatile("sldt %0" : "=rm"(segs->ldtr));
+	__asm__ volatile("str %0" : "=rm"(segs->tr));
+	__asm__ volatile("sgdt %0" : "=m"(segs->gdtr));
+	__asm__ volatile("sidt %0" : "=m"(segs->idtr));
+}
+
+void v3_x86_lgdt(const struct v3_desc_table_ptr *gdtr)
+{
+	__asm__ volatile("lgdt %0" : : "m"(*gdtr) : "memory");
+}
+
+void v3_x86_lidt(const struct v3_desc_table_ptr *idtr)
+{
+	__asm__ volatile("lidt %0" : : "m"(*idtr) : "memory");
+}
+
+void v3_x86_lldt(uint16_t selector)
+{
+	__asm__ volatile("lldt %0" : : "rm"(selector) : "memory");
+}
+
+void v3_x86_write_ds(uint16_t selector)
+{
+	__asm__ volatile("movw %0, %%ds" : : "rm"(selector) : "memory");
+}
+
+void v3_x86_write_es(uint16_t selector)
+{
+	__asm__ volatile("movw %0, %%es" : : "rm"(selector) : "memory");
+}
+
+void v3_x86_int_nmi(void)
+{
+	__asm__ volatile("int $2" : : : "memory");
 }

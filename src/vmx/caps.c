@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From the capability MSRs to the controls of a guest. Pure. SDM vol. 3 appendix A. */
+#include "vmx/vmx.h"
+
+#include "lib/mem.h"
+#include "paging/ept.h"
+#include "x86/cr.h"
+
+const char *const vmx_features[] = {
+	[VMX_F_VPID] = "vpid", [VMX_F_INVVPID_ONE] = "invvpid-one",
+	[VMX_F_INVEPT_ONE] = "invept-one", [VMX_F_EPT_2M] = "ept-2m", [VMX_F_EPT_1G] = "ept-1g",
+	[VMX_F_TPR_SHADOW] = "tpr-shadow", [VMX_F_PLE] = "ple", [VMX_F_WBINVD] = "wbinvd",
+	[VMX_F_RDTSCP] = "rdtscp", [VMX_F_INVPCID] = "invpcid", [VMX_F_COUNT] = NULL,
+};
+
+/* Bits that must be 1 on all CPUs and have no meaning for us (the default1 class, A.2), CR3 exits left out. */
+#define PIN_RESERVED	0x00000016u
+#define PROC_RESERVED	0x04006172u
+#define EXIT_RESERVED	0x00036dfbu
+#define ENTRY_RESERVED	0x000011fbu
+
+struct control {
+	uint32_t bit;
+	const char *name;
+};
+
+/* In an order that names what an old CPU is best known to lack first. */
+static const struct control need_proc2[] = {
+	{ V3_VMX_PROC2_EPT, "extended page tables (EPT)" },
+	{ V3_VMX_PROC2_UNRESTRICTED, "the unrestricted guest control" },
+	{ 0, NULL },
+};
+
+static const struct control need_pin[] = {
+	{ V3_VMX_PIN_INTR, "external-interrupt exiting" },
+	{ V3_VMX_PIN_NMI, "NMI exiting" },
+	{ V3_VMX_PIN_VIRTUAL_NMI, "virtual NMIs" },
+	{ 0, NULL },
+};
+
+static const struct control need_proc[] = {
+	{ V3_VMX_PROC_TSC_OFFSET, "TSC offsetting" },
+	{ V3_VMX_PROC_HLT, "HLT exiting" },
+	{ V3_VMX_PROC_MWAIT, "MWAIT exiting" },
+	{ V3_VMX_PROC_MONITOR, "MONITOR exiting" },
+	{ V3_VMX_PROC_RDPMC, "RDPMC exiting" },
+	{ V3_VMX_PROC_DR, "MOV-DR exiting" },
+	{ V3_VMX_PROC_IO, "unconditional I/O exiting" },
+	{ V3_VMX_PROC_MSR_BITMAPS, "MSR bitmaps" },
+	{ 0, NULL },
+};
+
+/* On only while they are needed. */
+static const struct control need_windows[] = {
+	{ V3_VMX_PROC_INTR_WINDOW, "interrupt-window exiting" },
+	{ V3_VMX_PROC_NMI_WINDOW, "NMI-window exiting" },
+	{ 0, NULL },
+};
+
+static const struct control need_cr8[] = {
+	{ V3_VMX_PROC_CR8_LOAD, "CR8-load exiting" },
+	{ V3_VMX_PROC_CR8_STORE, "CR8-store exiting" },
+	{ 0, NULL },
+};
+
+static const struct control need_exit[] = {
+	{ V3_VMX_EXIT_CTL_HOST_64, "64-bit hosts" },
+	{ V3_VMX_EXIT_CTL_SAVE_DEBUG, "saving DR7 on VM exit" },
+	{ V3_VMX_EXIT_CTL_SAVE_PAT, "saving IA32_PAT on VM exit" },
+	{ V3_VMX_EXIT_CTL_LOAD_PAT, "loading IA32_PAT on VM exit" },
+	{ V3_VMX_EXIT_CTL_SAVE_EFER, "saving IA32_EFER on VM exit" },
+	{ V3_VMX_EXIT_CTL_LOAD_EFER, "loading IA32_EFER on VM exit" },
+	{ 0, NULL },
+};
+
+static const struct control need_entry[] = {
+	{ V3_VMX_ENTRY_CTL_LOAD_DEBUG, "loading DR7 on VM entry" },
+	{ V3_VMX_ENTRY_CTL_LOAD_PAT, "loading IA32_PAT on VM entry" },
+	{ V3_VMX_ENTRY_CTL_LOAD_EFER, "loading IA32_EFER on VM entry" },
+	{ 0, NULL },
+};
+
+static const struct control need_64[] = {
+	{ V3_VMX_ENTRY_CTL_IA32E, "64-bit guests" },
+	{ 0, NULL },
+};
+
+static bool allows(uint64_t msr, uint32_t bit)
+{
+	return msr >> 32 & bit;
+}
+
+/* Sets the controls of the list; the name of the first that cannot be set. */
+static const char *set(uint32_t *word, uint64_t msr, const struct control *list)
+{
+	for (; list->name; list++) {
+		if (!allows(msr, list->bit))
+			return list->name;
+		*word |= list->bit;
+	}
+	return NULL;
+}
+
+/* Lets the MSR have its way with bits that mean nothing; false if it forces any other one. */
+static bool force(uint32_t *word, uint64_t msr, uint32_t harmless)
+{
+	uint32_t forced = (uint32_t)msr & ~*word;
+
+	*word |= forced;
+	return !(forced & ~harmless);
+}
+
+static const char *set_all(const struct vmx_msrs *msrs, struct vmx_caps *caps)
+{
+	uint32_t none = 0;
+	const char *missing;
+
+	if (!allows(msrs->proc, V3_VMX_PROC_SECONDARY))
+		return need_proc2[0].name;
+	caps->proc |= V3_VMX_PROC_SECONDARY;
+	missing = set(&caps->proc2, msrs->proc2, need_proc2);
+	if (!missing)
+		missing = set(&caps->pin, msrs->pin, need_pin);
+	if (!missing)
+		missing = set(&caps->proc, msrs->proc, need_proc);
+	if (!missing)
+		missing = set(&none, msrs->proc, need_windows);
+	if (!missing && !caps->tpr_shadow)
+		missing = set(&caps->proc, msrs->proc, need_cr8);
+	if (!missing)
+		missing = set(&caps->exit, msrs->exit, need_exit);
+	if (!missing)
+		missing = set(&caps->entry, msrs->entry, need_entry);
+	return missing ? missing : set(&none, msrs->entry, need_64);
+}
+
+static const char *force_all(const struct vmx_msrs *msrs, struct vmx_caps *caps)
+{
+	if (!force(&caps->proc, msrs->proc, PROC_RESERVED))
+		return "a choice of processor-based controls, such as no CR3 exits";
+	if (!force(&caps->proc2, msrs->proc2, 0))
+		return "a choice of secondary controls";
+	if (!force(&caps->pin, msrs->pin, PIN_RESERVED))
+		return "a choice of pin-based controls";
+	if (!force(&caps->exit, msrs->exit, EXIT_RESERVED))
+		return "a choice of VM-exit controls";
+	if (!force(&caps->entry, msrs->entry, ENTRY_RESERVED))
+		return "a choice of VM-entry controls";
+	return NULL;
+}
+
+/* Needs INVVPID for all VPIDs: when they run out, and after somebody else used them. */
+static bool vpid_usable(const struct vmx_msrs *msrs)
+{
+	const uint64_t need = V3_VMX_VPID_CAP_INVVPID | V3_VMX_VPID_CAP_ALL;
+
+	return allows(msrs->proc2, V3_VMX_PROC2_VPID) && (msrs->ept_vpid & need) == need;
+}
+
+static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
+{
+#define ON(feature) (!(off >> (feature) & 1))
+	caps->vpid = ON(VMX_F_VPID) && vpid_usable(msrs);
+	caps->tpr_shadow = ON(VMX_F_TPR_SHADOW) && allows(msrs->proc, V3_VMX_PROC_TPR_SHADOW);
+	caps->ple = ON(VMX_F_PLE) && allows(msrs->proc2, V3_VMX_PROC2_PLE);
+	caps->rdtscp = ON(VMX_F_RDTSCP) && allows(msrs->proc2, V3_VMX_PROC2_RDTSCP);
+	caps->invpcid = ON(VMX_F_INVPCID) && allows(msrs->proc2, V3_VMX_PROC2_INVPCID);
+	if (caps->vpid)
+		caps->proc2 |= V3_VMX_PROC2_VPID;
+	if (caps->tpr_shadow)
+		caps->proc |= V3_VMX_PROC_TPR_SHADOW;
+	if (caps->ple)
+		caps->proc2 |= V3_VMX_PROC2_PLE;
+	if (caps->rdtscp)
+		caps->proc2 |= V3_VMX_PROC2_RDTSCP;
+	if (caps->invpcid)
+		caps->proc2 |= V3_VMX_PROC2_INVPCID;
+	if (ON(VMX_F_WBINVD) && allows(msrs->proc2, V3_VMX_PROC2_WBINVD))
+		caps->proc2 |= V3_VMX_PROC2_WBINVD;
+	caps->ept_vpid = msrs->ept_vpid;
+	if (!ON(VMX_F_INVVPID_ONE))
+		caps->ept_vpid &= ~V3_VMX_VPID_CAP_ONE;
+	if (!ON(VMX_F_INVEPT_ONE) && msrs->ept_vpid & V3_VMX_EPT_CAP_INVEPT_ALL)
+		caps->ept_vpid &= ~V3_VMX_EPT_CAP_INVEPT_ONE;
+	if (!ON(VMX_F_EPT_2M))
+		caps->ept_vpid &= ~(V3_EPT_CAP_2M | V3_EPT_CAP_1G);
+	if (!ON(VMX_F_EPT_1G))
+		caps->ept_vpid &= ~V3_EPT_CAP_1G;
+#undef ON
+}
+
+/* What an EPT without alternatives needs of its capability MSR. */
+static const char *ept_missing(uint64_t cap)
+{
+	if (!v3_ept_pointer(cap, 0, false))
+		return "EPT of four levels in cacheable memory";
+	if (!(cap & V3_VMX_EPT_CAP_INVEPT) ||
+	    !(cap & (V3_VMX_EPT_CAP_INVEPT_ONE | V3_VMX_EPT_CAP_INVEPT_ALL)))
+		return "INVEPT";
+	return NULL;
+}
+
+const char *vmx_caps_compute(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
+{
+	const uint64_t guests_own = V3_CR0_PE | V3_CR0_PG;	/* unrestricted guest, A.7 */
+	const char *missing;
+
+	memset(caps, 0, sizeof(*caps));
+	caps->revision = V3_VMX_BASIC_REVISION(msrs->basic);
+	if (V3_VMX_BASIC_SIZE(msrs->basic) > V3_PAGE_SIZE)
+		return "a VMCS of at most 4096 bytes";
+	optional(msrs, off, caps);
+	missing = set_all(msrs, caps);
+	if (!missing)
+		missing = force_all(msrs, caps);
+	if (!missing)
+		missing = ept_missing(caps->ept_vpid);
+	if (missing)
+		return missing;
+	caps->cr0_fixed0 = msrs->cr0_fixed0 & ~guests_own;
+	caps->cr4_fixed0 = msrs->cr4_fixed0;
+	/* NE and VMXE alone can be hidden behind the shadows, and are. */
+	if (caps->cr0_fixed0 & ~(V3_CR0_NE | V3_CR0_ET) || caps->cr4_fixed0 & ~V3_CR4_VMXE)
+		return "guests that choose their own CR0 and CR4";
+	return NULL;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Running the guest: everything here is on the exit path. SDM vol. 3 chapters 27, 28. */
+#include "vmx/vmx.h"
+
+#include "lib/bits.h"
+#include "x86/cr.h"
+#include "x86/insn.h"
+
+#define APIC_TPR 0x80		/* in the virtual APIC page */
+#define BLOCK_SHADOW (V3_VMX_BLOCK_STI | V3_VMX_BLOCK_MOV_SS)
+
+/* RFLAGS bits that VM entry takes; the rest must be 0 (27.3.1.4). */
+#define RFLAGS_DEFINED \
+	(V3_RFLAGS_ARITH | V3_RFLAGS_TF | V3_RFLAGS_IF | V3_RFLAGS_DF | V3_RFLAGS_IOPL | \
+	 V3_RFLAGS_NT | V3_RFLAGS_RF | V3_RFLAGS_VM | V3_RFLAGS_AC | V3_RFLAGS_VIF | \
+	 V3_RFLAGS_VIP | V3_RFLAGS_ID)
+
+/* Exits that can come while an event is delivered; others have no IDT event (28.2.4). */
+#define IN_DELIVERY \
+	(1ull << V3_VMX_REASON_EXCEPTION | 1ull << V3_VMX_REASON_TASK_SWITCH | \
+	 1ull << V3_VMX_REASON_APIC_ACCESS | 1ull << V3_VMX_REASON_EPT_VIOLATION | \
+	 1ull << V3_VMX_REASON_EPT_MISCONFIG)
+
+/* --- Coming and going --- */
+
+static bool make_current(struct vmx_vcpu *vmx)
+{
+	return (vmx->initialized || v3_x86_vmclear(vmx->vmcs) == V3_VMX_OK) &&
+	       v3_x86_vmptrld(vmx->vmcs) == V3_VMX_OK;
+}
+
+void vmx_load(struct v3_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+
+	vmx->cpu = vmx_host(vcpu->host)->cpus[v3_os_cpu(vcpu->host)];
+	vmx->broken = !make_current(vmx);
+	if (vmx->broken)
+		return;
+	if (!vmx->initialized)
+		vmx_vmcs_init(vcpu);
+	vmx->initialized = true;
+	if (vmx->image_changed)
+		vmx_image_restore(vmx);
+	vmx->image_changed = false;
+	/* These may have been asked for meanwhile. */
+	vmx_write(V3_VMCS_TSC_OFFSET, vmx->tsc_offset);
+	vmx_write(V3_VMCS_PROC_CTLS, vmx->proc);
+	if (vmx->virtual_apic)
+		vmx_write(V3_VMCS_TPR_THRESHOLD, vmx->windows & V3_WINDOW_TPR ? vmx->cr8 : 0);
+	vmx_host_save(vmx);
+	vmx_tlb_load(vcpu, vmx);
+	vmx->loaded = true;
+}
+
+/* VMCLEAR: no VMCS stays behind in a CPU, where another one's VMPTRLD or VMXOFF would spoil it (25.11.1). */
+void vmx_put(struct v3_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+
+	if (vmx->loaded) {
+		vmx_image_save(vmx);
+		vmx_host_restore(vmx);
+		vmx->loaded = vmx->launched = false;
+		vmx->broken = v3_x86_vmclear(vmx->vmcs) != V3_VMX_OK;
+	}
+	vmx->cpu = NULL;
+}
+
+/* --- One entry --- */
+
+static void dr_write_all(const uint64_t dr[4])
+{
+	v3_x86_write_dr0(dr[0]);
+	v3_x86_write_dr1(dr[1]);
+	v3_x86_write_dr2(dr[2]);
+	v3_x86_write_dr3(dr[3]);
+}
+
+/* VMX switches DR7 only; the others, while the guest has a breakpoint enabled. */
+static V3_NOINLINE int enter_with_breakpoints(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	int failed;
+
+	vmx->host.dr[0] = v3_x86_read_dr0();
+	vmx->host.dr[1] = v3_x86_read_dr1();
+	vmx->host.dr[2] = v3_x86_read_dr2();
+	vmx->host.dr[3] = v3_x86_read_dr3();
+	dr_write_all(vcpu->dr);
+	failed = vmx_enter(vcpu->gpr, vmx->launched, &vmx->host.rsp);
+	dr_write_all(vmx->host.dr);
+	return failed;
+}
+
+static void work_do(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	vmx_tlb_flush(vcpu, vmx);
+	if (vmx->work & VMX_WORK_PDPTE)
+		vmx_pdptes_load(vcpu);
+	vmx->work = 0;
+}
+
+/* What the host may have changed since the last entry, with interrupts on. */
+static void host_refresh(struct vmx_host_state *host)
+{
+	uint64_t cr3 = v3_x86_read_cr3(), cr4 = v3_x86_read_cr4();
+
+	if (cr3 != host->cr3)
+		vmx_write(V3_VMCS_HOST_CR3, host->cr3 = cr3);
+	if (cr4 != host->cr4)
+		vmx_write(V3_VMCS_HOST_CR4, host->cr4 = cr4);
+}
+
+static void cr8_write(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	vmx->cr8 = vcpu->cr8;
+	if (!vmx->virtual_apic)
+		return;
+	vmx->virtual_apic[APIC_TPR] = (uint8_t)(vcpu->cr8 << 4);
+	/* Not above the priority (27.2.1.1): any lower one ends the guest's run. */
+	if (vmx->windows & V3_WINDOW_TPR)
+		vmx_write(V3_VMCS_TPR_THRESHOLD, vcpu->cr8);
+}
+
+/* Blocking by STI or MOV SS, of the kind it was; blocking by NMI, but for the NMI that goes in (27.3.1.5). */
+static uint32_t blocking_wanted(const struct v3_vcpu *vcpu, const struct vmx_vcpu *vmx)
+{
+	uint32_t blocking = 0;
+
+	if (vcpu->shadow) {
+		blocking = vmx->blocking & BLOCK_SHADOW;
+		if (!blocking)
+			blocking = vcpu->rflags & V3_RFLAGS_IF ? V3_VMX_BLOCK_STI
+							       : V3_VMX_BLOCK_MOV_SS;
+	}
+	if (vcpu->nmi_blocked && !(vmx->event.valid && vmx->event.type == V3_EVENT_NMI))
+		blocking |= V3_VMX_BLOCK_NMI;
+	return blocking;
+}
+
+static V3_NOINLINE void blocking_write(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx,
+				       uint32_t blocking)
+{
+	bool traps = blocking & BLOCK_SHADOW && vcpu->rflags & V3_RFLAGS_TF;
+
+	/* A single step in the shadow is pending, and nothing is without one. */
+	if ((blocking ^ vmx->blocking) & BLOCK_SHADOW)
+		vmx_write(V3_VMCS_GUEST_PENDING_DEBUG, traps ? V3_VMX_PENDING_BS : 0);
+	vmx_write(V3_VMCS_GUEST_INTERRUPTIBILITY, vmx->blocking = blocking);
+}
+
+static void event_write(struct vmx_vcpu *vmx)
+{
+	if (vmx->event.has_error)
+		vmx_write(V3_VMCS_ENTRY_ERROR, vmx->event.error & 0xffff);
+	vmx_write(V3_VMCS_ENTRY_EVENT, vmx_event_encode(&vmx->event));
+}
+
+/* Registers that live in the VMCS while the guest runs: what changed. */
+static void regs_to_vmcs(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	uint32_t blocking = blocking_wanted(vcpu, vmx);
+
+	if (vcpu->rip != vmx->rip)
+		vmx_write(V3_VMCS_GUEST_RIP, vcpu->rip);
+	if (vcpu->gpr[4] != vmx->rsp)
+		vmx_write(V3_VMCS_GUEST_RSP, vcpu->gpr[4]);
+	if (vcpu->rflags != vmx->rflags)
+		vmx_write(V3_VMCS_GUEST_RFLAGS,
+			  (vcpu->rflags & RFLAGS_DEFINED) | V3_RFLAGS_FIXED1);
+	if (blocking != vmx->blocking)
+		blocking_write(vcpu, vmx, blocking);
+	if (vcpu->cr8 != vmx->cr8)
+		cr8_write(vcpu, vmx);
+	if (v3_x86_read_cr2() != vmx->cr2)
+		v3_x86_write_cr2(vmx->cr2);
+}
+
+static void regs_from_vmcs(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	vcpu->rip = vmx->rip = vmx_read(V3_VMCS_GUEST_RIP);
+	vcpu->gpr[4] = vmx->rsp = vmx_read(V3_VMCS_GUEST_RSP);
+	vcpu->rflags = vmx->rflags = vmx_read(V3_VMCS_GUEST_RFLAGS);
+	vmx->blocking = (uint32_t)vmx_read(V3_VMCS_GUEST_INTERRUPTIBILITY);
+	vcpu->shadow = vmx->blocking & BLOCK_SHADOW;
+	vcpu->nmi_blocked = vmx->blocking & V3_VMX_BLOCK_NMI;
+	if (vmx->virtual_apic)
+		vcpu->cr8 = vmx->cr8 = vmx->virtual_apic[APIC_TPR] >> 4;
+}
+
+/*
+ * An event was on its way into the guest, or an IRET that ended an NMI's blocking did not get to its end: the
+ * blocking is put right for the next entry (28.2.3, 28.7.1.2).
+ */
+static V3_NOINLINE void delivery_look(struct v3_vcpu *vcpu, uint32_t reason)
+{
+	uint64_t qual;
+
+	vmx_interrupted_decode(&vcpu->interrupted);
+	if (vmx_read(V3_VMCS_IDT_EVENT) & V3_VMX_EVENT_VALID) {
+		if (vcpu->interrupted.type == V3_EVENT_NMI)
+			vcpu->nmi_blocked = false;
+		return;
+	}
+	qual = reason == V3_VMX_REASON_EXCEPTION ? vmx_read(V3_VMCS_EXIT_EVENT)
+						 : vmx_read(V3_VMCS_EXIT_QUALIFICATION);
+	_Static_assert(V3_VMX_EVENT_IRET_UNBLOCKED == V3_VMX_QUAL_EPT_IRET, "28.2.3");
+	if ((reason == V3_VMX_REASON_EXCEPTION || reason == V3_VMX_REASON_EPT_VIOLATION) &&
+	    qual & V3_VMX_QUAL_EPT_IRET)
+		vcpu->nmi_blocked = true;
+}
+
+/* VMLAUNCH or VMRESUME refused, or there was no VMCS to begin with. */
+static V3_NOINLINE void entry_refused(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, int failed,
+				      struct v3_exit *exit)
+{
+	unsigned int error = failed == V3_VMX_FAIL_VALID ?
+			     (unsigned int)vmx_read(V3_VMCS_INSN_ERROR) : 0;
+
+	v3_host_log(vcpu->host, V3_LOG_ERROR, "v3: %s: vCPU %u: VM entry failed: %s (error %u)",
+		    vcpu->vm->name, vcpu->index,
+		    vmx->broken ? "the VMCS cannot be loaded" : vmx_error_text(error), error);
+	exit->kind = V3_EXIT_INVALID;
+	exit->insn_len = 0;
+	exit->raw.code = ~0ull;
+	exit->raw.info1 = error;
+	exit->raw.info2 = (uint64_t)failed;
+}
+
+/* The CPU did not like the guest's state (27.8). */
+static V3_NOINLINE void entry_failed(struct v3_vcpu *vcpu, uint32_t reason)
+{
+	/* It would be injected again. */
+	vmx_write(V3_VMCS_ENTRY_EVENT, 0);
+	v3_host_log(vcpu->host, V3_LOG_ERROR,
+		    "v3: %s: vCPU %u: VM entry failed: %s (reason 0x%x, qualification 0x%llx)",
+		    vcpu->vm->name, vcpu->index, vmx_entry_text(reason), reason,
+		    (unsigned long long)vmx_read(V3_VMCS_EXIT_QUALIFICATION));
+}
+
+static bool is_nmi(void)
+{
+	uint64_t event = vmx_read(V3_VMCS_EXIT_EVENT);
+
+	return (event >> V3_VMX_EVENT_TYPE_SHIFT & V3_VMX_EVENT_TYPE_MASK) == V3_VMX_EVENT_NMI;
+}
+
+/* The guest ran, or the CPU found its state wanting. */
+static void after_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, struct v3_exit *exit)
+{
+	uint32_t reason = (uint32_t)vmx_read(V3_VMCS_EXIT_REASON);
+
+	/* NMIs stay blocked until the host's handler has run, and before interrupts is where it belongs. */
+	if (reason == V3_VMX_REASON_EXCEPTION && is_nmi())
+		v3_x86_int_nmi();
+	v3_x86_sti();
+	regs_from_vmcs(vcpu, vmx);
+	if (reason < 64 && IN_DELIVERY >> reason & 1)
+		delivery_look(vcpu, reason);
+	if (reason & V3_VMX_REASON_ENTRY_FAILED)
+		entry_failed(vcpu, reason);
+	else
+		vmx->launched = true;
+	vmx_exit_decode(vcpu, vmx, reason, exit);
+}
+
+void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	int failed = V3_VMX_FAIL_INVALID;
+
+	/* From the last look at requests on, interrupts stay pending, and end the guest's run at once (26.2). */
+	v3_x86_cli();
+	if (!v3_vcpu_may_enter(vcpu)) {
+		v3_x86_sti();
+		/* Its event goes back: what keeps it from entering may have to be delivered first. */
+		if (vmx->event.valid)
+			vcpu->interrupted = vmx->event;
+		vmx->event.valid = false;
+		exit->kind = V3_EXIT_NONE;
+		return;
+	}
+	if (!vmx->broken) {
+		if (vmx->work)
+			work_do(vcpu, vmx);
+		host_refresh(&vmx->host);
+		regs_to_vmcs(vcpu, vmx);
+		if (vmx->event.valid)
+			event_write(vmx);
+		if (vmx->dr7 & V3_DR7_ENABLE_MASK)
+			failed = enter_with_breakpoints(vcpu, vmx);
+		else
+			failed = vmx_enter(vcpu->gpr, vmx->launched, &vmx->host.rsp);
+		vmx->cr2 = v3_x86_read_cr2();
+	}
+	v3_vcpu_left_guest(vcpu);
+	vmx->event.valid = false;
+	if (!failed) {
+		after_exit(vcpu, vmx, exit);
+		return;
+	}
+	v3_x86_sti();
+	entry_refused(vcpu, vmx, failed, exit);
+}
