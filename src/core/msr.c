@@ -125,7 +125,6 @@ static bool reads_zero(uint32_t msr)
 	case V3_MSR_LAST_INT_FROM:
 	case V3_MSR_LAST_INT_TO:
 	case V3_MSR_AMD_SYSCFG:
-	case V3_MSR_AMD_HWCR:
 	case V3_MSR_AMD_NB_CFG:
 	case V3_MSR_AMD_INT_PENDING:
 	case V3_MSR_AMD_MMIO_CFG_BASE:
@@ -206,6 +205,11 @@ static enum outcome msr_read(struct v3_vcpu *vcpu, uint32_t msr, uint64_t *value
 	case V3_MSR_AMD_DE_CFG:
 		*value = V3_DE_CFG_LFENCE_SERIALIZE;
 		return DONE;
+	case V3_MSR_AMD_HWCR:
+		/* An invariant TSC counts at the rate of P0; Linux takes anything else for a firmware's fault. */
+		if (v3_vm_has(vcpu->vm, V3_CPU_EXT7_EDX, V3_CPUID_80000007_EDX_INVARIANT_TSC))
+			*value = V3_HWCR_TSC_FREQ_SEL;
+		return DONE;
 	default:
 		return reads_zero(msr) ? DONE : UNKNOWN;
 	}
@@ -265,6 +269,7 @@ static enum outcome msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value
 		return DONE;
 	case V3_MSR_PATCH_LEVEL:
 	case V3_MSR_AMD_DE_CFG:
+	case V3_MSR_AMD_HWCR:
 		return DONE;
 	case V3_MSR_MTRRCAP:
 	case V3_MSR_VM_CR:

@@ -83,6 +83,7 @@ void v3_vcpu_power_on(struct v3_vcpu *vcpu)
 {
 	v3_vcpu_reset(vcpu, false);
 	vcpu->tsc_adjust = 0;
+	vcpu->pvclock = 0;
 	vcpu->tsc_aux = 0;
 	v3_mtrr_reset(vcpu);
 }

@@ -6,6 +6,7 @@
  */
 #include "core/vm.h"
 
+#include "core/pvclock.h"
 #include "x86/insn.h"
 
 #define NEVER (~0ull)
@@ -103,6 +104,7 @@ uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns)
 void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu)
 {
 	vcpu->vm->arch->set_tsc_offset(vcpu, vcpu->tsc_adjust - clock_base(vcpu->vm));
+	v3_pvclock_update(vcpu);
 }
 
 void v3_timer_init(struct v3_timer *timer, struct v3_vcpu *vcpu,

@@ -124,6 +124,7 @@ struct v3_vcpu {
 	uint64_t dr[4];
 	uint64_t xcr0;
 	uint64_t tsc_adjust;		/* guest TSC relative to the VM's */
+	uint64_t pvclock;		/* what the guest wrote to V3_MSR_KVM_SYSTEM_TIME */
 	uint64_t tsc_aux, host_tsc_aux;
 	uint64_t mtrr_def;
 	uint64_t mtrr_fixed[11];

@@ -158,6 +158,7 @@ struct v3_vm {
 	uint64_t tsc_base;
 	uint64_t paused_tsc;			/* host TSC when paused; 0: not paused */
 	uint32_t clock_seq;			/* odd while the two change */
+	uint64_t wall_seconds;			/* [setup] since 1970 UTC, as the clock showed 0 */
 
 	/* Life cycle. */
 	struct v3_lock lock;			/* state, end, log_* */

@@ -5,6 +5,7 @@
  */
 #include <v3/pc.h>
 
+#include "core/pvclock.h"
 #include "devices/acpi.h"
 #include "devices/acpi_pm.h"
 #include "devices/i8042.h"
@@ -19,6 +20,11 @@
 static enum v3_status pc_rtc(struct v3_vm *vm, const struct v3_pc_config *config)
 {
 	return v3_rtc_create(vm, config->rtc_seconds);
+}
+
+static enum v3_status pc_clock(struct v3_vm *vm, const struct v3_pc_config *config)
+{
+	return v3_pvclock_create(vm, config->rtc_seconds);
 }
 
 static enum v3_status pc_com1(struct v3_vm *vm, const struct v3_pc_config *config)
@@ -71,6 +77,7 @@ static const struct {
 	{ "interrupt controllers", pc_intc },
 	{ "PIT", pc_pit },
 	{ "RTC", pc_rtc },
+	{ "paravirtual clock", pc_clock },
 	{ "COM1", pc_com1 },
 	{ "PCI", pc_pci },
 	{ "reset and exit ports", pc_reset },

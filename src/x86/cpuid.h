@@ -28,6 +28,8 @@
 #define V3_CPUID_LEAF_HYPERVISOR	0x40000000u	/* max hypervisor leaf, signature */
 #define V3_CPUID_LEAF_HV_TIMING		0x40000010u	/* EAX: TSC, EBX: APIC timer, in kHz */
 #define V3_CPUID_LEAF_HV_LAST		0x400000ffu
+#define V3_CPUID_LEAF_KVM		0x40000100u	/* max leaf of these, KVM's signature */
+#define V3_CPUID_LEAF_KVM_FEATURES	0x40000101u
 #define V3_CPUID_LEAF_EXT_MAX		0x80000000u	/* max extended leaf, vendor */
 #define V3_CPUID_LEAF_EXT1		0x80000001u
 #define V3_CPUID_LEAF_BRAND_FIRST	0x80000002u
@@ -226,6 +228,14 @@
 #define V3_CPUID_80000001_EDX_3DNOWEXT	(1u << 30)
 #define V3_CPUID_80000001_EDX_3DNOW	(1u << 31)
 #define V3_CPUID_80000001_EDX_LEAF1_MASK 0x0183f3ffu
+
+/* KVM's leaves, where another hypervisor's are at 4000_0000: "KVMKVMKVM"; features */
+#define V3_CPUID_KVM_EBX		0x4b4d564bu
+#define V3_CPUID_KVM_ECX		0x564b4d56u
+#define V3_CPUID_KVM_EDX		0x0000004du
+#define V3_CPUID_KVM_EAX_NOP_IO_DELAY	(1u << 1)	/* ports need no pauses */
+#define V3_CPUID_KVM_EAX_CLOCK		(1u << 3)	/* by the MSRs from 4b56_4d00 on */
+#define V3_CPUID_KVM_EAX_CLOCK_STABLE	(1u << 24)	/* the record's flag may be trusted */
 
 /* Leaf 8000_0007, EDX */
 #define V3_CPUID_80000007_EDX_INVARIANT_TSC (1u << 8)

@@ -156,6 +156,7 @@
 #define V3_SYSCFG_MEM_ENCRYPT		(1ULL << 23)
 #define V3_MSR_AMD_HWCR			0xc0010015
 #define V3_HWCR_SMMLOCK			(1ULL << 0)
+#define V3_HWCR_TSC_FREQ_SEL		(1ULL << 24)	/* the TSC counts at the rate of P0 */
 #define V3_HWCR_TLBCACHEDIS		(1ULL << 3)
 #define V3_HWCR_FFDIS			(1ULL << 6)
 #define V3_HWCR_IGNNE_EM		(1ULL << 8)
@@ -237,6 +238,8 @@
 #define V3_MSR_HV_FIRST			0x40000000
 #define V3_MSR_HV_LAST			0x400000ff
 #define V3_MSR_KVM_FIRST		0x4b564d00
+#define V3_MSR_KVM_WALL_CLOCK		0x4b564d00
+#define V3_MSR_KVM_SYSTEM_TIME		0x4b564d01
 #define V3_MSR_KVM_LAST			0x4b564dff
 
 #endif

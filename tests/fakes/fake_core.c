@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fakes/fake_core.h"
 
+#include "core/pvclock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +135,16 @@ enum v3_status v3_cpuid_hook(struct v3_vm *vm, uint32_t first, uint32_t count, v
 	struct fake_range range = { .first = first, .count = count, .cpuid = fn, .ctx = ctx };
 
 	return hook_add(vm, &vm->cpuid, &range, UINT32_MAX);
+}
+
+enum v3_status v3_pvclock_create(struct v3_vm *vm, uint64_t seconds)
+{
+	enum v3_status status;
+
+	if (fails(vm, &status))
+		return status;
+	vm->wall_seconds = seconds;
+	return V3_OK;
 }
 
 enum v3_status v3_hypercall_hook(struct v3_vm *vm, uint32_t first, uint32_t count,

@@ -63,6 +63,7 @@ struct v3_vm {
 	unsigned int fail_at, fallible_calls;
 	enum v3_status fail_status;
 
+	uint64_t wall_seconds;		/* of v3_pvclock_create() */
 	const struct v3_intc_ops *intc;
 	void *intc_ctx;
 	/* Levels that v3_irq_set() gave, and rising edges. */

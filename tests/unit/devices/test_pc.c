@@ -25,6 +25,7 @@ static void test_attach(void **state)
 
 	assert_int_equal(v3_pc_attach(vm, &pc), V3_OK);
 	assert_non_null(vm->intc);
+	assert_int_equal(vm->wall_seconds, pc.rtc_seconds);
 	assert_int_equal(in8(vm, 0x3fd), 0x60);
 	assert_int_equal(in8(vm, 0x64), 0x14);
 	assert_int_equal(in8(vm, 0x92), 0x02);
