@@ -203,22 +203,82 @@ static void own_update(struct v3_vcpu *vcpu)
 	local_update(vcpu);
 }
 
+
+/* --- Waiting for them --- */
+
+static uint64_t first_tsc(const struct v3_vcpu *vcpu)
+{
+	uint64_t tsc = __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED);
+
+	return vcpu->own_tsc < tsc ? vcpu->own_tsc : tsc;
+}
+
+/*
+ * The host's clock when the TSC will be there. For so long after the clock was read it follows from the TSC:
+ * hosts steer their clocks by less than 500 parts in a million.
+ */
+#define CLOCK_KEPT_NS 250000u
+
+static uint64_t clock_at(struct v3_vcpu *vcpu, uint64_t tsc, uint64_t now)
+{
+	uint64_t most = v3_mul_shift32(CLOCK_KEPT_NS, vcpu->host->ticks_per_ns_32);
+
+	if (now - vcpu->clock_tsc > most) {
+		vcpu->clock_ns = v3_os_clock_ns(vcpu->host);
+		vcpu->clock_tsc = now;
+	}
+	if (tsc < now)
+		tsc = now;
+	return vcpu->clock_ns + 1 +
+	       v3_mul_shift32(tsc - vcpu->clock_tsc, vcpu->host->ns_per_tick_32);
+}
+
+uint64_t v3_timers_deadline(struct v3_vcpu *vcpu)
+{
+	uint64_t tsc = first_tsc(vcpu);
+
+	return tsc == NEVER ? UINT64_MAX : clock_at(vcpu, tsc, v3_x86_rdtsc());
+}
+
+/*
+ * The host's timer only has to fire by the first deadline, earlier by what its interrupt takes. One
+ * that is armed for an earlier time is left alone: guests move deadlines back far more often than
+ * these pass.
+ */
+static void host_timer_arm(struct v3_vcpu *vcpu, uint64_t now)
+{
+	uint64_t tsc = first_tsc(vcpu);
+
+	if (!vcpu->host_timer)
+		return;
+	if (vcpu->host_timer_tsc <= now)
+		vcpu->host_timer_tsc = NEVER;	/* it has fired */
+	vcpu->host_timer_first = tsc;
+	if (tsc != NEVER) {
+		tsc = tsc > now && tsc - now > vcpu->lead ? tsc - vcpu->lead : now;
+		if (tsc < vcpu->host_timer_tsc) {
+			vcpu->host_timer_tsc = tsc;
+			vcpu->host_timer_ns = clock_at(vcpu, tsc, now);
+			/* Not if it is that near: the guest is not entered before the deadline then. */
+			if (tsc > now)
+				v3_os_timer_arm(vcpu->host, vcpu->host_timer, vcpu->host_timer_ns);
+		}
+	}
+	local_update(vcpu);
+}
+
 void v3_vcpu_timer_set(struct v3_vcpu *vcpu, uint64_t deadline)
 {
 	vcpu->own_deadline = deadline;
 	own_update(vcpu);
 	/* The host's timer has to be moved forward; it is never moved back. */
-	if (vcpu->own_tsc - vcpu->lead < vcpu->host_timer_tsc && vcpu->own_tsc != NEVER)
-		v3_vcpu_request(vcpu, V3_REQ_TIMER);
-}
-
-static void own_run(struct v3_vcpu *vcpu)
-{
-	if (vcpu->own_tsc > v3_x86_rdtsc())
+	if (vcpu->own_tsc == NEVER || vcpu->own_tsc - vcpu->lead >= vcpu->host_timer_tsc)
 		return;
-	vcpu->own_deadline = NEVER;
-	own_update(vcpu);
-	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx);
+	/* A parked vCPU's timer is set by another thread, which may be on another CPU. */
+	if (__atomic_load_n(&vcpu->mode, __ATOMIC_RELAXED) == V3_VCPU_OUTSIDE)
+		host_timer_arm(vcpu, v3_x86_rdtsc());
+	else
+		v3_vcpu_request(vcpu, V3_REQ_TIMER);
 }
 
 void v3_vcpu_set_tsc(struct v3_vcpu *vcpu, uint64_t value)
@@ -232,71 +292,22 @@ void v3_vcpu_set_tsc(struct v3_vcpu *vcpu, uint64_t value)
 	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx);
 }
 
-/* --- Waiting for them --- */
-
-static uint64_t first_tsc(const struct v3_vcpu *vcpu)
-{
-	uint64_t tsc = __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED);
-
-	return vcpu->own_tsc < tsc ? vcpu->own_tsc : tsc;
-}
-
-/* The host's clock when the TSC will be there. */
-static uint64_t clock_at(struct v3_vcpu *vcpu, uint64_t tsc)
-{
-	uint64_t now = v3_x86_rdtsc(), clock = v3_os_clock_ns(vcpu->host);
-
-	if (tsc <= now)
-		return clock;
-	return clock + v3_mul_shift32(tsc - now, vcpu->host->ns_per_tick_32) + 1;
-}
-
-uint64_t v3_timers_deadline(struct v3_vcpu *vcpu)
-{
-	uint64_t tsc = first_tsc(vcpu);
-
-	return tsc == NEVER ? UINT64_MAX : clock_at(vcpu, tsc);
-}
-
-/*
- * The host's timer only has to fire by the first deadline, earlier by what its interrupt takes. One
- * that is armed for an earlier time is left alone: guests move deadlines back far more often than
- * these pass.
- */
-static void host_timer_arm(struct v3_vcpu *vcpu)
-{
-	uint64_t tsc = first_tsc(vcpu), now = v3_x86_rdtsc();
-
-	if (!vcpu->host_timer)
-		return;
-	if (vcpu->host_timer_tsc <= now)
-		vcpu->host_timer_tsc = NEVER;	/* it has fired */
-	vcpu->host_timer_first = tsc;
-	if (tsc != NEVER)
-		tsc = tsc > now && tsc - now > vcpu->lead ? tsc - vcpu->lead : now;
-	if (tsc < vcpu->host_timer_tsc) {
-		vcpu->host_timer_tsc = tsc;
-		vcpu->host_timer_ns = clock_at(vcpu, tsc);
-		/* Not if it is that near: the guest is not entered before the deadline then. */
-		if (tsc > now)
-			v3_os_timer_arm(vcpu->host, vcpu->host_timer, vcpu->host_timer_ns);
-	}
-	local_update(vcpu);
-}
-
 /*
  * The rest of the lead. What wants the thread ends it; then the guest is not entered and this comes
  * again.
  */
-static void wait_for_first(struct v3_vcpu *vcpu)
+static uint64_t wait_for_first(struct v3_vcpu *vcpu)
 {
-	uint64_t tsc = first_tsc(vcpu);
+	uint64_t tsc = first_tsc(vcpu), now = v3_x86_rdtsc();
 
-	if (tsc - v3_x86_rdtsc() > vcpu->lead)
-		return;
-	while (v3_x86_rdtsc() < tsc && !__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &&
-	       !v3_os_should_yield(vcpu->host))
+	if (tsc - now > vcpu->lead)
+		return now;
+	while (now < tsc && !__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &&
+	       !v3_os_should_yield(vcpu->host)) {
 		v3_x86_pause();
+		now = v3_x86_rdtsc();
+	}
+	return now;
 }
 
 /*
@@ -321,7 +332,10 @@ static void lead_learn(struct v3_vcpu *vcpu)
 
 void v3_timers_interrupted(struct v3_vcpu *vcpu)
 {
-	if (vcpu->host_timer_tsc == NEVER ||
+	if (vcpu->host_timer_tsc == NEVER)
+		return;
+	/* By the TSC it has fired. By the host's clock it may have before, as that is steered. */
+	if (v3_x86_rdtsc() < vcpu->host_timer_tsc &&
 	    v3_os_clock_ns(vcpu->host) < vcpu->host_timer_ns)
 		return;
 	if (first_tsc(vcpu) == vcpu->host_timer_first)
@@ -330,20 +344,32 @@ void v3_timers_interrupted(struct v3_vcpu *vcpu)
 	v3_timers_run(vcpu);
 }
 
-void v3_timers_run(struct v3_vcpu *vcpu)
+/* The vCPU's own timer is due. */
+static void own_run(struct v3_vcpu *vcpu)
 {
+	vcpu->own_deadline = vcpu->own_tsc = NEVER;
+	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx);
+}
+
+static void others_run(struct v3_vcpu *vcpu)
+{
+	uint64_t now = v3_now(vcpu->vm);
 	struct v3_timer *timer;
 
-	wait_for_first(vcpu);
-	own_run(vcpu);
-	/* Of others' timers none is due before the time that they publish: no lock then. */
-	if (__atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED) <= v3_x86_rdtsc()) {
-		uint64_t now = v3_now(vcpu->vm);
+	while ((timer = timer_due(vcpu, now)))
+		timer->fn(timer, timer->ctx);
+}
 
-		while ((timer = timer_due(vcpu, now)))
-			timer->fn(timer, timer->ctx);
-	}
-	host_timer_arm(vcpu);
+void v3_timers_run(struct v3_vcpu *vcpu)
+{
+	uint64_t now = wait_for_first(vcpu);
+
+	if (vcpu->own_tsc <= now)
+		own_run(vcpu);
+	/* Of others' timers none is due before the time that they publish: no lock then. */
+	if (__atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED) <= now)
+		others_run(vcpu);
+	host_timer_arm(vcpu, v3_x86_rdtsc());
 }
 
 void v3_timers_restart(struct v3_vcpu *vcpu)
