@@ -29,7 +29,13 @@ expect 0 v3 inspect crash
 said 'crash: stopped: crash: vCPU 0: triple fault at RIP 0x' 'vCPU 0: 64-bit, CPL 0' \
 	'shutdown' 'PML4 at' 'PDPT at' 'guest-physical' ': ram' 'nested tables: leaf of' \
 	'host-physical' '=> ' 'stack:'
+# Although nobody asked for a trace: what it printed last, then the end
+sed -n '/last exits:/,/page walk/p' out >exits
+[ "$(grep -c '^    exit  ' exits)" = 16 ] || fail 'not the last 16 exits'
+grep -q 'exit    io .*out port 0x3f8 size 1 0x' exits || fail 'no output among the last exits'
+grep '^    exit  ' exits | tail -n 1 | grep -q 'shutdown' || fail 'the last exit is not that of the crash'
 rip=$(sed -n 's/^  rip  \([0-9a-f]*\).*/\1/p' out)
+expect 1 v3 trace crash
 expect 0 v3 inspect --address 0xffff123456789abc crash
 said 'page walk of ffff123456789abc:' 'no address of this mode'
 expect 0 v3 inspect --address 0xfee00000 crash

@@ -26,6 +26,24 @@ expect 0 v3 inspect one
 said 'last events:' 'out port 0xf4'
 expect 0 v3 destroy one
 
+# From the first entry on, of a guest that dies early
+expect 240 v3 run --keep --trace --name early -m 64M -a run=triple /lab/lwk.elf
+said 'early is kept'
+v3 trace early >events
+grep -q 'vcpu0 entry' events || fail 'no entry in the trace'
+tail -n 1 events | grep -q 'exit    shutdown' || fail "the last event: $(tail -n 1 events)"
+expect 0 v3 inspect early
+said 'last events:' 'exit    shutdown'
+expect 0 v3 destroy early
+printf '%s\n' 'kernel: /lab/lwk.elf' 'memory: 64M' 'cmdline: run=triple' 'trace: true' >early.yaml
+expect 240 v3 run --keep early.yaml
+v3 trace early | tail -n 1 | grep -q 'exit    shutdown' || fail 'trace: true did nothing'
+# A trace that is off is older than the last exits
+expect 0 v3 trace --off early
+expect 0 v3 inspect early
+said 'last exits:' 'exit    shutdown'
+expect 0 v3 destroy early
+
 # A guest that runs; turned off and on
 expect 0 v3 run --detach --name two -m 64M -a run=spin /lab/lwk.elf
 expect 0 v3 trace two
