@@ -7,6 +7,7 @@
 #include "fakes/fake_fail.h"
 #include "fakes/fake_host_state.h"
 #include "fakes/fake_lock.h"
+#include "fakes/fake_vmx_state.h"
 
 _Thread_local struct fake_context fake_context;
 
@@ -201,6 +202,7 @@ struct v3_fake_host *v3_fake_host_create(void)
 	host->verbose = getenv("V3_FAKE_VERBOSE") != NULL;
 	v3_fake_tsc_set(host->now / 1000 * V3_FAKE_TSC_KHZ / 1000);
 	fake_memory_create(host);
+	v3_fake_vmx_set_memory(fake_phys_to_virt, host);
 	fill_hooks(host);
 	return host;
 }
@@ -220,6 +222,7 @@ void v3_fake_host_destroy(struct v3_fake_host *host)
 		v3_fake_fail("fpu_begin without fpu_end");
 	fake_threads_destroy(host);
 	fake_cpus_destroy(host);
+	fake_vmx_host_destroy();
 	fake_memory_destroy(host);
 	pthread_mutex_destroy(&host->mutex);
 	free(host);

@@ -7,6 +7,7 @@
 
 #include "fakes/fake_fail.h"
 #include "fakes/fake_host_state.h"
+#include "fakes/fake_vmx_state.h"
 #include "lib/bits.h"
 
 #define ARENA_PAGES	(V3_FAKE_PHYS_SIZE / V3_PAGE_SIZE)
@@ -164,6 +165,7 @@ void fake_page_free(void *ctx, v3_hpa_t hpa, size_t count)
 	int at;
 
 	fake_need_process("page_free");
+	fake_vmx_pages_freed(hpa, count);
 	fake_host_lock(host);
 	at = find_run(host, page);
 	if ((hpa & (V3_PAGE_SIZE - 1)) || at < 0 || host->runs[at].page != page ||

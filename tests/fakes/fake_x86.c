@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fakes/fake_fail.h"
+#include "fakes/fake_vmx_state.h"
 #include "fakes/fake_x86.h"
 #include "fakes/fake_x86_state.h"
 #include "x86/cr.h"
@@ -17,7 +18,7 @@ struct fake_cpu *fake_this_cpu(void)
 	return &fake_x86.cpus[fake_thread.cpu];
 }
 
-static void trace(enum v3_fake_op op, uint32_t arg, uint64_t value)
+void fake_trace(enum v3_fake_op op, uint32_t arg, uint64_t value)
 {
 	struct fake_cpu *cpu = fake_this_cpu();
 
@@ -80,7 +81,7 @@ void v3_x86_write_cr0(uint64_t value)
 {
 	if ((value & ~V3_CR0_DEFINED) || !(value & V3_CR0_PE) || !(value & V3_CR0_PG))
 		v3_fake_fail("write of %#llx to CR0", (unsigned long long)value);
-	trace(V3_FAKE_WRITE_CR, 0, value);
+	fake_trace(V3_FAKE_WRITE_CR, 0, value);
 	fake_this_cpu()->cr0 = value;
 }
 
@@ -91,7 +92,7 @@ uint64_t v3_x86_read_cr2(void)
 
 void v3_x86_write_cr2(uint64_t value)
 {
-	trace(V3_FAKE_WRITE_CR, 2, value);
+	fake_trace(V3_FAKE_WRITE_CR, 2, value);
 	fake_this_cpu()->cr2 = value;
 }
 
@@ -102,7 +103,7 @@ uint64_t v3_x86_read_cr3(void)
 
 void v3_x86_write_cr3(uint64_t value)
 {
-	trace(V3_FAKE_WRITE_CR, 3, value);
+	fake_trace(V3_FAKE_WRITE_CR, 3, value);
 	fake_this_cpu()->cr3 = value;
 }
 
@@ -115,7 +116,8 @@ void v3_x86_write_cr4(uint64_t value)
 {
 	if (!(value & V3_CR4_PAE) || value >> 25)
 		v3_fake_fail("write of %#llx to CR4", (unsigned long long)value);
-	trace(V3_FAKE_WRITE_CR, 4, value);
+	fake_vmx_cr4_write(value);
+	fake_trace(V3_FAKE_WRITE_CR, 4, value);
 	fake_this_cpu()->cr4 = value;
 }
 
@@ -123,7 +125,7 @@ static void write_dr(unsigned int n, uint64_t value)
 {
 	if (n >= 6 && value >> 32)
 		v3_fake_fail("write of %#llx to DR%u", (unsigned long long)value, n);
-	trace(V3_FAKE_WRITE_DR, n, value);
+	fake_trace(V3_FAKE_WRITE_DR, n, value);
 	fake_this_cpu()->dr[n] = value;
 }
 
@@ -173,7 +175,7 @@ uint64_t v3_x86_irq_save(void)
 {
 	uint64_t flags = V3_RFLAGS_FIXED1 | (fake_thread.irqs_on ? V3_RFLAGS_IF : 0);
 
-	trace(V3_FAKE_CLI, 0, 0);
+	fake_trace(V3_FAKE_CLI, 0, 0);
 	fake_thread.irqs_on = false;
 	return flags;
 }
@@ -189,13 +191,13 @@ void v3_x86_irq_restore(uint64_t flags)
 
 void v3_x86_cli(void)
 {
-	trace(V3_FAKE_CLI, 0, 0);
+	fake_trace(V3_FAKE_CLI, 0, 0);
 	fake_thread.irqs_on = false;
 }
 
 void v3_x86_sti(void)
 {
-	trace(V3_FAKE_STI, 0, 0);
+	fake_trace(V3_FAKE_STI, 0, 0);
 	fake_thread.irqs_on = true;
 }
 
@@ -208,14 +210,14 @@ static void need_svme(const char *insn)
 void v3_x86_stgi(void)
 {
 	need_svme("STGI");
-	trace(V3_FAKE_STGI, 0, 0);
+	fake_trace(V3_FAKE_STGI, 0, 0);
 	fake_thread.gif = true;
 }
 
 void v3_x86_clgi(void)
 {
 	need_svme("CLGI");
-	trace(V3_FAKE_CLGI, 0, 0);
+	fake_trace(V3_FAKE_CLGI, 0, 0);
 	fake_thread.gif = false;
 }
 
@@ -247,29 +249,29 @@ static void need_vmcb(const char *insn, uint64_t hpa)
 void v3_x86_vmsave(uint64_t hpa)
 {
 	need_vmcb("VMSAVE", hpa);
-	trace(V3_FAKE_VMSAVE, 0, hpa);
+	fake_trace(V3_FAKE_VMSAVE, 0, hpa);
 }
 
 void v3_x86_vmload(uint64_t hpa)
 {
 	need_vmcb("VMLOAD", hpa);
-	trace(V3_FAKE_VMLOAD, 0, hpa);
+	fake_trace(V3_FAKE_VMLOAD, 0, hpa);
 }
 
 void v3_x86_invlpga(uint64_t va, uint32_t asid)
 {
 	need_svme("INVLPGA");
-	trace(V3_FAKE_INVLPGA, asid, va);
+	fake_trace(V3_FAKE_INVLPGA, asid, va);
 }
 
 void v3_x86_wbinvd(void)
 {
-	trace(V3_FAKE_WBINVD, 0, 0);
+	fake_trace(V3_FAKE_WBINVD, 0, 0);
 }
 
 void v3_x86_int_mce(void)
 {
-	trace(V3_FAKE_INT_MCE, 0, 0);
+	fake_trace(V3_FAKE_INT_MCE, 0, 0);
 }
 
 /* FPU */
@@ -300,7 +302,7 @@ void v3_x86_xsetbv(uint32_t xcr, uint64_t value)
 	if (xcr != 0 || !(fake_this_cpu()->cr4 & V3_CR4_OSXSAVE) || !(value & V3_XCR0_X87) ||
 	    (value & ~supported_xcr0()) || ((value & V3_XCR0_AVX) && !(value & V3_XCR0_SSE)))
 		v3_fake_fail("XSETBV(%u) of %#llx: #GP", xcr, (unsigned long long)value);
-	trace(V3_FAKE_XSETBV, xcr, value);
+	fake_trace(V3_FAKE_XSETBV, xcr, value);
 	fake_this_cpu()->xcr0 = value;
 }
 
@@ -355,7 +357,7 @@ void v3_x86_xsave64(void *area, uint64_t mask)
 	uint64_t xstate_bv, initial;
 
 	check_xsave("XSAVE", area);
-	trace(V3_FAKE_XSAVE, 0, mask);
+	fake_trace(V3_FAKE_XSAVE, 0, mask);
 	mask &= cpu->xcr0;
 	initial = initial_state(cpu, mask);
 	copy_fpu(area, cpu->fpu, mask & ~initial);
@@ -371,7 +373,7 @@ void v3_x86_xrstor64(const void *area, uint64_t mask)
 	static const uint8_t zeros[V3_FAKE_FPU_SIZE];
 
 	check_xsave("XRSTOR", area);
-	trace(V3_FAKE_XRSTOR, 0, mask);
+	fake_trace(V3_FAKE_XRSTOR, 0, mask);
 	memcpy(&xstate_bv, (const uint8_t *)area + 512, sizeof(xstate_bv));
 	if ((xstate_bv & ~cpu->xcr0) || memcmp((const uint8_t *)area + 520, zeros, 16) != 0)
 		v3_fake_fail("XRSTOR header: XSTATE_BV %#llx with XCR0 %#llx, or XCOMP_BV set: #GP",
@@ -390,18 +392,13 @@ static void check_fxsave(const char *insn, const void *area)
 void v3_x86_fxsave64(void *area)
 {
 	check_fxsave("FXSAVE", area);
-	trace(V3_FAKE_FXSAVE, 0, 0);
+	fake_trace(V3_FAKE_FXSAVE, 0, 0);
 	memcpy(area, fake_this_cpu()->fpu, 512);
 }
 
 void v3_x86_fxrstor64(const void *area)
 {
 	check_fxsave("FXRSTOR", area);
-	trace(V3_FAKE_FXRSTOR, 0, 0);
+	fake_trace(V3_FAKE_FXRSTOR, 0, 0);
 	memcpy(fake_this_cpu()->fpu, area, 512);
-}
-
-void fake_trace_wrmsr(uint32_t msr, uint64_t value)
-{
-	trace(V3_FAKE_WRMSR, msr, value);
 }

@@ -87,6 +87,14 @@ enum v3_fake_op {
 	V3_FAKE_INVLPGA,	/* arg: ASID, value: address */
 	V3_FAKE_WBINVD,
 	V3_FAKE_INT_MCE,
+	V3_FAKE_INT_NMI,
+	V3_FAKE_VMXON,		/* value: physical address */
+	V3_FAKE_VMXOFF,
+	V3_FAKE_VMCLEAR,	/* value: physical address */
+	V3_FAKE_VMPTRLD,
+	V3_FAKE_VMENTRY,	/* arg: 0 VMLAUNCH, 1 VMRESUME; value: physical address */
+	V3_FAKE_INVEPT,		/* arg: type, value: EPT pointer */
+	V3_FAKE_INVVPID,	/* arg: type << 16 | VPID, value: address */
 };
 
 struct v3_fake_trace {

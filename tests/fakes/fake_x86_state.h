@@ -46,6 +46,6 @@ extern struct fake_x86 fake_x86;
 extern _Thread_local struct fake_thread fake_thread;
 
 struct fake_cpu *fake_this_cpu(void);
-void fake_trace_wrmsr(uint32_t msr, uint64_t value);
+void fake_trace(enum v3_fake_op op, uint32_t arg, uint64_t value);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fakes/fake_fail.h"
+#include "fakes/fake_vmx_state.h"
 #include "fakes/fake_x86.h"
 #include "fakes/fake_x86_state.h"
 #include "x86/cpuid.h"
@@ -110,6 +111,11 @@ void v3_fake_msr_remove(uint32_t number)
 		*msr = cpu->msrs[--cpu->num_msrs];
 }
 
+bool fake_msr_exists(uint32_t number)
+{
+	return find_msr(fake_this_cpu(), number);
+}
+
 void v3_fake_msr_writable(uint32_t number, uint64_t mask)
 {
 	need_msr(fake_thread.cpu, number, "write mask")->writable = mask;
@@ -150,8 +156,10 @@ void v3_x86_wrmsr(uint32_t number, uint64_t value)
 	if ((msr->value ^ value) & ~msr->writable)
 		v3_fake_fail("WRMSR of %#llx to MSR %#x changes bits that are not writable: #GP",
 			     (unsigned long long)value, number);
+	if (number == V3_MSR_FEATURE_CONTROL && msr->value & V3_FEATURE_CONTROL_LOCK)
+		v3_fake_fail("WRMSR of FEATURE_CONTROL, which is locked: #GP");
 	msr->writes++;
-	fake_trace_wrmsr(number, value);
+	fake_trace(V3_FAKE_WRMSR, number, value);
 	msr->value = value;
 }
 
@@ -239,5 +247,6 @@ void v3_fake_x86_reset(void)
 	}
 	reset_cpuid();
 	reset_msrs();
+	fake_vmx_reset();
 	fake_thread = (struct fake_thread){ .irqs_on = true, .gif = true };
 }
