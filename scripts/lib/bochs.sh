@@ -61,19 +61,17 @@ v3_grub_image()
 	fi
 }
 
-# v3_bochs_config DIR MODEL CPUS MIB - with time from counted instructions alone, so that two runs
-# are the same. A triple fault ends the machine.
+# v3_bochs_config DIR MODEL CPUS MIB - with time from counted instructions alone, 50 to a microsecond,
+# so that two runs are the same. A triple fault ends the machine.
 v3_bochs_config()
 {
-	local dir=$1 cpus=$3 mib=$4 model ips=50000000
+	local dir=$1 cpus=$3 mib=$4 model
 
 	model=$(v3_bochs_model "$2") || return
-	# Bochs's firmware looks for further CPUs for a time that it counts in instructions.
-	[ "$cpus" = 1 ] || ips=5000000
 	cat <<-END
 	config_interface: textconfig
 	display_library: term, options="hideIPS"
-	cpu: model=$model, count=$cpus, ips=$ips, reset_on_triple_fault=0, ignore_bad_msrs=1
+	cpu: model=$model, count=$cpus, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
 	memory: guest=$mib, host=$mib
 	romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 	vgaromimage: file=/usr/share/vgabios/vgabios.bin
@@ -123,4 +121,64 @@ v3_bochs_run()
 v3_bochs_why()
 {
 	sed -n 's/^[0-9]*p\(\[.*\)/Bochs: \1/p' "$1/bochs.log" 2>/dev/null | head -n 3
+}
+
+# v3_bochs_lab_options WORDS ICOUNT MULTI EXTRA MODEL - what scripts/lab cannot do here.
+v3_bochs_lab_options()
+{
+	[ "$1" -gt 0 ] ||
+		v3_die 121 "--cpu intel needs a COMMAND: there is no shell, Bochs's console has no input"
+	[ -z "$2" ] || v3_die 121 "--icount is for --cpu amd: Bochs always counts instructions"
+	[ -z "$3" ] || v3_die 121 "--multi is for --cpu amd: Bochs runs one CPU at a time"
+	[ "$4" = 0 ] || v3_die 121 "--qemu is for --cpu amd: Bochs emulates the others"
+	case $(v3_bochs_model "$5") in
+	core*) ;;
+	'') exit 121 ;;
+	*) v3_die 121 "--model $5: the lab has Intel's models only, since Debian's kernel does not" \
+		"finish booting on that one" ;;
+	esac
+}
+
+# v3_bochs_lab DIR LIMIT MODEL CPUS MEM VERBOSE KERNEL APPEND - boots the kernel with DIR/initramfs.
+v3_bochs_lab()
+{
+	local dir=$1 mem=$5 words=() line
+
+	case $mem in
+	*G) mem=$((${mem%G} * 1024)) ;;
+	*M) mem=${mem%M} ;;
+	esac
+	# Linux says goodbye by a reset when it panics, which has to end the machine: by a triple fault.
+	# The other two are half of its boot: certificates, and names of trace points.
+	read -r -d '' -a words <<<"$8 reboot=t
+		initcall_blacklist=load_system_certificate_list,trace_eval_init" || true
+	line=$(v3_grub_words "${words[@]}") || exit
+	mkdir -p "$dir/cd"
+	ln "$dir/initramfs" "$dir/cd/initramfs"
+	cp -L "$7" "$dir/cd/vmlinuz"
+	v3_grub_config "$dir/cd/boot/grub/grub.cfg" "linux /vmlinuz$line" 'initrd /initramfs'
+	v3_grub_image "$dir/cd" "$dir/cd.iso"
+	[ -z "$6" ] || v3_say "Bochs $(v3_bochs_version): model $3, $4 CPUs, $mem MiB, ${words[*]}"
+	v3_bochs_run "$dir" "$2" "$3" "$4" "$mem"
+}
+
+# v3_bochs_verdict DIR ENDED - prints the status that scripts/lab ends with. What COMMAND prints
+# cannot pass for its status, which comes by the second serial port.
+v3_bochs_verdict()
+{
+	local dir=$1 ended=$2 status
+
+	status=$(v3_machine_status "$dir")
+	if [ "$ended" = 124 ]; then
+		v3_say "timeout"
+		printf 124
+	elif [ -n "$status" ]; then
+		printf '%s' "$status"
+	elif grep -aq 'Kernel panic' "$dir/console"; then
+		v3_say "the lab's kernel panicked"
+		printf 123
+	else
+		v3_say "the machine ended without giving a status: $(v3_bochs_why "$dir" | head -n 1)"
+		printf 122
+	fi
 }

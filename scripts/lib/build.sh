@@ -31,16 +31,16 @@ v3_build_doc()
 		cmake --build "$V3_BUILD/doc" --target doc
 }
 
-# v3_build_module KVER - v3.ko for that kernel, into build/module.
+# v3_build_module KVER [FOLDER] - v3.ko for that kernel, into build/module or another folder there.
 v3_build_module()
 {
-	local kver=$1 kdir=/lib/modules/$1/build
+	local kver=$1 kdir=/lib/modules/$1/build out=$V3_BUILD/${2:-module}
 
 	[ -d "$kdir" ] || kdir=/usr/src/linux-headers-$kver
 	[ -d "$kdir" ] || {
 		echo "no kernel headers for $kver: the package linux-headers-$kver is needed"
 		return 1
 	}
-	make -C "$V3_ROOT/hosts/linux/module" KDIR="$kdir" OUT="$V3_BUILD/module" -j "$V3_JOBS" &&
-		[ -e "$V3_BUILD/module/v3.ko" ]
+	make -C "$V3_ROOT/hosts/linux/module" KDIR="$kdir" OUT="$out" -j "$V3_JOBS" &&
+		[ -e "$out/v3.ko" ]
 }

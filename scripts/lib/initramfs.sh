@@ -85,6 +85,13 @@ v3_tree_modules()
 	depmod -b "$dir" "$kver"
 }
 
+# v3_tree_strip DIR - takes out of the kernel modules what only debuggers read: it is most of them.
+v3_tree_strip()
+{
+	find "$1/lib/modules" -name '*.ko' -exec strip --strip-debug {} + 2>/dev/null ||
+		[ ! -d "$1/lib/modules" ] || v3_die 121 "strip failed for the kernel modules"
+}
+
 # v3_tree_kvm DIR - Debian's QEMU and the firmware that a guest without disk and display needs,
 # to measure KVM as a peer inside the lab.
 v3_tree_kvm()

@@ -4,22 +4,26 @@
 # Debian's stock kernel for the lab: unpacked in the cache, never installed on the machine.
 # Sourced after common.sh and packages.sh.
 
-# The package version that linux-image-amd64 stands for now, for example 6.1.0-56-amd64.
+# v3_kernel_current PREFIX - the version that the package linux-image-PREFIXamd64 stands for now, for
+# example 6.1.0-56-amd64; PREFIX is empty or a flavor with a dash.
 v3_kernel_current()
 {
-	apt-cache depends linux-image-amd64 2>/dev/null |
+	apt-cache depends "linux-image-${1}amd64" 2>/dev/null |
 		sed -n 's/^ *Depends: linux-image-\([0-9].*\)$/\1/p' | head -n 1
 }
 
-# The newest kernel in the cache, or else the newest that is installed, or nothing.
+# v3_kernel_at_hand PREFIX - the newest kernel of that flavor in the cache, or else the newest that is
+# installed, or nothing.
 v3_kernel_at_hand()
 {
+	local other='-(cloud|rt)-amd64$'
+
 	{
 		find /boot -maxdepth 1 -name 'vmlinuz-*-amd64' -printf '%f\n' 2>/dev/null |
 			sed 's/^vmlinuz-//' | sort -V
 		find "$V3_CACHE/kernel" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' \
 			2>/dev/null | sort -V
-	} | tail -n 1
+	} | if [ -n "$1" ]; then grep -e "-${1}amd64\$"; else grep -vE -e "$other"; fi | tail -n 1
 }
 
 # v3_number FILE OFFSET SIZE - a little-endian number out of a binary file.
@@ -27,7 +31,8 @@ v3_number() { od -A n -t "u$3" -j "$2" -N "$3" "$1" | tr -d ' '; }
 
 # v3_kernel_unpack BZIMAGE ELF - the kernel proper out of a bzImage, to start it by its PVH entry:
 # unpacking in the emulator costs more than booting. Linux boot protocol: setup_sects at 0x1f1,
-# payload_offset at 0x248, payload_length at 0x24c; the payload's last four bytes are its size.
+# payload_offset at 0x248, payload_length at 0x24c; the payload's last four bytes are its size. One that
+# is packed in another way, as the cloud kernel is, is used as it is: see v3_kernel_elf.
 v3_kernel_unpack()
 {
 	local image=$1 elf=$2 at size tool
@@ -37,7 +42,7 @@ v3_kernel_unpack()
 	case $(od -A n -t x1 -j $at -N 4 "$image" | tr -d ' ') in
 	fd377a58) tool=xz ;;
 	28b52ffd) tool=zstd ;;
-	*) v3_die 121 "$image: packed in a way that this script does not know" ;;
+	*) return 0 ;;
 	esac
 	$tool -dc <(tail -c +$((at + 1)) "$image" | head -c $size) >"$elf.new" ||
 		v3_die 121 "$image: $tool cannot unpack it"
@@ -82,11 +87,11 @@ v3_kernel_fetch()
 {
 	local kver=$1 dir=$V3_CACHE/kernel/$1 tmp status=0
 
-	[ ! -e "$dir/boot/vmlinux-$kver" ] || return 0
+	[ ! -e "$dir/boot/vmlinuz-$kver" ] || return 0
 	mkdir -p "$V3_CACHE/kernel"
 	exec 9>"$V3_CACHE/kernel/.lock"
 	flock 9
-	if [ ! -e "$dir/boot/vmlinux-$kver" ]; then
+	if [ ! -e "$dir/boot/vmlinuz-$kver" ]; then
 		rm -rf "$V3_CACHE"/kernel/.new.*
 		tmp=$(mktemp -d "$V3_CACHE/kernel/.new.XXXXXX")
 		v3_kernel_source "$kver" "$tmp" && depmod -b "$tmp" "$kver" &&
@@ -99,25 +104,28 @@ v3_kernel_fetch()
 	return $status
 }
 
-# v3_kernel - prints the version of a kernel that is in the cache then. V3_KERNEL_VERSION chooses
-# another one than the current.
+# v3_kernel [FLAVOR] - prints the version of a kernel that is in the cache then. V3_KERNEL_VERSION
+# chooses another one than the current. FLAVOR is of Debian, such as cloud.
 v3_kernel()
 {
-	local kver=${V3_KERNEL_VERSION:-} attempt
+	local prefix=${1:+$1-} wanted=${V3_KERNEL_VERSION:-} kver attempt
 
+	[ -z "$wanted" ] || wanted=${wanted%-"${prefix}amd64"}
+	[ -z "$wanted" ] || wanted=${wanted%-amd64}-${prefix}amd64
+	kver=$wanted
 	for attempt in now updated; do
 		[ "$attempt" = now ] || v3_apt_update || true
-		[ -n "$kver" ] || kver=$(v3_kernel_current)
+		[ -n "$kver" ] || kver=$(v3_kernel_current "$prefix")
 		if [ -n "$kver" ] && (v3_kernel_fetch "$kver"); then
 			printf '%s' "$kver"
 			return
 		fi
 		# Old package lists name a kernel that has gone from the archive.
-		[ -n "${V3_KERNEL_VERSION:-}" ] || kver=
+		kver=$wanted
 	done
-	kver=$(v3_kernel_at_hand)
-	if [ -z "$kver" ] || [ -n "${V3_KERNEL_VERSION:-}" ] || ! (v3_kernel_fetch "$kver"); then
-		v3_die 121 "cannot fetch Debian's kernel (linux-image-${V3_KERNEL_VERSION:-amd64}):" \
+	kver=$(v3_kernel_at_hand "$prefix" || true)
+	if [ -z "$kver" ] || [ -n "$wanted" ] || ! (v3_kernel_fetch "$kver"); then
+		v3_die 121 "cannot fetch Debian's kernel (linux-image-${wanted:-${prefix}amd64}):" \
 			"it is needed once, from the machine's package source"
 	fi
 	v3_say "cannot fetch Debian's current kernel: using $kver, which is at hand"
@@ -153,7 +161,19 @@ v3_kernel_flavor()
 }
 
 v3_kernel_image() { printf '%s/kernel/%s/boot/vmlinuz-%s' "$V3_CACHE" "$1" "$1"; }
-v3_kernel_elf() { printf '%s/kernel/%s/boot/vmlinux-%s' "$V3_CACHE" "$1" "$1"; }
+
+# What QEMU starts: the unpacked kernel where there is one.
+v3_kernel_elf()
+{
+	local elf=$V3_CACHE/kernel/$1/boot/vmlinux-$1
+
+	if [ -e "$elf" ]; then
+		printf '%s' "$elf"
+	else
+		v3_kernel_image "$1"
+	fi
+}
+
 v3_kernel_modules() { printf '%s/kernel/%s/lib/modules/%s' "$V3_CACHE" "$1" "$1"; }
 
 # v3_kernel_version FILE - the release string inside a bzImage (Linux boot protocol: the 16-bit

@@ -4,19 +4,18 @@
 # QEMU's command line for the lab, running it, and judging how it ended. Sourced after common.sh
 # and packages.sh.
 
-# v3_machine CPU SMP MEM ICOUNT MULTI - appends QEMU's options to the array "options".
+# v3_machine_size SMP MEM - checks them.
+v3_machine_size()
+{
+	[[ $1 =~ ^[1-9][0-9]*$ ]] || v3_die 121 "--smp $1: not a number of CPUs"
+	[[ $2 =~ ^[1-9][0-9]*[MG]$ ]] || v3_die 121 "--mem $2: not a size such as 2G or 512M"
+}
+
+# v3_machine SMP MEM ICOUNT MULTI - appends QEMU's options to the array "options".
 v3_machine()
 {
-	local model
-
-	case $1 in
-	amd) model=EPYC,+svm,+npt ;;
-	*) v3_die 121 "--cpu $1: the lab only has 'amd'" ;;
-	esac
-	[[ $2 =~ ^[1-9][0-9]*$ ]] || v3_die 121 "--smp $2: not a number of CPUs"
-	[[ $3 =~ ^[1-9][0-9]*[MG]$ ]] || v3_die 121 "--mem $3: not a size such as 2G or 512M"
-	[ -z "$4" ] || [ -z "$5" ] || v3_die 121 "--icount and --multi exclude each other"
-	if [ -n "$5" ]; then
+	[ -z "$3" ] || [ -z "$4" ] || v3_die 121 "--icount and --multi exclude each other"
+	if [ -n "$4" ]; then
 		[ "$(v3_qemu_major)" -ge 10 ] ||
 			v3_die 121 "--multi needs QEMU 10 or later: $(v3_qemu_version) loses" \
 				"interrupts there (see scripts/README.md)"
@@ -25,9 +24,9 @@ v3_machine()
 		options+=(-accel 'tcg,thread=single')
 	fi
 	# Under icount everything that could differ between two runs is fixed: time of day, seeds.
-	[ -z "$4" ] || options+=(-icount 'shift=0,sleep=off' -seed 1
+	[ -z "$3" ] || options+=(-icount 'shift=0,sleep=off' -seed 1
 		-rtc 'base=2024-01-01T00:00:00,clock=vm')
-	options+=(-machine q35 -cpu "$model" -smp "$2" -m "$3" -nodefaults -display none -vga none
+	options+=(-machine q35 -cpu 'EPYC,+svm,+npt' -smp "$1" -m "$2" -nodefaults -display none -vga none
 		-no-reboot -net none -device 'isa-debug-exit,iobase=0xf4,iosize=4')
 }
 
@@ -65,18 +64,27 @@ v3_machine_warnings()
 	grep -v "warning: TCG doesn't support requested feature\|terminating on signal" "$1" >&2 || true
 }
 
+# v3_machine_status DIR - prints COMMAND's status, or nothing if there is none in DIR/status.
+v3_machine_status()
+{
+	local status
+
+	status=$(sed -n 's/^status \([0-9]*\).*/\1/p' "$1/status" 2>/dev/null | head -n 1)
+	if [ "$status" = 0 ] && grep -q '^complaint' "$1/status"; then
+		v3_say "the command succeeded, but the lab's kernel complained"
+		status=125
+	fi
+	printf '%s' "$status"
+}
+
 # v3_machine_verdict DIR ENDED - prints the status that scripts/lab ends with. Debug-exit with 64
 # makes QEMU's status 129; a triple fault or a reset ends with 0 and is no success.
 v3_machine_verdict()
 {
 	local dir=$1 ended=$2 status
 
-	status=$(sed -n 's/^status \([0-9]*\).*/\1/p' "$dir/status" 2>/dev/null | head -n 1)
+	status=$(v3_machine_status "$dir")
 	if [ "$ended" = 129 ] && [ -n "$status" ]; then
-		if [ "$status" = 0 ] && grep -q '^complaint' "$dir/status"; then
-			v3_say "the command succeeded, but the lab's kernel complained"
-			status=125
-		fi
 		printf '%s' "$status"
 	elif [ "$ended" = 124 ] || [ "$ended" = 137 ]; then
 		v3_say "timeout"
