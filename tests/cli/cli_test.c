@@ -24,7 +24,7 @@
 /* Seconds after which a run hangs. */
 #define LIMIT 20
 
-static char folder[64];
+static char folder[200];
 
 /* Splits a line in place. Returns the number of words. */
 static int split(char *line, char **words)
@@ -237,9 +237,12 @@ const char *test_path(const char *name)
 	static char paths[8][256];
 	static unsigned int turn;
 	char *path = paths[turn++ % 8];
+	const char *tmp;
 
 	if (!folder[0]) {
-		strcpy(folder, "/tmp/v3-cli-test.XXXXXX");
+		tmp = getenv("TMPDIR");
+		assert_true((size_t)snprintf(folder, sizeof(folder), "%s/v3-cli-test.XXXXXX",
+					     tmp && *tmp ? tmp : "/tmp") < sizeof(folder));
 		assert_non_null(mkdtemp(folder));
 	}
 	assert_true((size_t)snprintf(path, sizeof(paths[0]), "%s/%s", folder, name) <

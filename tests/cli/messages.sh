@@ -31,7 +31,9 @@ one_line()
 	[ "$(wc -l <err)" = 1 ] || complain "not one line: $(cat err)"
 }
 
-for command in doctor run create start stop pause resume destroy list console stats version; do
+commands=$("$v3" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+[ "$(echo "$commands" | wc -l)" -ge 16 ] || complain "too few commands: $commands"
+for command in $commands; do
 	run 0 "Usage: v3 $command" "$command" --help
 	run 0 "Usage: v3 $command" help "$command"
 	run 0 "v3 $command" "$command" --usage
@@ -49,6 +51,8 @@ run 0 'v3 0.1.0' --version
 run 2 'a command is missing'
 run 2 "there is no command 'runn'; did you mean 'run'?" runn
 one_line
+run 2 "there is no command 'stopp'; did you mean 'stop'?" stopp
+run 2 "there is no command 'stat'; did you mean 'stats'?" stat
 run 2 "there is no command 'xyz'" xyz
 one_line
 run 2 "there is no command 'xyz'" help xyz
@@ -66,6 +70,10 @@ one_line
 echo text >text
 run 245 'text: it is neither' run text
 one_line
+for argument in '' --kernel=; do
+	run 245 'a file name must not be empty' run "$argument"
+	one_line
+done
 gzip -c text >text.gz
 run 245 'compressed with gzip' run text.gz
 run 245 'is a folder' run .
@@ -76,6 +84,15 @@ run 245 'not a regular file' run pipe
 run 246 "'lots' is not a size" run --memory lots text
 one_line
 run 245 "ki??[2J" run "$(printf 'ki\n\033[2J')"
+one_line
+
+# Output that is lost is not success.
+status=0
+"$v3" version >/dev/full 2>err || status=$?
+[ $status = 1 ] || complain "a full disk: status $status"
+: >out
+grep -qF 'v3: version: standard output cannot be written: No space left' err ||
+	complain "a full disk: $(cat err)"
 one_line
 
 # Closed descriptors do no harm.

@@ -7,8 +7,14 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <pty.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tty.h"
 
 static struct cli_result r;
 
@@ -124,6 +130,43 @@ static void test_console_busy(void **state)
 	with_guest("console one");
 	assert_int_equal(r.status, 1);
 	assert_line(r.err, "v3: one: the console of 'one' is in use");
+}
+
+/* A shell has put us into the background, and its terminal into the mode that it wants. */
+static void background_child(void)
+{
+	struct termios now;
+	struct v3_tty tty;
+	pid_t other;
+
+	alarm(20);
+	v3_tty_raw(&tty, STDIN_FILENO);
+	other = fork();
+	if (!other) {
+		pause();
+		_exit(0);
+	}
+	setpgid(other, other);
+	if (!tty.raw || tcsetpgrp(STDIN_FILENO, other))
+		_exit(1);
+	v3_tty_restore(&tty);
+	_exit(tty.raw || tcgetattr(STDIN_FILENO, &now) || now.c_lflag & ICANON ? 2 : 3);
+}
+
+static void test_tty_of_others(void **state)
+{
+	int fd, status;
+	pid_t pid = forkpty(&fd, NULL, NULL, NULL);
+
+	if (!pid)
+		background_child();
+	assert_true(pid > 0);
+	assert_true(waitpid(pid, &status, WUNTRACED) == pid);
+	if (WIFSTOPPED(status))
+		kill(pid, SIGKILL);
+	close(fd);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 3);
 }
 
 static json_t *json_of(const char *text)
@@ -258,6 +301,7 @@ int main(void)
 		cmocka_unit_test_setup(test_no_such_guest, setup),
 		cmocka_unit_test_setup(test_create, setup),
 		cmocka_unit_test_setup(test_console_busy, setup),
+		cmocka_unit_test(test_tty_of_others),
 		cmocka_unit_test_setup(test_list_json, setup),
 		cmocka_unit_test_setup(test_list_many, setup),
 		cmocka_unit_test_setup(test_stats, setup),

@@ -82,19 +82,13 @@ static void test_cpu_bad(void **state)
 	facts.svm = false;
 	v3_doctor_cpu(&doctor, &facts);
 	assert_int_equal(doctor.failures, 1);
-	assert_has(report, "FAIL AMD-V: the CPU offers no SVM: v3 needs");
+	assert_has(report, "FAIL AMD-V or VT-x: the CPU offers neither: v3 needs");
 
 	doctor = fresh();
 	strcpy(facts.hypervisor, "KVMKVMKVM");
 	v3_doctor_cpu(&doctor, &facts);
 	assert_has(report, "ok virtual: this machine is itself virtual");
 	assert_has(report, "(nested virtualization)");
-
-	doctor = fresh();
-	facts.vmx = true;
-	v3_doctor_cpu(&doctor, &facts);
-	assert_int_equal(doctor.failures, 1);
-	assert_has(report, "Intel VT-x");
 }
 
 /* A file below the test's folder; makes the folders on the way. Returns the folder. */
@@ -160,6 +154,147 @@ static void test_firmware(void **state)
 		assert_has(report, cases[i].text);
 		assert_int_equal(doctor.failures, cases[i].value >> 4);
 	}
+}
+
+static const struct v3_cpu_facts xeon = {
+	.vendor = "GenuineIntel", .brand = "A processor", .vmx = true, .xsave = true,
+	.invariant_tsc = true,
+};
+
+/* The MSRs of CPUs that Bochs emulates: 480h, 481h, 482h, 48Bh, 48Ch, and 3Ah; 0: not there. */
+static const uint64_t skylake_x[] = { 0xd810000000002b, 0x7f00000016, 0xf7f9fffe0401e172,
+				      0x2177fff00000000, 0xf0106334141, 5 };
+static const uint64_t sandy_bridge[] = { 0xd810000000002b, 0x7f00000016, 0xf7f9fffe0401e172,
+					 0xff00000000, 0xf0106114141, 5 };
+static const uint64_t penryn[] = { 0xd810000000002b, 0x3f00000016, 0xf7f9fffe0401e172,
+				   0x4100000000, 0, 5 };
+static const uint64_t *vmx_msrs;
+static uint64_t feature_control;
+
+static bool read_vmx_msr(uint32_t msr, uint64_t *value)
+{
+	static const uint32_t numbers[] = { 0x480, 0x481, 0x482, 0x48b, 0x48c };
+	unsigned int i;
+
+	*value = feature_control;
+	if (msr == 0x3a)
+		return true;
+	for (i = 0; i < 5; i++) {
+		if (msr != numbers[i])
+			continue;
+		*value = vmx_msrs ? vmx_msrs[i] : 0;
+		return *value;
+	}
+	fail_msg("MSR %#x is read", msr);
+	return false;
+}
+
+/* A report on a CPU with these MSRs. */
+static struct v3_doctor vmx_doctor(const uint64_t *msrs, uint64_t control, bool have_caps)
+{
+	struct v3_doctor doctor = fresh();
+
+	doctor.msr = read_vmx_msr;
+	doctor.have_caps = have_caps;
+	vmx_msrs = msrs;
+	feature_control = control;
+	v3_doctor_cpu(&doctor, &xeon);
+	return doctor;
+}
+
+static void test_vmx(void **state)
+{
+	struct v3_doctor doctor = vmx_doctor(skylake_x, 5, false);
+
+	assert_int_equal(doctor.failures + doctor.warnings, 0);
+	assert_has(report, "ok processor: GenuineIntel, A processor\n");
+	assert_has(report, "ok VT-x: VMX\n");
+	assert_has(report, "ok firmware: VT-x is enabled\n");
+	assert_has(report,
+		   "ok nested paging: EPT, with pages of 1 GiB, accessed and dirty flags\n");
+	assert_has(report, "ok real mode: by the CPU (unrestricted guest)\n");
+	assert_has(report, "ok extras: VPID, true controls, preemption timer, virtual NMIs, TPR "
+			   "shadow, APIC registers, virtual-interrupt delivery, PAUSE-loop exiting, "
+			   "TSC scaling, page-modification log; not: posted interrupts (v3 works "
+			   "without them)\n");
+	/* The module has told already what firmware allows. */
+	doctor = vmx_doctor(skylake_x, 1, true);
+	assert_int_equal(doctor.failures, 0);
+	assert_null(strstr(report, "firmware"));
+
+	doctor = vmx_doctor(sandy_bridge, 5, false);
+	assert_int_equal(doctor.failures + doctor.warnings, 0);
+	assert_has(report, "ok nested paging: EPT, with pages of 2 MiB\n");
+	assert_has(report, "not: APIC registers, virtual-interrupt delivery, posted interrupts, "
+			   "PAUSE-loop exiting, TSC scaling, page-modification log");
+
+	doctor = vmx_doctor(penryn, 5, false);
+	assert_int_equal(doctor.failures, 2);
+	assert_has(report, "FAIL nested paging: this CPU has VT-x without extended page tables "
+			   "(EPT), which v3 needs\n");
+	assert_has(report, "FAIL real mode: this CPU has VT-x without unrestricted guest");
+	assert_has(report, "not: VPID, preemption timer,");
+}
+
+static void test_vmx_firmware(void **state)
+{
+	struct v3_doctor doctor = vmx_doctor(skylake_x, 1, false);
+
+	assert_int_equal(doctor.failures, 1);
+	assert_has(report, "FAIL firmware: VT-x is disabled (FEATURE_CONTROL is locked without it): "
+			   "enable 'Intel Virtualization Technology' or 'VMX' in the firmware setup\n");
+	/* Only inside of SMX */
+	doctor = vmx_doctor(skylake_x, 3, false);
+	assert_int_equal(doctor.failures, 1);
+	doctor = vmx_doctor(skylake_x, 0, false);
+	assert_int_equal(doctor.failures, 0);
+	assert_has(report, "ok firmware: FEATURE_CONTROL is not locked: v3 enables VT-x itself\n");
+	/* MSRs that cannot be read, and nothing else that could tell. */
+	doctor = vmx_doctor(NULL, 5, false);
+	assert_has(report, "warn nested paging: not known");
+}
+
+/* Without the msr driver, Linux tells some of it. */
+static void test_vmx_cpuinfo(void **state)
+{
+	struct v3_doctor doctor = fresh();
+
+	v3_doctor_cpu(&doctor, &xeon);
+	assert_int_equal(doctor.failures, 0);
+	assert_has(report, "warn firmware: not known whether firmware disabled VT-x");
+	assert_has(report, "warn nested paging: not known");
+
+	put_text("/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vme vmx ept\n"
+				  "vmx flags\t: vnmi preemption_timer invvpid ept_ad ept_1gb tsc_offset "
+				  "vtpr ept vpid unrestricted_guest\nbugs\t\t: ple\n\n");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_cpu(&doctor, &xeon);
+	assert_int_equal(doctor.failures + doctor.warnings, 0);
+	assert_has(report, "ok firmware: VT-x is enabled, as Linux found it\n");
+	assert_has(report, "ok nested paging: EPT, with pages of 1 GiB, accessed and dirty flags\n");
+	assert_has(report, "ok real mode: by the CPU");
+	/* It does not tell whether there are true controls. */
+	assert_has(report, "ok extras: VPID, preemption timer, virtual NMIs, TPR shadow; not: APIC "
+			   "registers, virtual-interrupt delivery, posted interrupts, PAUSE-loop "
+			   "exiting, TSC scaling, page-modification log (");
+
+	/* The firmware has it disabled: then Linux shows no such line. */
+	put_text("/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vme\nbugs\t\t:\n\n");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_cpu(&doctor, &xeon);
+	assert_has(report, "warn firmware: not known");
+	/* With the module nothing is open. */
+	doctor = fresh();
+	doctor.have_caps = true;
+	v3_doctor_cpu(&doctor, &xeon);
+	assert_int_equal(doctor.failures + doctor.warnings, 0);
+	put_text("/proc/cpuinfo", "vmx flags");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_cpu(&doctor, &xeon);
+	assert_has(report, "warn firmware: not known");
 }
 
 static void test_kvm(void **state)
@@ -275,6 +410,9 @@ int main(void)
 		cmocka_unit_test(test_cpu_good),
 		cmocka_unit_test(test_cpu_bad),
 		cmocka_unit_test_setup_teardown(test_firmware, wipe, wipe),
+		cmocka_unit_test(test_vmx),
+		cmocka_unit_test(test_vmx_firmware),
+		cmocka_unit_test_setup_teardown(test_vmx_cpuinfo, wipe, wipe),
 		cmocka_unit_test_setup_teardown(test_kvm, wipe, wipe),
 		cmocka_unit_test_setup_teardown(test_memory, wipe, wipe),
 		cmocka_unit_test_setup_teardown(test_module, wipe, wipe),

@@ -27,8 +27,8 @@ static int control(int argc, char **argv, unsigned long request, const char *doc
 int v3_cmd_start(int argc, char **argv)
 {
 	return control(argc, argv, V3_IOC_START,
-		       "Starts a guest that 'v3 create' made. A guest that has ended cannot be "
-		       "started again: destroy and create it.");
+		       "Starts a guest that 'v3 create' made. A guest that has ended is started "
+		       "again by 'v3 reset'.");
 }
 
 int v3_cmd_stop(int argc, char **argv)

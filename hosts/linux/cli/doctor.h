@@ -19,6 +19,8 @@ struct v3_doctor {
 	unsigned int warnings, failures;
 	/* Folders that /proc, /sys and /dev/cpu stand for; "" outside of tests. */
 	const char *root;
+	/* Reads an MSR of the first CPU in place of the msr driver, in tests; or NULL. */
+	bool (*msr)(uint32_t msr, uint64_t *value);
 	/* /dev/v3 if it could be opened, else -1; what the module says about the machine. */
 	int dev;
 	bool have_caps;
@@ -49,6 +51,10 @@ void v3_cpu_facts_read(struct v3_cpu_facts *facts);
  * tell.
  */
 void v3_doctor_cpu(struct v3_doctor *doctor, const struct v3_cpu_facts *facts);
+/* Lines about VT-x, of which CPUID tells no more than that it is there. */
+void v3_doctor_vmx(struct v3_doctor *doctor, const struct v3_cpu_facts *facts);
+/* An MSR of the first CPU by the msr driver; false if that is not there, or the MSR is not. */
+bool v3_doctor_msr(const struct v3_doctor *doctor, uint32_t msr, uint64_t *value);
 /* Lines about module, device, KVM, CPUs and memory. */
 void v3_doctor_module(struct v3_doctor *doctor);
 void v3_doctor_kvm(struct v3_doctor *doctor);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * v3 doctor: the processor, by CPUID (APM3 E.3, E.4) and the MSR VM_CR (APM2 15.30.1).
+ * v3 doctor: the processor, by CPUID (APM3 E.3, E.4) and the MSR VM_CR (APM2 15.30.1). VT-x is in
+ * doctor_vmx.c.
  */
 #include "doctor.h"
 
@@ -106,22 +107,30 @@ void v3_cpu_facts_read(struct v3_cpu_facts *facts)
 	v3_cpu_host_features(read_leaf, read_xcr0(), &facts->features);
 }
 
-/* Without the module the msr driver can tell what firmware did, for root. */
-static void report_firmware(struct v3_doctor *doctor)
+bool v3_doctor_msr(const struct v3_doctor *doctor, uint32_t msr, uint64_t *value)
 {
 	char path[256];
-	uint64_t value;
 	ssize_t len;
 	int fd;
 
-	if (doctor->have_caps)
-		return;
+	if (doctor->msr)
+		return doctor->msr(msr, value);
 	snprintf(path, sizeof(path), "%s/dev/cpu/0/msr", doctor->root);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : pread(fd, &value, sizeof(value), MSR_VM_CR);
+	len = fd < 0 ? -1 : pread(fd, value, sizeof(*value), msr);
 	if (fd >= 0)
 		close(fd);
-	if (len != (ssize_t)sizeof(value)) {
+	return len == (ssize_t)sizeof(*value);
+}
+
+/* Without the module the msr driver can tell what firmware did, for root. */
+static void report_firmware(struct v3_doctor *doctor)
+{
+	uint64_t value;
+
+	if (doctor->have_caps)
+		return;
+	if (!v3_doctor_msr(doctor, MSR_VM_CR, &value)) {
 		v3_doctor_say(
 			doctor, V3_HEALTH_WARN, "firmware",
 			"not known whether firmware disabled SVM: load the v3 module (or 'modprobe "
@@ -200,20 +209,18 @@ void v3_doctor_cpu(struct v3_doctor *doctor, const struct v3_cpu_facts *facts)
 		report_svm(doctor, facts);
 		report_firmware(doctor);
 	} else if (facts->vmx) {
-		v3_doctor_say(
-			doctor, V3_HEALTH_FAIL, "AMD-V",
-			"the CPU has Intel VT-x; this version of v3 runs on AMD-V (SVM) only");
+		v3_doctor_vmx(doctor, facts);
 	} else {
-		v3_doctor_say(doctor, V3_HEALTH_FAIL, "AMD-V", "the CPU offers no SVM: %s",
+		v3_doctor_say(doctor, V3_HEALTH_FAIL, "AMD-V or VT-x", "the CPU offers neither: %s",
 			      facts->hypervisor[0]
 				      ? "the hypervisor below has to pass it on (nested "
 					"virtualization)"
-				      : "v3 needs an AMD or Hygon CPU with AMD-V, enabled in the "
-					"firmware setup");
+				      : "v3 needs a CPU with AMD-V or VT-x, enabled in the firmware "
+					"setup");
 	}
 	report_models(doctor, facts);
 	if (!facts->invariant_tsc)
-		v3_doctor_say(doctor, facts->svm ? V3_HEALTH_WARN : V3_HEALTH_OK, "TSC",
+		v3_doctor_say(doctor, facts->svm || facts->vmx ? V3_HEALTH_WARN : V3_HEALTH_OK, "TSC",
 			      "not invariant: the guest's time may drift when the CPU sleeps");
 	if (!facts->xsave)
 		v3_doctor_say(doctor, V3_HEALTH_WARN, "XSAVE",

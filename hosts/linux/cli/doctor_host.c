@@ -112,8 +112,8 @@ void v3_doctor_kvm(struct v3_doctor *doctor)
 	if (users > 0)
 		v3_doctor_say(
 			doctor, V3_HEALTH_WARN, "KVM",
-			"%s is loaded and in use: its VMs own AMD-V on the CPUs; stop them, then "
-			"'modprobe -r %s'",
+			"%s is loaded and in use: its VMs own virtualization on the CPUs; stop them, "
+			"then 'modprobe -r %s'",
 			found, found);
 	else
 		v3_doctor_say(

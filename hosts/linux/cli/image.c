@@ -58,11 +58,13 @@ static int map_fd(struct v3_file *file, int fd, struct v3_msg *msg)
 
 int v3_file_map(struct v3_file *file, const char *path, struct v3_msg *msg)
 {
-	int result;
-	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int result, fd;
 
 	*file = (struct v3_file){ .path = path };
+	if (!*path)
+		return v3_msg_set(msg, "a file name must not be empty");
+	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return v3_msg_set(msg, "%s: %s", v3_printable(path), strerror(errno));
 	catch_sigbus();

@@ -2,6 +2,7 @@
 /*
  * The v3 command: finds the subcommand.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,14 +102,27 @@ static const struct v3_command *find(const char *name)
 	return NULL;
 }
 
+/* How many characters both begin with. */
+static size_t common(const char *a, const char *b)
+{
+	size_t len = 0;
+
+	while (a[len] && a[len] == b[len])
+		len++;
+	return len;
+}
+
 static int unknown(const char *name)
 {
 	const struct v3_command *command;
 	const char *guess = NULL;
+	size_t best = 1;
 
 	for (command = v3_commands; command->name; command++)
-		if (!strncmp(command->name, name, 3) || !strncmp(command->name, name, 2))
-			guess = guess ? guess : command->name;
+		if (common(command->name, name) > best) {
+			guess = command->name;
+			best = common(guess, name);
+		}
 	if (guess)
 		v3_err("there is no command '%s'; did you mean '%s'? 'v3 --help' lists them",
 		       v3_printable(name), guess);
@@ -120,11 +134,16 @@ static int unknown(const char *name)
 static int run(const struct v3_command *command, int argc, char **argv)
 {
 	static char name[32];
+	int status;
 
 	snprintf(name, sizeof(name), "v3 %s", command->name);
 	argv[0] = name;
 	argp_err_exit_status = V3_CMD_USAGE;
-	return command->run(argc, argv);
+	status = command->run(argc, argv);
+	if (status || (!fflush(stdout) && !ferror(stdout)))
+		return status;
+	v3_err("%s: standard output cannot be written: %s", command->name, strerror(errno));
+	return command->run == v3_cmd_run ? V3_RUN_ERROR : V3_CMD_FAILED;
 }
 
 /* v3 help [COMMAND] */

@@ -65,7 +65,8 @@ int v3_note_write(int vm, const struct v3_spec *spec, struct v3_msg *msg)
 	json_decref(json);
 	/* A path that is not UTF-8, too. */
 	if (!text)
-		return v3_msg_set(msg, "where its images are cannot be noted");
+		return v3_msg_set(msg, "where its images are cannot be noted: are their names, and "
+				  "the command line, UTF-8?");
 	request.data = (uintptr_t)text;
 	request.size = (uint32_t)strlen(text);
 	err = v3_dev_call(vm, V3_IOC_NOTE, &request, msg);
