@@ -160,23 +160,9 @@ static enum v3_emul_result op_probe_write(void *opaque, uint64_t linear, uint32_
 	return span_walk(opaque, linear, size, V3_WALK_WRITE, &span, fault);
 }
 
-#define SWAP(type) \
-	__atomic_compare_exchange_n((type *)ram, (type *)expected, *(const type *)desired, false, \
-				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
-
-/* Atomic on RAM of the natural sizes; ptr is aligned to size. */
-static bool ram_swap(void *ram, void *expected, const void *desired, uint32_t size)
+static bool is_ram(struct v3_vcpu *vcpu, v3_gpa_t gpa, uint32_t len)
 {
-	switch (size) {
-	case 1:
-		return SWAP(uint8_t);
-	case 2:
-		return SWAP(uint16_t);
-	case 4:
-		return SWAP(uint32_t);
-	default:
-		return SWAP(uint64_t);
-	}
+	return v3_memory_ptr(vcpu->vm, gpa, len) && !v3_memory_is_rom(gpa);
 }
 
 static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expected,
@@ -187,17 +173,15 @@ static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expec
 	struct v3_vcpu *vcpu = world->vcpu;
 	uint8_t now[16];
 	struct span span;
-	void *ram;
 	enum v3_emul_result result = span_walk(world, linear, size, V3_WALK_WRITE, &span, fault);
 
 	if (result != V3_EMUL_OK)
 		return result;
-	ram = span.len[1] ? NULL : v3_memory_ptr(vcpu->vm, span.gpa[0], size);
-	if (ram && size <= 8 && !(span.gpa[0] & (size - 1)) && !v3_memory_is_rom(span.gpa[0])) {
-		*swapped = ram_swap(ram, expected, desired, size);
-		return V3_EMUL_OK;
-	}
-	/* Devices, read-only memory and split accesses: a read and a write, as a PC's bus does it. */
+	/* The instruction or its page tables have changed since the exit: the CPU does it, and atomically. */
+	if (is_ram(vcpu, span.gpa[0], span.len[0]) &&
+	    (!span.len[1] || is_ram(vcpu, span.gpa[1], span.len[1])))
+		return V3_EMUL_STOP;
+	/* Devices and read-only memory: a read and a write, as a PC's bus does it. */
 	phys_read(vcpu, span.gpa[0], now, span.len[0]);
 	if (span.len[1])
 		phys_read(vcpu, span.gpa[1], now + span.len[0], span.len[1]);

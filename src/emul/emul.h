@@ -78,7 +78,7 @@ struct v3_emul_ops {
 				     uint32_t size, uint32_t access,
 				     struct v3_emul_fault *fault);
 	/**
-	 * Atomic where memory is RAM: if the `size` (1, 2, 4, 8, 16) bytes at linear equal
+	 * Atomic where memory is RAM, or V3_EMUL_STOP: if the `size` (1, 2, 4, 8, 16) bytes at linear equal
 	 * *expected, store *desired and set *swapped; else copy what is there to *expected
 	 * and clear *swapped. A locked ADD and the like reads first and then calls this, so a
 	 * device sees two reads and a write.

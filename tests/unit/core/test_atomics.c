@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Locked instructions in software: on RAM, read-only memory, and across pages of two kinds. */
+/* Locked instructions in software: not on RAM, and across pages of two kinds. */
 #include "guest.h"
 
 #include <string.h>
@@ -60,38 +60,44 @@ static uint64_t ram(struct script *script, v3_gpa_t gpa)
 	return value;
 }
 
-/* lock add [rbx], cl; cx; ecx; rcx; lock cmpxchg [rbx],rcx */
+/* lock add [rbx], cl; cx; ecx; rcx; lock cmpxchg [rbx],rcx; lock cmpxchg16b [rbx] */
 static const uint8_t add_code[] = {
 	0xf0, 0x00, 0x0b, 0xf0, 0x66, 0x01, 0x0b, 0xf0, 0x01, 0x0b, 0xf0, 0x48, 0x01, 0x0b,
-	0xf0, 0x48, 0x0f, 0xb1, 0x0b,
+	0xf0, 0x48, 0x0f, 0xb1, 0x0b, 0xf0, 0x48, 0x0f, 0xc7, 0x0b,
 };
 
-/* The page tables changed after the fault: the operand is RAM by now. */
+/*
+ * The page tables changed after the fault: the operand is RAM by now. The guest executes the instruction
+ * again, as only the CPU can do it in one go.
+ */
 static void test_on_ram(void **state)
 {
+	static const uint8_t offsets[] = { 0, 3, 7, 10, 14, 19 };
 	struct script *script = create(add_code, sizeof(add_code));
+	uint64_t flags = script->vmcb->rflags, entry = (DATA + 0x1000) | V3_PTE_P | V3_PTE_W;
+	unsigned int i;
 
 	(void)state;
-	script->gpr[RBX] = DATA + 8;
 	script->gpr[RCX] = 0x1122334455667788;
-	fault(script);
-	assert_int_equal(ram(script, DATA + 8), 0x88);
-	fault(script);
-	assert_int_equal(ram(script, DATA + 8), 0x7810);
-	fault(script);
-	assert_int_equal(ram(script, DATA + 8), 0x5566ef98);
-	fault(script);
-	assert_int_equal(guest_rip(script), 14);
-	assert_int_equal(ram(script, DATA + 8), 0x11223344aacd6720);
 	script->vmcb->rax = 5;
-	fault(script);
-	assert_int_equal(guest_rip(script), 19);
-	assert_int_equal(script->vmcb->rax, 0x11223344aacd6720);
-	assert_false(script->vmcb->rflags & V3_RFLAGS_ZF);
-	guest_set_rip(script, 14);
-	fault(script);
-	assert_true(script->vmcb->rflags & V3_RFLAGS_ZF);
-	assert_int_equal(ram(script, DATA + 8), 0x1122334455667788);
+	/* Aligned, and not; then with two pages of RAM across them. */
+	for (i = 0; i < 3 * sizeof(offsets); i++) {
+		unsigned int at = offsets[i % sizeof(offsets)];
+
+		if (i == 2 * sizeof(offsets))
+			assert_int_equal(v3_vm_write(script->vm, 0x14008, &entry, 8), V3_OK);
+		script->gpr[RBX] = i < sizeof(offsets) ? DATA + 16 :
+				   i < 2 * sizeof(offsets) && at != 19 ? DATA + 17 :
+				   at != 19 ? 0x800fff : 0x800ff0;
+		guest_set_rip(script, at);
+		fault(script);
+		assert_int_equal(guest_rip(script), at);
+		assert_int_equal(script->vmcb->event_inj, 0);
+		assert_int_equal(script->vmcb->rflags, flags);
+		assert_int_equal(script->vmcb->rax, 5);
+		assert_int_equal(ram(script, DATA + 16), 0);
+		assert_int_equal(ram(script, DATA + 0xff8), 0);
+	}
 	guest_destroy(script);
 }
 

@@ -433,11 +433,15 @@ static void test_instruction_changes(void **state)
 	npf(script, DEVICE + 0x40, false);
 	assert_int_equal(script->vmcb->event_inj, 0);
 	assert_int_equal(guest_rip(script), 0);
-	/* Something else that is emulated, on RAM only. */
+	/* So is what is atomic, on RAM. */
 	code_change(script, "\xf0\x48\x01\x01", 4);	/* lock add [rcx],rax */
 	script->gpr[RCX] = RAM;
 	npf(script, DEVICE + 0x40, false);
-	assert_int_equal(guest_rip(script), 4);
+	assert_int_equal(guest_rip(script), 0);
+	/* Something else that is emulated, on RAM only. */
+	code_change(script, "\x48\x01\x01", 3);	/* add [rcx],rax */
+	npf(script, DEVICE + 0x40, false);
+	assert_int_equal(guest_rip(script), 3);
 	assert_int_equal(v3_vm_read(script->vm, RAM, ram, 8), V3_OK);
 	assert_memory_equal(ram, "\x11\0\0\0\0\0\0\0", 8);
 	assert_int_equal(device.reads + device.writes, 0);
