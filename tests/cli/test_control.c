@@ -132,38 +132,62 @@ static void test_console_busy(void **state)
 	assert_line(r.err, "v3: one: the console of 'one' is in use");
 }
 
-/* A shell has put us into the background, and its terminal into the mode that it wants. */
-static void background_child(void)
+/* A job of a shell: raw, then put into the background, then at its end. */
+static void job(int to_shell, int from_shell)
 {
-	struct termios now;
 	struct v3_tty tty;
-	pid_t other;
+	char byte = 'r';
 
 	alarm(20);
+	setpgid(0, 0);
+	signal(SIGTTOU, SIG_IGN);
+	tcsetpgrp(STDIN_FILENO, getpid());
+	signal(SIGTTOU, SIG_DFL);
 	v3_tty_raw(&tty, STDIN_FILENO);
-	other = fork();
-	if (!other) {
-		pause();
-		_exit(0);
-	}
-	setpgid(other, other);
-	if (!tty.raw || tcsetpgrp(STDIN_FILENO, other))
+	if (!tty.raw || write(to_shell, &byte, 1) != 1 || read(from_shell, &byte, 1) != 1)
 		_exit(1);
 	v3_tty_restore(&tty);
-	_exit(tty.raw || tcgetattr(STDIN_FILENO, &now) || now.c_lflag & ICANON ? 2 : 3);
+	_exit(tty.raw ? 2 : 3);
 }
 
+/* The shell. Ends with the status of the job, or 4 if that was stopped, or 5 if it lost the mode. */
+static void shell(void)
+{
+	struct termios now;
+	int up[2], down[2], status;
+	char byte;
+	pid_t pid;
+
+	alarm(20);
+	if (pipe(up) || pipe(down))
+		_exit(6);
+	pid = fork();
+	if (!pid)
+		job(up[1], down[0]);
+	signal(SIGTTOU, SIG_IGN);
+	if (read(up[0], &byte, 1) != 1 || tcsetpgrp(STDIN_FILENO, getpid()) ||
+	    write(down[1], &byte, 1) != 1 || waitpid(pid, &status, WUNTRACED) != pid)
+		_exit(7);
+	if (WIFSTOPPED(status)) {
+		kill(pid, SIGKILL);
+		_exit(4);
+	}
+	/* raw is what the shell left it in */
+	if (tcgetattr(STDIN_FILENO, &now) || now.c_lflag & ICANON)
+		_exit(5);
+	_exit(WEXITSTATUS(status));
+}
+
+/* In the background the terminal is the shell's: not changed, and that does not stop us. */
 static void test_tty_of_others(void **state)
 {
 	int fd, status;
 	pid_t pid = forkpty(&fd, NULL, NULL, NULL);
 
 	if (!pid)
-		background_child();
+		shell();
 	assert_true(pid > 0);
-	assert_true(waitpid(pid, &status, WUNTRACED) == pid);
-	if (WIFSTOPPED(status))
-		kill(pid, SIGKILL);
+	assert_true(waitpid(pid, &status, 0) == pid);
 	close(fd);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 3);

@@ -31,14 +31,14 @@ void v3_tty_raw(struct v3_tty *tty, int fd)
 
 void v3_tty_again(struct v3_tty *tty)
 {
-	if (tty->raw)
+	if (tty->raw && !v3_tty_background(tty->fd))
 		set_raw(tty);
 }
 
 /* In the background it is somebody else's, who set it as they like, and changing it would stop us. */
 void v3_tty_restore(struct v3_tty *tty)
 {
-	if (tty->raw)
+	if (tty->raw && !v3_tty_background(tty->fd))
 		tcsetattr(tty->fd, TCSADRAIN, &tty->saved);
 	tty->raw = false;
 }
