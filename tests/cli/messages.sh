@@ -38,7 +38,7 @@ for command in $commands; do
 	run 0 "Usage: v3 $command" help "$command"
 	run 0 "v3 $command" "$command" --usage
 	bad=2
-	[ $command != run ] || bad=246
+	[ "$command" != run ] || bad=246
 	run $bad "unrecognized option '--nosuch'" "$command" --nosuch
 	run $bad "v3 $command --help" "$command" --nosuch
 	run 0 "  $command " --help
