@@ -11,16 +11,19 @@
 #include "devices/acpi.h"
 #include "devices/acpi_layout.h"
 
-static char dir[] = "/tmp/v3-acpi-XXXXXX";
+static char dir[96];
 static uint8_t image[V3_ACPI_MAX_SIZE];
 
 static int setup(void **state)
 {
+	const char *tmp = getenv("TMPDIR");
+	int len = snprintf(dir, sizeof(dir), "%s/v3-acpi-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+
 	if (system("iasl -v >/dev/null 2>&1") != 0) {
 		fprintf(stderr, "iasl does not run: install Debian's package acpica-tools\n");
 		return -1;
 	}
-	return mkdtemp(dir) ? 0 : -1;
+	return len < (int)sizeof(dir) && mkdtemp(dir) ? 0 : -1;
 }
 
 static int teardown(void **state)
