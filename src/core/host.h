@@ -205,7 +205,7 @@ size_t v3_host_lines_size(size_t size);
 enum v3_status v3_hooks_check(const struct v3_os_hooks *hooks, struct v3_os_hooks *out,
 			      const char **missing);
 
-/* Logs a line with the prefix "v3: ". Any context. */
+/* Logs a line; the caller begins it with "v3: ". Any context. */
 void v3_host_log(struct v3_host *host, enum v3_log_level level, const char *fmt, ...)
 	V3_PRINTF(3, 4);
 

@@ -163,8 +163,8 @@ static bool state_valid(const struct v3_vcpu *vcpu, const struct v3_vcpu_state *
 		return false;
 	if (state->dr6 >> 32 || state->dr7 >> 32 || state->cr8 > 15)
 		return false;
-	if (state->cr3 & V3_CR3_ADDR_MASK & ~((1ull << vm->phys_bits) - 1) ||
-	    !v3_pat_valid(state->pat))
+	/* Bits above the address, too: the one that a MOV keeps TLB entries with is not stored. */
+	if (state->cr3 >> vm->phys_bits || !v3_pat_valid(state->pat))
 		return false;
 	if (pg && lme && (state->seg[V3_SEG_CS].attrib & long_and_32) == long_and_32)
 		return false;

@@ -103,10 +103,10 @@ struct v3_device {
 
 struct v3_console {
 	uint8_t *out;			/* [const] ring of V3_CONSOLE_OUT bytes */
-	uint32_t out_head, out_tail;	/* [clock] written / read positions, free-running */
-	uint8_t *in;
-	uint32_t in_head, in_tail;
-	uint64_t dropped;
+	uint32_t out_head, out_tail;	/* written / read positions, free-running; guarded by lock */
+	uint8_t *in;			/* [const] ring of V3_CONSOLE_IN bytes */
+	uint32_t in_head, in_tail;	/* guarded by lock, as is the next */
+	uint64_t dropped;		/* bytes of output that nobody read */
 	void (*input)(void *ctx);	/* [setup] */
 	void *input_ctx;
 	struct v3_lock lock;
@@ -245,7 +245,7 @@ void v3_consoles_destroy(struct v3_vm *vm);
 /* Input that the guest has not read is dropped; output stays for whoever reads it. */
 void v3_consoles_reset(struct v3_vm *vm);
 
-/* True for registration calls: the VM was never started. */
+/* Whether hooks, devices and images may be added: never started, or reset. */
 static inline bool v3_vm_in_setup(const struct v3_vm *vm)
 {
 	return __atomic_load_n(&vm->state, __ATOMIC_ACQUIRE) == V3_VM_CREATED;

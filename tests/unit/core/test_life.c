@@ -443,6 +443,8 @@ static void test_start_up(void **state)
 	now.pat = 0x0606060606060606;
 	now.cr3 = 1ull << 50;
 	assert_int_equal(v3_vcpu_set_state(other, &now), V3_ERR_INVALID);
+	now.cr3 = V3_CR3_NOFLUSH;
+	assert_int_equal(v3_vcpu_set_state(other, &now), V3_ERR_INVALID);
 	now.cr3 = 0;
 	assert_int_equal(v3_vcpu_set_state(other, &now), V3_OK);
 	assert_int_equal(v3_vm_resume(vm), V3_OK);
