@@ -64,10 +64,18 @@ void v3_vcpu_destroy(struct v3_vcpu *vcpu)
 
 /* --- Requests --- */
 
+/* Between a look at its mode and this one the thread may have left the guest, and even ended. */
+static void kick(struct v3_vcpu *vcpu)
+{
+	int cpu = __atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED);
+
+	if (cpu != V3_CPU_ANY)
+		v3_os_cpu_kick(vcpu->host, (unsigned int)cpu);
+}
+
 void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests)
 {
 	uint32_t mode;
-	int cpu;
 
 	/*
 	 * Pairs with may_enter() and wait_for_event(): either we see its mode, or it sees our
@@ -75,10 +83,8 @@ void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests)
 	 */
 	__atomic_fetch_or(&vcpu->requests, requests, __ATOMIC_SEQ_CST);
 	mode = __atomic_load_n(&vcpu->mode, __ATOMIC_SEQ_CST);
-	cpu = __atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED);
-	/* Between the two looks the thread may have left the guest, and even ended. */
-	if (mode == V3_VCPU_GUEST && cpu != V3_CPU_ANY)
-		v3_os_cpu_kick(vcpu->host, (unsigned int)cpu);
+	if (mode == V3_VCPU_GUEST)
+		kick(vcpu);
 	else if (mode == V3_VCPU_WAITING)
 		v3_os_event_signal(vcpu->host, vcpu->event);
 }
