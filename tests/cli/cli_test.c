@@ -165,6 +165,48 @@ void cli_run(struct cli_result *result, const char *input, const char *lines)
 	munmap(seen, sizeof(*seen));
 }
 
+void cli_run_guest(struct cli_result *result, const char *options, const char *lines)
+{
+	char all[2048];
+
+	assert_true((size_t)snprintf(all, sizeof(all), "create -n one -m 64MiB %s %s\n%s", options,
+				     test_elf_file(), lines) < sizeof(all));
+	cli_run(result, "", all);
+}
+
+int cli_setup(void **state)
+{
+	(void)state;
+	memset(&fake_plan, 0, sizeof(fake_plan));
+	fake_plan.spins = true;
+	return 0;
+}
+
+static void assert_refused(struct cli_result *result, int status, const char *text,
+			   const char *arguments, const char *command)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "%s %s", command, arguments);
+	cli_run(result, "", line);
+	assert_int_equal(result->status, status);
+	if (status == V3_CMD_USAGE)
+		assert_has(result->err, text);
+	else
+		assert_line(result->err, text);
+}
+
+void assert_wants_name(struct cli_result *result, const char *command)
+{
+	char long_name[101];
+
+	snprintf(long_name, sizeof(long_name), "%0100d", 7);
+	assert_refused(result, V3_CMD_FAILED, "no VM is called 'nosuch'", "nosuch", command);
+	assert_refused(result, V3_CMD_FAILED, "no VM is called", long_name, command);
+	assert_refused(result, V3_CMD_USAGE, "the name of a guest is missing", "", command);
+	assert_refused(result, V3_CMD_USAGE, "'b' is one too many", "a b", command);
+}
+
 /* Reads what the terminal shows until @text is behind @from; false at its end. */
 static bool read_until(int fd, struct cli_result *result, const char *text, size_t *from)
 {

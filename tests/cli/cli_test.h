@@ -31,6 +31,13 @@ struct cli_result {
  */
 void cli_run(struct cli_result *result, const char *input, const char *lines);
 
+/* The same after "create -n one -m 64MiB OPTIONS KERNEL", with no input. */
+void cli_run_guest(struct cli_result *result, const char *options, const char *lines);
+/* Test set-up: nothing goes wrong, and guests go on until they are stopped. */
+int cli_setup(void **state);
+/* Asserts that the command wants the name of one guest that exists. */
+void assert_wants_name(struct cli_result *result, const char *command);
+
 /*
  * The same on a terminal of its own: keys are sent one piece after another, each when the text
  * before it has shown up.

@@ -18,21 +18,9 @@
 
 static struct cli_result r;
 
-static int setup(void **state)
-{
-	memset(&fake_plan, 0, sizeof(fake_plan));
-	fake_plan.spins = true;
-	return 0;
-}
-
-/* Runs "create -n one KERNEL" and then the lines. */
 static void with_guest(const char *lines)
 {
-	char all[2048];
-
-	snprintf(all, sizeof(all), "create -n one -m 64MiB --cpus 1,0 %s\n%s", test_elf_file(),
-		 lines);
-	cli_run(&r, "", all);
+	cli_run_guest(&r, "--cpus 1,0", lines);
 }
 
 static void test_life(void **state)
@@ -75,27 +63,10 @@ static void test_no_such_guest(void **state)
 	static const char *const commands[] = {
 		"start", "stop", "pause", "resume", "destroy", "console", "stats",
 	};
-	char line[200];
 	unsigned int i;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		snprintf(line, sizeof(line), "%s nosuch", commands[i]);
-		cli_run(&r, "", line);
-		assert_int_equal(r.status, 1);
-		assert_line(r.err, "no VM is called 'nosuch'");
-		snprintf(line, sizeof(line), "%s %0100d", commands[i], 7);
-		cli_run(&r, "", line);
-		assert_int_equal(r.status, 1);
-		assert_line(r.err, "no VM is called");
-		snprintf(line, sizeof(line), "%s", commands[i]);
-		cli_run(&r, "", line);
-		assert_int_equal(r.status, 2);
-		assert_has(r.err, "the name of a guest is missing");
-		snprintf(line, sizeof(line), "%s a b", commands[i]);
-		cli_run(&r, "", line);
-		assert_int_equal(r.status, 2);
-		assert_has(r.err, "'b' is one too many");
-	}
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		assert_wants_name(&r, commands[i]);
 }
 
 static void test_create(void **state)
@@ -320,17 +291,17 @@ static void test_version(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_life, setup),
-		cmocka_unit_test_setup(test_wrong_state, setup),
-		cmocka_unit_test_setup(test_no_such_guest, setup),
-		cmocka_unit_test_setup(test_create, setup),
-		cmocka_unit_test_setup(test_console_busy, setup),
+		cmocka_unit_test_setup(test_life, cli_setup),
+		cmocka_unit_test_setup(test_wrong_state, cli_setup),
+		cmocka_unit_test_setup(test_no_such_guest, cli_setup),
+		cmocka_unit_test_setup(test_create, cli_setup),
+		cmocka_unit_test_setup(test_console_busy, cli_setup),
 		cmocka_unit_test(test_tty_of_others),
-		cmocka_unit_test_setup(test_list_json, setup),
-		cmocka_unit_test_setup(test_list_many, setup),
-		cmocka_unit_test_setup(test_stats, setup),
-		cmocka_unit_test_setup(test_module_fails, setup),
-		cmocka_unit_test_setup(test_version, setup),
+		cmocka_unit_test_setup(test_list_json, cli_setup),
+		cmocka_unit_test_setup(test_list_many, cli_setup),
+		cmocka_unit_test_setup(test_stats, cli_setup),
+		cmocka_unit_test_setup(test_module_fails, cli_setup),
+		cmocka_unit_test_setup(test_version, cli_setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, test_cleanup);

@@ -11,21 +11,9 @@
 
 static struct cli_result r;
 
-static int setup(void **state)
-{
-	memset(&fake_plan, 0, sizeof(fake_plan));
-	fake_plan.spins = true;
-	return 0;
-}
-
-/* Runs "create -n one --vcpus 2 KERNEL" and then the lines. */
 static void with_guest(const char *lines)
 {
-	char all[2048];
-
-	snprintf(all, sizeof(all), "create -n one -m 64MiB --vcpus 2 -a 'x y' %s\n%s",
-		 test_elf_file(), lines);
-	cli_run(&r, "", all);
+	cli_run_guest(&r, "--vcpus 2 -a 'x y'", lines);
 }
 
 static void test_reset(void **state)
@@ -97,10 +85,7 @@ static void test_wrong(void **state)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		snprintf(line, sizeof(line), "%s nosuch", commands[i]);
-		cli_run(&r, "", line);
-		assert_int_equal(r.status, 1);
-		assert_line(r.err, "no VM is called 'nosuch'");
+		assert_wants_name(&r, commands[i]);
 		snprintf(line, sizeof(line), "%s --vcpu 2 one", commands[i]);
 		with_guest(line);
 		assert_int_equal(r.status, 1);
@@ -108,14 +93,6 @@ static void test_wrong(void **state)
 		snprintf(line, sizeof(line), "%s --vcpu -1 one", commands[i]);
 		with_guest(line);
 		assert_int_equal(r.status, 2);
-		snprintf(line, sizeof(line), "%s", commands[i]);
-		cli_run(&r, "", line);
-		assert_int_equal(r.status, 2);
-		assert_has(r.err, "the name of a guest is missing");
-		snprintf(line, sizeof(line), "%s a b", commands[i]);
-		cli_run(&r, "", line);
-		assert_int_equal(r.status, 2);
-		assert_has(r.err, "'b' is one too many");
 	}
 	with_guest("inspect --address 12x one");
 	assert_int_equal(r.status, 2);
@@ -241,15 +218,15 @@ static void test_module_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_reset, setup),
-		cmocka_unit_test_setup(test_reset_note, setup),
-		cmocka_unit_test_setup(test_nmi, setup),
-		cmocka_unit_test_setup(test_wrong, setup),
-		cmocka_unit_test_setup(test_inspect, setup),
-		cmocka_unit_test_setup(test_inspect_wrong, setup),
-		cmocka_unit_test_setup(test_inspect_json, setup),
-		cmocka_unit_test_setup(test_trace, setup),
-		cmocka_unit_test_setup(test_module_fails, setup),
+		cmocka_unit_test_setup(test_reset, cli_setup),
+		cmocka_unit_test_setup(test_reset_note, cli_setup),
+		cmocka_unit_test_setup(test_nmi, cli_setup),
+		cmocka_unit_test_setup(test_wrong, cli_setup),
+		cmocka_unit_test_setup(test_inspect, cli_setup),
+		cmocka_unit_test_setup(test_inspect_wrong, cli_setup),
+		cmocka_unit_test_setup(test_inspect_json, cli_setup),
+		cmocka_unit_test_setup(test_trace, cli_setup),
+		cmocka_unit_test_setup(test_module_fails, cli_setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, test_cleanup);
