@@ -69,7 +69,6 @@ vmx_enter:
 	jmp	5f
 
 	.globl	vmx_exit_point
-	.type	vmx_exit_point, @function
 vmx_exit_point:
 	/* RSP is the host's again, all else is the guest's. */
 	pushq	%rdi

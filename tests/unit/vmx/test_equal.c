@@ -3,9 +3,10 @@
  * Both back ends give the core the same exit for the same thing that a guest does: what the VMCB has for it
  * (APM2 appendix C) beside what the VMCS has (SDM vol. 3 28.2).
  */
-#include "machine.h"
-
+/* Before the machine, whose names its parameters have. */
 #include "svm/svm.h"
+
+#include "machine.h"
 
 /* Every instruction here is two bytes long. */
 #define RIP 0x8000u
