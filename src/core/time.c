@@ -203,7 +203,6 @@ static void own_update(struct v3_vcpu *vcpu)
 	local_update(vcpu);
 }
 
-
 /* --- Waiting for them --- */
 
 static uint64_t first_tsc(const struct v3_vcpu *vcpu)
@@ -249,12 +248,10 @@ static void host_timer_arm(struct v3_vcpu *vcpu, uint64_t now)
 {
 	uint64_t tsc = first_tsc(vcpu);
 
-	if (!vcpu->host_timer)
-		return;
 	if (vcpu->host_timer_tsc <= now)
 		vcpu->host_timer_tsc = NEVER;	/* it has fired */
 	vcpu->host_timer_first = tsc;
-	if (tsc != NEVER) {
+	if (tsc != NEVER && vcpu->host_timer) {
 		tsc = tsc > now && tsc - now > vcpu->lead ? tsc - vcpu->lead : now;
 		if (tsc < vcpu->host_timer_tsc) {
 			vcpu->host_timer_tsc = tsc;

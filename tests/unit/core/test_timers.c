@@ -13,6 +13,7 @@
 
 static struct v3_timer *fired[16];
 static unsigned int num_fired;
+static struct fake_intc intc;
 
 static void fire(struct v3_timer *timer, void *ctx)
 {
@@ -268,6 +269,7 @@ static void test_no_host_timer(void **state)
 
 	(void)state;
 	num_fired = 0;
+	fake_intc_attach(&intc, script->vm);
 	assert_int_equal(v3_cpu_enable(script->host, 0), V3_OK);
 	assert_int_equal(v3_cpu_enable(script->host, 1), V3_OK);
 	assert_int_equal(v3_cpu_enable(script->host, 2), V3_OK);
@@ -280,6 +282,15 @@ static void test_no_host_timer(void **state)
 	v3_fake_host_advance(script->fake, 2 * MS);
 	guest_intr(script);
 	assert_int_equal(num_fired, 1);
+	/* The vCPU's own, too, and the guest goes on after it. */
+	v3_vcpu_timer_set(script->vcpu, v3_now(script->vm) + MS);
+	guest_intr(script);
+	assert_int_equal(intc.timers, 0);
+	v3_fake_host_advance(script->fake, 2 * MS);
+	guest_intr(script);
+	assert_int_equal(intc.timers, 1);
+	guest_intr(script);
+	assert_int_equal(intc.timers, 1);
 	guest_destroy(script);
 }
 
@@ -288,8 +299,6 @@ static void test_no_host_timer(void **state)
 #define US 1000ull
 /* TSC ticks of the fake host */
 #define TICKS(ns) ((ns) * (V3_FAKE_TSC_KHZ / 1000) / 1000)
-
-static struct fake_intc intc;
 
 static struct script *start_own(void)
 {
