@@ -17,11 +17,7 @@ word()
 
 held() { cat /sys/module/v3/parameters/pages_in_use /sys/module/v3/parameters/heap_in_use; }
 
-state() { v3 list | awk -v name="$1" '$1 == name { print $2 }'; }
-
-# what a failure leaves is not to fail the scripts behind this one
-cleanup() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
-trap cleanup EXIT
+trap guests_end EXIT
 
 module_load
 for cpu in 0 1; do
@@ -62,11 +58,7 @@ sed -n 's/^flood  *\([0-9]*\) abc.*XYZ.*$/\1/p' out >numbers
 seq 500 >wanted
 cmp numbers wanted || fail 'lines of the flood are missing or damaged'
 expect 0 v3 run --detach -n deaf -m 64M -a 'run=flood n=500' /lab/lwk.elf
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	[ "$(state deaf)" = running ] || break
-	sleep 1
-done
-[ "$(state deaf)" = stopped ] || fail "a flood that nobody reads: the guest is $(state deaf)"
+soon is deaf stopped || fail "a flood that nobody reads: the guest is $(state deaf)"
 expect 0 v3 destroy deaf
 
 lwk 2 run=nosuch

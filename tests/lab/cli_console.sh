@@ -6,11 +6,7 @@
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
-state() { v3 list | awk -v name="$1" '$1 == name { print $2 }'; }
-
-# what a failure leaves is not to fail the scripts behind this one
-cleanup() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
-trap cleanup EXIT
+trap guests_end EXIT
 
 module_load
 
@@ -25,7 +21,7 @@ expect 0 cli_pty 20 '' '^]d' 'shell runs on' '' -- v3 console shell
 said 'the terminal is as before'
 v3 console shell </dev/null >first 2>&1 &
 first=$!
-sleep 1
+soon attached $first || fail "no console: $(cat first)"
 expect 1 v3 console shell
 said shell
 one_line
@@ -57,7 +53,7 @@ lines=$(grep -c flood flood)
 expect 0 v3 create --name early -m 64M -a run=hello /lab/lwk.elf
 v3 console early </dev/null >early.log 2>&1 &
 console=$!
-sleep 1
+soon attached $console || fail "no console: $(cat early.log)"
 expect 0 v3 start early
 wait $console || fail "the console ended with $?: $(cat early.log)"
 grep -q 'Hello from' early.log || fail "the console lost the start: $(cat early.log)"

@@ -8,9 +8,24 @@
 guests() { v3 list | tail -n +2 | wc -l; }
 lwk() { want=$1; shift; expect "$want" v3 run -m 64M --timeout 40 "$@" /lab/lwk.elf; }
 
-# what a failure leaves is not to fail the scripts behind this one
-cleanup() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
-trap cleanup EXIT
+trap guests_end EXIT
+
+# talker NAME - a guest that has said hello and spins; sets "pid" to its owner.
+talker()
+{
+	rm -f log
+	v3 run --name "$1" -m 64M -a run=hello,spin /lab/lwk.elf </dev/null >log 2>&1 &
+	pid=$!
+	soon grep -qs 'Hello from' log || fail "the guest says nothing: $(cat log)"
+}
+
+# ended WHAT - its owner has, as after a stop.
+ended()
+{
+	status=0
+	wait $pid || status=$?
+	[ $status = 242 ] || fail "$1: status $status, $(cat log)"
+}
 
 module_load
 for code in 0 1 2 42 119 127 139 239 248 255; do
@@ -47,34 +62,18 @@ one_line
 
 # Signals
 for signal in TERM HUP; do
-	rm -f log
-	v3 run --name sig -m 64M -a run=hello,spin /lab/lwk.elf </dev/null >log 2>&1 &
-	pid=$!
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		grep -q 'Hello from' log 2>/dev/null && break
-		sleep 1
-	done
+	talker sig
 	kill -$signal $pid
-	status=0
-	wait $pid || status=$?
-	[ $status = 242 ] || fail "SIG$signal: status $status, $(cat log)"
+	ended "SIG$signal"
 	grep -q 'stopped by a signal' log || fail "SIG$signal: $(cat log)"
 	[ "$(guests)" = 0 ] || fail "SIG$signal left a guest"
 done
 
 # Somebody else stops or destroys it
 for command in stop destroy; do
-	rm -f log
-	v3 run --name other -m 64M -a run=hello,spin /lab/lwk.elf </dev/null >log 2>&1 &
-	pid=$!
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		grep -q 'Hello from' log 2>/dev/null && break
-		sleep 1
-	done
+	talker other
 	expect 0 v3 $command other
-	status=0
-	wait $pid || status=$?
-	[ $status = 242 ] || fail "$command: status $status, $(cat log)"
+	ended "$command"
 	tail -n 1 log | grep -q 'v3: other: ' || fail "$command: no word at the end: $(cat log)"
 	[ "$(guests)" = 0 ] || fail "$command left a guest"
 done

@@ -8,9 +8,7 @@
 # number KEY - the value of the first "KEY": N in ./out.
 number() { sed -n "s/^.*\"$1\": \([0-9]*\).*/\1/p" out | head -n 1; }
 
-# what a failure leaves is not to fail the scripts behind this one
-cleanup() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
-trap cleanup EXIT
+trap guests_end EXIT
 
 module_load
 expect 0 v3 list --json
@@ -24,13 +22,9 @@ expect 0 v3 stats --json one
 	fail 'memory is not mapped at launch'
 [ "$(number cpuid)" = 0 ] || fail 'exits before the start'
 expect 0 v3 start one
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-	sleep 1
-	expect 0 v3 stats --json one
-	[ "$(number hypercall)" -lt 50 ] || break
-done
+measured() { expect 0 v3 stats --json one; [ "$(number hypercall)" -ge 50 ]; }
+soon measured || fail "hypercall: $(number hypercall)"
 [ "$(number cpuid)" -ge 50 ] || fail "cpuid: $(number cpuid)"
-[ "$(number hypercall)" -ge 50 ] || fail "hypercall: $(number hypercall)"
 [ "$(number ram_faults)" = 0 ] || fail "nested faults on RAM: $(number ram_faults)"
 [ "$(number cpu)" = 1 ] || fail "CPU: $(number cpu)"
 [ "$(number table_pages)" -le 8 ] || fail "table pages: $(number table_pages)"
@@ -47,7 +41,7 @@ one_line
 
 v3 run --name owned -m 64M -a run=spin /lab/lwk.elf </dev/null >log 2>&1 &
 pid=$!
-sleep 3
+soon is owned running || fail "the guest does not run: $(cat log)"
 expect 0 v3 list --json
 said '"detached": false' "\"owner_pid\": $pid"
 kill -TERM $pid

@@ -5,9 +5,6 @@
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
-# state NAME - what v3 list says
-state() { v3 list | awk -v name="$1" '$1 == name { print $2 }'; }
-
 module_load
 expect 0 v3 create --name one -m 64M -a run=spin /lab/lwk.elf
 [ "$(state one)" = created ] || fail "created, but $(state one)"
@@ -24,7 +21,7 @@ expect 0 v3 pause one
 [ "$(state one)" = paused ] || fail "paused, but $(state one)"
 expect 0 v3 stats one
 before=$(v3 stats --json one | tr ',' '\n' | grep run_ns)
-sleep 1
+sleep 0.5
 [ "$before" = "$(v3 stats --json one | tr ',' '\n' | grep run_ns)" ] || fail 'it ran while paused'
 expect 0 v3 resume one
 [ "$(state one)" = running ] || fail "resumed, but $(state one)"
@@ -45,12 +42,13 @@ done
 # Two at once on their own CPUs, left running
 expect 0 v3 run --detach --name a -m 64M --cpus 0 -a run=spin /lab/lwk.elf
 expect 0 v3 run --detach --name b -m 64M --cpus 1 -a 'run=hello,spin' /lab/lwk.elf
-sleep 1
+sleep 0.5
 [ "$(state a) $(state b)" = 'running running' ] || fail "a is $(state a), b is $(state b)"
 v3 console b >con.log 2>&1 &
-sleep 1
+console=$!
+soon attached $console || fail "no console: $(cat con.log)"
 expect 0 v3 stop b
-wait $!
+wait $console
 cat con.log
 grep -q 'Hello from a lightweight kernel' con.log || fail "the console lost the guest's output"
 expect 0 v3 destroy a

@@ -6,25 +6,13 @@
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
-# what a failure leaves is not to fail the scripts behind this one
-cleanup() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
-trap cleanup EXIT
-
-# stopped NAME - waits until the guest has.
-stopped()
-{
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-		[ "$(v3 list | awk -v name="$1" '$1 == name { print $2 }')" != stopped ] || return 0
-		sleep 0.3
-	done
-	fail "$1 did not stop"
-}
+trap guests_end EXIT
 
 module_load
 
 # After a crash
 expect 0 v3 run --detach --name crash -m 64M -a run=triple /lab/lwk.elf
-stopped crash
+soon is crash stopped || fail 'crash did not stop'
 expect 0 v3 inspect crash
 said 'crash: stopped: crash: vCPU 0: triple fault at RIP 0x' 'vCPU 0: 64-bit, CPL 0' \
 	'shutdown' 'PML4 at' 'PDPT at' 'guest-physical' ': ram' 'nested tables: leaf of' \

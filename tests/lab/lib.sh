@@ -43,5 +43,33 @@ said()
 	done
 }
 
+# soon COMMAND... - waits until it comes true; false if it does not within 30 seconds.
+soon()
+{
+	for _ in $(seq 300); do
+		! "$@" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# state NAME - what "v3 list" says of a guest; nothing if there is none.
+state() { v3 list | awk -v name="$1" '$1 == name { print $2 }'; }
+is() { [ "$(state "$1")" = "$2" ]; }
+
+# "trap guests_end EXIT": what a failure leaves is not to fail the scripts behind this one.
+guests_end() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
+
+# attached PID - whether that process has the console of a guest.
+attached()
+{
+	for fd in /proc/"$1"/fd/*; do
+		case $(readlink "$fd") in
+		*v3-console*) return 0 ;;
+		esac
+	done
+	return 1
+}
+
 # A bad input ends in one line that names the thing, not in a page of noise.
 one_line() { [ "$(wc -l <out)" -eq 1 ] || fail "not one line of output but $(wc -l <out)"; }

@@ -13,19 +13,6 @@ free_kib()
 }
 guests() { v3 list | tail -n +2 | wc -l; }
 
-# within SECONDS COMMAND... - whether it comes true in that time.
-within()
-{
-	tries=$1
-	shift
-	while [ "$tries" -gt 0 ]; do
-		! "$@" || return 0
-		sleep 1
-		tries=$((tries - 1))
-	done
-	return 1
-}
-
 none() { [ "$(guests)" = 0 ]; }
 spinning() { grep -qs "^spin: for ever" log; }
 
@@ -35,7 +22,7 @@ victim()
 	rm -f log
 	v3 run --name victim "$@" -a run=spin /lab/lwk.elf </dev/null >log 2>&1 &
 	owner=$!
-	within 30 spinning || fail "the guest does not run: $(cat log)"
+	soon spinning || fail "the guest does not run: $(cat log)"
 	[ "$(guests)" = 1 ] || fail 'the guest runs, but is not listed'
 }
 
@@ -49,14 +36,14 @@ said v3
 one_line
 [ -c /dev/v3 ] || fail 'the module went while a guest ran'
 kill -9 $owner
-within 15 none || fail 'the guest outlived its owner'
+soon none || fail 'the guest outlived its owner'
 
 victim -m 256M
 kill -TERM $owner
 status=0
 wait $owner || status=$?
 [ $status = 242 ] || fail "SIGTERM: status $status, $(cat log)"
-within 15 none || fail 'the guest outlived a SIGTERM to its owner'
+soon none || fail 'the guest outlived a SIGTERM to its owner'
 
 # Taking away the CPU that a guest runs on
 victim -m 64M --cpus 1
@@ -77,7 +64,7 @@ else
 	grep -q CPU log || fail 'the guest lost its CPU and that was not said'
 	echo 1 >/sys/devices/system/cpu/cpu1/online
 fi
-within 15 none || fail 'the guest outlived its CPU'
+soon none || fail 'the guest outlived its CPU'
 expect 0 v3 run -m 64M --cpus 1 -a run=hello /lab/lwk.elf
 
 for _ in 1 2 3 4 5; do

@@ -15,6 +15,9 @@ module_load
 expect 42 linux_vm one exit
 expect 0 linux_vm -d stays spin
 
+# Otherwise each of these tests waits for 5 seconds
+echo 0 >/sys/module/suspend/parameters/pm_test_delay
+
 # As far as the freezing of processes, then all non-boot CPUs: the kernel's own tests of suspend
 for level in freezer processors; do
 	echo $level >/sys/power/pm_test

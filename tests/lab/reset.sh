@@ -5,12 +5,9 @@
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
-# what a failure leaves is not to fail the scripts behind this one
-cleanup() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
-trap cleanup EXIT
+trap guests_end EXIT
 
-state() { v3 list | awk -v name="$1" '$1 == name { print $2 }'; }
-is() { [ "$(state "$1")" = "$2" ] || fail "$1 is $(state "$1"), not $2"; }
+must_be() { is "$1" "$2" || fail "$1 is $(state "$1"), not $2"; }
 
 module_load
 before=$(cat /sys/module/v3/parameters/pages_in_use)
@@ -18,27 +15,25 @@ before=$(cat /sys/module/v3/parameters/pages_in_use)
 # Created, running, paused, stopped, ended by itself
 expect 0 v3 create --name one -m 64M --cpus 0,1 -a run=spin /lab/lwk.elf
 expect 0 v3 reset one
-is one created
+must_be one created
 expect 0 v3 start one
 expect 0 v3 reset one
-is one running
+must_be one running
 expect 0 v3 pause one
 expect 0 v3 reset one
-is one running
+must_be one running
 expect 0 v3 stop one
 expect 0 v3 reset one
-is one running
+must_be one running
 pages=$(cat /sys/module/v3/parameters/pages_in_use)
 for _ in 1 2 3 4 5 6 7 8; do v3 reset one || fail 'one of many resets'; done
 [ "$(cat /sys/module/v3/parameters/pages_in_use)" = "$pages" ] || fail 'resets keep pages'
 expect 0 v3 destroy one
 
 expect 0 v3 run --detach --name two -m 64M -a run=hello /lab/lwk.elf
-sleep 0.4
-is two stopped
+soon is two stopped || fail "two is $(state two)"
 expect 0 v3 reset two
-sleep 0.4
-is two stopped
+soon is two stopped || fail "two is $(state two)"
 expect 0 v3 list
 said exit
 # Its console has the output of both lives
@@ -49,16 +44,15 @@ expect 0 v3 destroy two
 # One of v3 run: that does it
 v3 run --name three -m 64M -a run=spin /lab/lwk.elf </dev/null >log 2>&1 &
 pid=$!
-sleep 0.4
+soon is three running || fail "three is $(state three): $(cat log)"
 expect 0 v3 reset three
-sleep 0.4
-is three running
-grep -q 'three: the guest was reset and runs again' log || fail "v3 run says: $(cat log)"
+soon grep -q 'three: the guest was reset and runs again' log || fail "v3 run says: $(cat log)"
+soon is three running || fail "three is $(state three): $(cat log)"
 kill -TERM $pid
 wait $pid || true
 v3 run --no-reboot --name three -m 64M -a run=spin /lab/lwk.elf </dev/null >log 2>&1 &
 pid=$!
-sleep 0.4
+soon is three running || fail "three is $(state three): $(cat log)"
 expect 0 v3 reset three
 status=0
 wait $pid || status=$?

@@ -5,9 +5,7 @@
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
-# what a failure leaves is not to fail the scripts behind this one
-cleanup() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
-trap cleanup EXIT
+trap guests_end EXIT
 
 module_load
 
