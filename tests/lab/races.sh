@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
 # timeout: 180
-# lab: --multi --smp 4
+# lab: --smp 4 --multi
 # Many at once: guests come and go on all CPUs while others list, stop and destroy them.
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
