@@ -6,9 +6,8 @@
 #include <time.h>
 
 #include "fakes/fake_x86_state.h"
-#include "x86/cr.h"
+#include "own_guest.h"
 #include "x86/pte.h"
-#include "x86/seg.h"
 
 /* svm_enter() has no argument for it; one script at a time. */
 static struct script *current;
@@ -90,21 +89,8 @@ static void tables_write(struct script *script)
 
 void script_code(struct script *script, const void *bytes, size_t len)
 {
-	struct v3_vcpu_state state;
-	unsigned int i;
-
 	tables_write(script);
-	assert_int_equal(v3_vcpu_get_state(script->vcpu, &state), V3_OK);
-	state.cr0 = V3_CR0_PE | V3_CR0_PG | V3_CR0_ET | V3_CR0_WP;
-	state.cr3 = TABLES;
-	state.cr4 = V3_CR4_PAE;
-	state.efer = V3_EFER_LME | V3_EFER_LMA;
-	for (i = 0; i < 6; i++)
-		state.seg[i] = (struct v3_segment){ 0x18, V3_SEG_ATTR_DATA32, 0xffffffff, 0 };
-	state.seg[V3_SEG_CS] = (struct v3_segment){ 0x10, V3_SEG_ATTR_CODE64, 0xffffffff, 0 };
-	state.rip = SCRIPT_RIP;
-	state.rflags = V3_RFLAGS_FIXED1;
-	assert_int_equal(v3_vcpu_set_state(script->vcpu, &state), V3_OK);
+	enter_mode64(script->vcpu, TABLES, SCRIPT_RIP);
 	assert_int_equal(v3_vm_write(script->vm, SCRIPT_RIP, bytes, len), V3_OK);
 }
 

@@ -14,6 +14,7 @@
 #include "core/vm.h"
 #include "fakes/fake_host.h"
 #include "fakes/fake_x86.h"
+#include "own_guest.h"
 #include "svm/svm.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -27,15 +28,6 @@ static struct v3_vm *vm;
 /* VMRUNs of each vCPU. */
 static unsigned int runs[NUM_VCPUS];
 
-static unsigned int index_of(const uint64_t *gpr)
-{
-	unsigned int i = 0;
-
-	while (v3_vm_vcpu(vm, i)->gpr != gpr)
-		i++;
-	return i;
-}
-
 /* The guests of these tests do nothing but run. */
 void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 {
@@ -46,7 +38,7 @@ void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 	if (vmcb->tsc_offset + __atomic_load_n(&vm->tsc_base, __ATOMIC_ACQUIRE))
 		abort();
 	vmcb->exit_code = SVM_EXIT_INTR;
-	__atomic_add_fetch(&runs[index_of(gpr)], 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&runs[vcpu_of(vm, gpr)], 1, __ATOMIC_SEQ_CST);
 }
 
 static void create_vm(void)

@@ -18,6 +18,7 @@
 #include "devices/intc.h"
 #include "fakes/fake_host_state.h"
 #include "fakes/fake_lock.h"
+#include "own_guest.h"
 #include "x86/apic.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -278,7 +279,6 @@ void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 
 static void runnable(void)
 {
-	struct v3_vcpu_state state;
 	uint64_t entry[3] = { (TABLES + 0x1000) | V3_PTE_P | V3_PTE_W | V3_PTE_U,
 			      V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_PS | V3_PTE_A | V3_PTE_D,
 			      0xc0000000ull | V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_PS };
@@ -290,17 +290,7 @@ static void runnable(void)
 	for (i = 0; i < NUM_STEPS; i++)
 		assert_int_equal(v3_vm_write(vm, SCRIPT_RIP + 16 * i, steps[i].code,
 					     strlen(steps[i].code)), V3_OK);
-	assert_int_equal(v3_vcpu_get_state(vcpu, &state), V3_OK);
-	state.cr0 = V3_CR0_PE | V3_CR0_PG | V3_CR0_ET | V3_CR0_WP;
-	state.cr3 = TABLES;
-	state.cr4 = V3_CR4_PAE;
-	state.efer = V3_EFER_LME | V3_EFER_LMA;
-	for (i = 0; i < 6; i++)
-		state.seg[i] = (struct v3_segment){ 0x18, V3_SEG_ATTR_DATA32, 0xffffffff, 0 };
-	state.seg[V3_SEG_CS] = (struct v3_segment){ 0x10, V3_SEG_ATTR_CODE64, 0xffffffff, 0 };
-	state.rip = SCRIPT_RIP;
-	state.rflags = V3_RFLAGS_FIXED1;
-	assert_int_equal(v3_vcpu_set_state(vcpu, &state), V3_OK);
+	enter_mode64(vcpu, TABLES, SCRIPT_RIP);
 }
 
 static void create(void)

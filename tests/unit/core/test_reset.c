@@ -15,6 +15,7 @@
 #include "core/vm.h"
 #include "fakes/fake_host.h"
 #include "fakes/fake_x86.h"
+#include "own_guest.h"
 #include "svm/svm.h"
 #include "x86/cr.h"
 #include "x86/pte.h"
@@ -33,19 +34,10 @@ static unsigned int end_with;
 static unsigned int device_resets;
 static enum v3_vm_state state_at_reset;
 
-static unsigned int index_of(const uint64_t *gpr)
-{
-	unsigned int i = 0;
-
-	while (v3_vm_vcpu(vm, i)->gpr != gpr)
-		i++;
-	return i;
-}
-
 void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 {
 	struct svm_vmcb *vmcb = host->os.phys_to_virt(host->os.ctx, vmcb_hpa);
-	unsigned int i = index_of(gpr);
+	unsigned int i = vcpu_of(vm, gpr);
 
 	(void)host_vmcb;
 	vmcb->exit_code = SVM_EXIT_INTR;

@@ -22,6 +22,7 @@
 #include "devices/intc.h"
 #include "fakes/fake_host.h"
 #include "fakes/fake_x86.h"
+#include "own_guest.h"
 #include "svm/svm.h"
 #include "x86/apic.h"
 #include "x86/cr.h"
@@ -46,14 +47,6 @@
 #define KINDS 5u
 #define TPR_HIGH 10u		/* keeps all of them away */
 
-/* CMocka's assertions are for the test's thread only. */
-#define CHECK(condition) do { \
-	if (!(condition)) { \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-		abort(); \
-	} \
-	} while (0)
-
 /* A guest CPU, in the hands of its own thread. */
 struct guest {
 	uint64_t random;
@@ -74,15 +67,6 @@ static unsigned int under_way[KINDS][N][N];
 static unsigned int line_raised, line_served, paused, quit, sent, taken;
 
 /* --- The guests --- */
-
-static unsigned int index_of(const uint64_t *gpr)
-{
-	unsigned int i = 0;
-
-	while (v3_vm_vcpu(vm, i)->gpr != gpr)
-		i++;
-	return i;
-}
 
 static unsigned int random_below(struct guest *guest, unsigned int n)
 {
@@ -214,7 +198,7 @@ static void run_code(struct guest *guest, unsigned int me, uint64_t *gpr, struct
 void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 {
 	struct svm_vmcb *vmcb = host->os.phys_to_virt(host->os.ctx, vmcb_hpa);
-	unsigned int me = index_of(gpr);
+	unsigned int me = vcpu_of(vm, gpr);
 	struct guest *guest = &guests[me];
 	bool window = vmcb->intercept_misc1 & SVM_I1_VINTR && vmcb->int_ctl & SVM_V_IRQ;
 

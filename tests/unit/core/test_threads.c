@@ -21,6 +21,7 @@
 #include "core/vm.h"
 #include "fakes/fake_host.h"
 #include "fakes/fake_x86.h"
+#include "own_guest.h"
 #include "svm/svm.h"
 #include "x86/cr.h"
 #include "x86/seg.h"
@@ -28,14 +29,6 @@
 #define NUM_VCPUS 3u
 #define ROUNDS 300u
 #define PORT 0x3f8
-
-/* CMocka's assertions are for the test's thread only. */
-#define CHECK(condition) do { \
-	if (!(condition)) { \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-		abort(); \
-	} \
-	} while (0)
 
 static struct v3_fake_host *fake;
 static struct v3_host *host;
@@ -46,21 +39,12 @@ static uint64_t vmruns;
 
 /* --- The guests --- */
 
-static unsigned int index_of(const uint64_t *gpr)
-{
-	unsigned int i = 0;
-
-	while (v3_vm_vcpu(vm, i)->gpr != gpr)
-		i++;
-	return i;
-}
-
 /* hlt and out are where RIP points, in turn; anything else needs no bytes. */
 void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 {
 	static __thread uint64_t random_state = 88172645463325252ull;
 	struct svm_vmcb *vmcb = host->os.phys_to_virt(host->os.ctx, vmcb_hpa);
-	unsigned int i = index_of(gpr);
+	unsigned int i = vcpu_of(vm, gpr);
 
 	(void)host_vmcb;
 	CHECK(!__atomic_load_n(&paused, __ATOMIC_SEQ_CST));

@@ -12,6 +12,15 @@ static void start_timer(struct v3_vm *vm, uint32_t lvt, uint32_t divide, uint32_
 	lapic_write(vm, 0, V3_APIC_TIMER_INITIAL, count);
 }
 
+/* Its interrupt is there after @ns, and not earlier. */
+static void expires_in(struct v3_vm *vm, uint64_t ns)
+{
+	fake_time_advance(vm, ns - 1);
+	assert_int_equal(peek(vm, 0), -1);
+	fake_time_advance(vm, 1);
+	take(vm, 0, VECTOR);
+}
+
 static void one_shot(void **state)
 {
 	struct v3_vm *vm = *state;
@@ -54,10 +63,7 @@ static void dividers(void **state)
 	/* The largest count at the largest divider does not overflow. */
 	start_timer(vm, V3_APIC_TIMER_ONESHOT, 10, 0xffffffff);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 0xffffffff);
-	fake_time_advance(vm, 0xffffffffull * 128 - 1);
-	assert_int_equal(peek(vm, 0), -1);
-	fake_time_advance(vm, 1);
-	take(vm, 0, VECTOR);
+	expires_in(vm, 0xffffffffull * 128);
 }
 
 /* The count goes on at the new rate. */
@@ -69,10 +75,7 @@ static void divider_change(void **state)
 	fake_time_advance(vm, 400);
 	lapic_write(vm, 0, V3_APIC_TIMER_DIVIDE, 1);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 600);
-	fake_time_advance(vm, 4 * 600 - 1);
-	assert_int_equal(peek(vm, 0), -1);
-	fake_time_advance(vm, 1);
-	take(vm, 0, VECTOR);
+	expires_in(vm, 4 * 600);
 }
 
 static void periodic(void **state)
@@ -165,10 +168,7 @@ static void masked(void **state)
 	fake_time_advance(vm, 530000);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 70000);
 	lapic_write(vm, 0, V3_APIC_LVT_TIMER, V3_APIC_TIMER_PERIODIC | VECTOR);
-	fake_time_advance(vm, 69999);
-	assert_int_equal(peek(vm, 0), -1);
-	fake_time_advance(vm, 1);
-	take(vm, 0, VECTOR);
+	expires_in(vm, 70000);
 	/* Masked again by software disable. */
 	lapic_write(vm, 0, V3_APIC_SVR, 0xff);
 	assert_null(vm->timers);
@@ -270,10 +270,7 @@ static void mode_switches(void **state)
 	fake_time_advance(vm, 25000);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 75000);
 	lapic_write(vm, 0, V3_APIC_LVT_TIMER, V3_APIC_TIMER_ONESHOT | VECTOR);
-	fake_time_advance(vm, 74999);
-	assert_int_equal(peek(vm, 0), -1);
-	fake_time_advance(vm, 1);
-	take(vm, 0, VECTOR);
+	expires_in(vm, 75000);
 	eoi(vm, 0);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 0);
 	/* Over is over: the count does not start by itself. */
