@@ -79,14 +79,14 @@ bool mh_leaked(void);
 /* Says what failed unless status is V3_OK. */
 bool mh_failed(const char *what, enum v3_status status);
 /*
- * Loads a module with its command line: an ELF file by its segments, anything else must be a Linux kernel,
- * of which entry (32, 64, or 0 for what it has) is used. initrd may be NULL.
+ * Loads a module with its command line: an ELF file by its segments, anything else must be a Linux
+ * kernel, of which entry (32, 64, or 0 for what it has) is used. initrd may be NULL.
  */
 enum v3_status mh_guest_load(struct v3_vm *vm, struct bm_module *m, struct bm_module *initrd,
 			     unsigned int entry);
 /*
- * Copies the guest's output until it ends; false when it had to be stopped after so many seconds. The
- * event is the one that the hooks signal: the ctx of the VM.
+ * Copies the guest's output until it ends; false when it had to be stopped after so many seconds.
+ * The event is the one that the hooks signal: the ctx of the VM.
  */
 bool mh_guest_watch(struct v3_vm *vm, struct v3_host_event *event, uint64_t seconds);
 

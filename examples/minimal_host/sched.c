@@ -136,7 +136,9 @@ struct v3_host_thread *mh_thread_start(const char *name, void (*fn)(void *arg), 
 	}
 	t->fn = fn;
 	t->arg = arg;
-	/* As mh_switch() leaves it: six registers, then where to return; aligned as after a call. */
+	/*
+	 * As mh_switch() leaves it: six registers, then where to return; aligned as after a call.
+	 */
 	sp = (uint64_t *)(t->stack + STACK_PAGES * V3_PAGE_SIZE);
 	*--sp = 0;
 	*--sp = (uint64_t)thread_main;

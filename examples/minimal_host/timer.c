@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Time from the TSC, deadlines by the local APIC timer. Interrupts have little to do here: that they
- * come makes a running guest exit and ends a HLT.
+ * Time from the TSC, deadlines by the local APIC timer. Interrupts have little to do here: that
+ * they come makes a running guest exit and ends a HLT.
  */
 #include "cpu.h"
 #include "host.h"

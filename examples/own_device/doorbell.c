@@ -25,8 +25,8 @@ struct doorbell_state {
 };
 
 /*
- * Several vCPUs may be in the handlers at once. They cannot be preempted there, so this is a spinlock
- * without more; a kernel takes its own.
+ * Several vCPUs may be in the handlers at once. They cannot be preempted there, so this is a
+ * spinlock without more; a kernel takes its own.
  */
 static void lock(struct doorbell *db)
 {

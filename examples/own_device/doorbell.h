@@ -11,8 +11,8 @@
 #define DOORBELL_NAME "doorbell"
 
 /*
- * Adds a doorbell to a VM that was not started, after v3_pc_attach(). V3_OK, or what a hook refused;
- * then the VM can only be destroyed.
+ * Adds a doorbell to a VM that was not started, after v3_pc_attach(). V3_OK, or what a hook
+ * refused; then the VM can only be destroyed.
  */
 enum v3_status doorbell_attach(struct v3_vm *vm);
 

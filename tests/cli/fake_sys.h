@@ -43,7 +43,10 @@ struct fake_plan {
 	int32_t host_status;
 	const char *host_message;
 	uint32_t cpu1_status;
-	/* The note that V3_IOC_NOTE gives back, in place of the one that was written; by user ours + note_uid. */
+	/*
+	 * The note that V3_IOC_NOTE gives back, in place of the one that was written; by user ours
+	 * + note_uid.
+	 */
 	const char *note;
 	uint32_t note_uid;
 	/* V3_IOC_INSPECT answers with numbers that make no sense. */

@@ -7,9 +7,9 @@
  *   fpu_begin and fpu_end; a hook for one CPU called on another;
  * - memory freed twice, in part or with another size; a physical address that is not allocated;
  *   an event destroyed with a waiter; virt_release without virt_acquire, and so on;
- * - anything not given back when the host is destroyed.
- * Freed pages are inaccessible, new pages hold garbage, and physical addresses are never virtual
- * ones. Small objects come from malloc, so ASan sees their bounds; they are 16-byte aligned, no more.
+ * - anything not given back when the host is destroyed. Freed pages are inaccessible, new pages
+ * hold garbage, and physical addresses are never virtual ones. Small objects come from malloc, so
+ * ASan sees their bounds; they are 16-byte aligned, no more.
  */
 #ifndef V3_FAKES_FAKE_HOST_H
 #define V3_FAKES_FAKE_HOST_H
@@ -18,7 +18,9 @@
 
 struct v3_fake_host;
 
-/* Physical addresses of page_alloc: from the top of this range down, or below the limit asked for. */
+/*
+ * Physical addresses of page_alloc: from the top of this range down, or below the limit asked for.
+ */
 #define V3_FAKE_PHYS_BASE	0x80000000ULL
 #define V3_FAKE_PHYS_SIZE	0x100000000ULL
 #define V3_FAKE_TSC_KHZ		2000000ULL
@@ -36,7 +38,8 @@ void v3_fake_host_destroy(struct v3_fake_host *host);
 struct v3_os_hooks *v3_fake_host_hooks(struct v3_fake_host *host);
 
 /* Failing allocations
- * What can run out (page_alloc, heap_alloc, thread_start, event_create, timer_create) is counted. */
+ * What can run out (page_alloc, heap_alloc, thread_start, event_create, timer_create) is counted.
+ * */
 unsigned int v3_fake_host_allocs(const struct v3_fake_host *host);
 /* The nth from now (1: the next) fails once; 0: none does. */
 void v3_fake_host_fail_nth(struct v3_fake_host *host, unsigned int nth);

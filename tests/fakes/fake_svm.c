@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * In place of src/svm/entry.S, for tests that link the back end and never enter a guest. A test that
- * does defines svm_enter() itself, and gets its own.
+ * In place of src/svm/entry.S, for tests that link the back end and never enter a guest. A test
+ * that does defines svm_enter() itself, and gets its own.
  */
 #include "fakes/fake_fail.h"
 #include "svm/svm.h"

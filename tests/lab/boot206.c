@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * boot206 FILE: writes a bzImage of boot protocol 2.06 with nothing but a 32-bit entry, which does what
- * lightweight kernels do that know no ACPI: finds the CPUs in the MP table, measures TSC and local APIC timer
- * by channel 2 of the 8254 and port 0x61, and starts the other CPUs by INIT and two start-up IPIs. It prints
- * command line, initial RAM disk, CPUs of the table and CPUs that ran, and exits with 0, or else with the
- * number of what was wrong.
+ * boot206 FILE: writes a bzImage of boot protocol 2.06 with nothing but a 32-bit entry, which does
+ * what lightweight kernels do that know no ACPI: finds the CPUs in the MP table, measures TSC and
+ * local APIC timer by channel 2 of the 8254 and port 0x61, and starts the other CPUs by INIT and
+ * two start-up IPIs. It prints command line, initial RAM disk, CPUs of the table and CPUs that ran,
+ * and exits with 0, or else with the number of what was wrong.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -53,7 +53,9 @@ __asm__(
 	"	loop entry\n"
 	"	mov %edx, %edi\n"
 	"	call digit\n"
-	/* The local APIC's timer by the 8254: 1 GHz, so 10000000 in 10 ms, or more if we come late. */
+	/*
+	 * The local APIC's timer by the 8254: 1 GHz, so 10000000 in 10 ms, or more if we come late.
+	 */
 	"	movb $3, status\n"
 	"	movl $0x1ff, 0xfee000f0\n"
 	"	movl $0x10000, 0xfee00320\n"

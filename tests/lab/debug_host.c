@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * debug_host CODE DATA SECONDS: executes at the address CODE and writes to DATA (hexadecimal, where guests
- * have breakpoints) for so long. Ends with 1 if a debug exception came of it.
+ * debug_host CODE DATA SECONDS: executes at the address CODE and writes to DATA (hexadecimal, where
+ * guests have breakpoints) for so long. Ends with 1 if a debug exception came of it.
  */
 #define _GNU_SOURCE
 #include <signal.h>

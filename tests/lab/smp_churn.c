@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * smp_churn COUNT: makes and destroys COUNT guests of 1 to 8 vCPUs, one after the other, in each state
- * that a guest can be in. Prints what the host's memory lost meanwhile.
+ * smp_churn COUNT: makes and destroys COUNT guests of 1 to 8 vCPUs, one after the other, in each
+ * state that a guest can be in. Prints what the host's memory lost meanwhile.
  */
 #include "linux_vm.h"
 

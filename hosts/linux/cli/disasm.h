@@ -20,8 +20,8 @@ struct v3_disasm_line {
 };
 
 /*
- * Disassembles around code->gva; @bits is 16, 32 or 64. Returns how many lines there are, or -1 with a
- * message: the program is not there, or fails.
+ * Disassembles around code->gva; @bits is 16, 32 or 64. Returns how many lines there are, or -1
+ * with a message: the program is not there, or fails.
  */
 int v3_disasm(const struct v3_inspect_bytes *code, unsigned int bits,
 	      struct v3_disasm_line lines[V3_DISASM_LINES], struct v3_msg *msg);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * v3-disasm BITS ADDRESS BEFORE HEX: disassembles what HEX holds, for "v3 inspect". The first BEFORE of its
- * bytes are before ADDRESS. Prints a line for each instruction: address, length, text.
+ * v3-disasm BITS ADDRESS BEFORE HEX: disassembles what HEX holds, for "v3 inspect". The first
+ * BEFORE of its bytes are before ADDRESS. Prints a line for each instruction: address, length,
+ * text.
  *
- * Instructions cannot be found backwards. Of all places before ADDRESS from which instructions follow each
- * other right up to it, the farthest is taken, as wrong chains soon fall in with the right one.
+ * Instructions cannot be found backwards. Of all places before ADDRESS from which instructions
+ * follow each other right up to it, the farthest is taken, as wrong chains soon fall in with the
+ * right one.
  */
 #include <Zydis/Zydis.h>
 #include <inttypes.h>
@@ -31,7 +33,7 @@ static int decode(const struct code *code, size_t at, ZydisDisassembledInstructi
 						  code->count - at, instruction));
 }
 
-/* Prints instructions from @at to @end, but at most the last @last of them; false: they do not meet it. */
+/* Counts the instructions from @at to @end, and prints all but the first @skip; 0: they miss @end. */
 static int chain(const struct code *code, size_t at, size_t end, size_t *count, size_t skip)
 {
 	ZydisDisassembledInstruction instruction;
@@ -54,7 +56,8 @@ static void print_before(const struct code *code)
 	for (at = 0; at < code->before; at++) {
 		if (!chain(code, at, code->before, &count, SIZE_MAX))
 			continue;
-		chain(code, at, code->before, &all, count > LINES_BEFORE ? count - LINES_BEFORE : 0);
+		chain(code, at, code->before, &all,
+		      count > LINES_BEFORE ? count - LINES_BEFORE : 0);
 		return;
 	}
 }
@@ -108,7 +111,8 @@ int main(int argc, char **argv)
 	struct code code = { 0 };
 
 	if (argc != 5 || parse(&code, argv)) {
-		fprintf(stderr, "usage: v3-disasm 16|32|64 ADDRESS BEFORE HEX (for 'v3 inspect')\n");
+		fprintf(stderr,
+			"usage: v3-disasm 16|32|64 ADDRESS BEFORE HEX (for 'v3 inspect')\n");
 		return 2;
 	}
 	print_before(&code);

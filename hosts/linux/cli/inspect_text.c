@@ -173,7 +173,8 @@ static void print_walk(const struct v3_page_walk *walk)
 	}
 	if (walk->page_size)
 		printf("    page of %llu KiB, %s, %s, %s\n", (ull)walk->page_size >> 10,
-		       walk->writable ? "writable" : "read-only", walk->user ? "user" : "supervisor",
+		       walk->writable ? "writable" : "read-only",
+		       walk->user ? "user" : "supervisor",
 		       walk->executable ? "executable" : "no-execute");
 	else
 		printf("    paging is off\n");

@@ -119,8 +119,8 @@ static int get_text(int vm, char *text, size_t room, struct v3_msg *msg)
 	if (err)
 		return -1;
 	if (request.uid != geteuid())
-		return v3_msg_set(msg, "user %u created it: only that user can have its images loaded "
-				  "again", request.uid);
+		return v3_msg_set(msg, "user %u created it: only that user can have its images "
+				  "loaded again", request.uid);
 	return (int)(request.size < room ? request.size : room);
 }
 
@@ -138,7 +138,8 @@ int v3_note_read(int vm, struct v3_spec *spec, struct v3_msg *msg)
 	json = json_loadb(text, (size_t)len, 0, NULL);
 	free(text);
 	v3_spec_init(spec);
-	err = json ? read_json(json, spec, msg) : v3_msg_set(msg, "the note of the guest is damaged");
+	err = json ? read_json(json, spec, msg)
+		   : v3_msg_set(msg, "the note of the guest is damaged");
 	json_decref(json);
 	/* What the images have to fit into. */
 	spec->mem[0].size = stats.ram;

@@ -32,7 +32,8 @@ struct parsed {
 
 static const struct argp_option guest_options[] = {
 	{ "name", 'n', "NAME", 0, "Name of the guest (default: that of the file)", 0 },
-	{ "kernel", 'k', "FILE", 0, "Kernel: a static ELF64 file, a Linux bzImage or a multiboot kernel", 0 },
+	{ "kernel", 'k', "FILE", 0,
+	  "Kernel: a static ELF64 file, a Linux bzImage or a multiboot kernel", 0 },
 	{ "initrd", 'i', "FILE", 0, "Initial RAM disk", 0 },
 	{ "module", KEY_MODULE, "FILE[ ARGS]", 0,
 	  "File for a multiboot kernel and the string that goes with it (default: its name); may be "

@@ -19,13 +19,16 @@ struct v3_target {
 	struct v3_ioc_exit_names exits;
 };
 
-/* For .children of an argp; its input is a struct v3_target. --vcpu and NAME, with_json also --json. */
+/*
+ * For .children of an argp; its input is a struct v3_target. --vcpu and NAME, with_json also
+ * --json.
+ */
 extern const struct argp v3_target_argp, v3_target_json_argp;
 error_t v3_target_parse(int key, char *arg, struct argp_state *state);
 
 /*
- * Opens the guest, and asks for its state and the names of exits. Returns 0, or V3_CMD_FAILED after a
- * message: also if it has no such vCPU.
+ * Opens the guest, and asks for its state and the names of exits. Returns 0, or V3_CMD_FAILED after
+ * a message: also if it has no such vCPU.
  */
 int v3_target_open(struct v3_target *target);
 void v3_target_close(struct v3_target *target);

@@ -49,8 +49,9 @@ static void exit_text(const struct v3_trace_event *event, char *buf, size_t size
 	switch (event->code) {
 	case V3_EXIT_IO:
 		if (info >> 24 & 1)
-			snprintf(buf, size, " in port 0x%x size %u%s", (unsigned int)(info & 0xffff),
-				 (unsigned int)(info >> 16 & 0xff), info >> 25 & 1 ? " string" : "");
+			snprintf(buf, size, " in port 0x%x size %u%s",
+				 (unsigned int)(info & 0xffff), (unsigned int)(info >> 16 & 0xff),
+				 info >> 25 & 1 ? " string" : "");
 		else
 			snprintf(buf, size, " out port 0x%x size %u %s0x%llx",
 				 (unsigned int)(info & 0xffff), (unsigned int)(info >> 16 & 0xff),

@@ -12,7 +12,9 @@
 
 #define V3_TRACE_TEXT 160
 
-/* What happened, without when and where: "exit cpuid rip 0x... leaf 0x1 subleaf 0x0". Returns buf. */
+/*
+ * What happened, without when and where: "exit cpuid rip 0x... leaf 0x1 subleaf 0x0". Returns buf.
+ */
 const char *v3_trace_text(const struct v3_target *target, const struct v3_trace_event *event,
 			  char buf[V3_TRACE_TEXT]);
 /* An object, or NULL: no memory. */

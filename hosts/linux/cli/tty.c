@@ -35,7 +35,9 @@ void v3_tty_again(struct v3_tty *tty)
 		set_raw(tty);
 }
 
-/* In the background it is somebody else's, who set it as they like, and changing it would stop us. */
+/*
+ * In the background it is somebody else's, who set it as they like, and changing it would stop us.
+ */
 void v3_tty_restore(struct v3_tty *tty)
 {
 	if (tty->raw && !v3_tty_background(tty->fd))

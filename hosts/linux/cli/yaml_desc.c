@@ -29,7 +29,8 @@ struct raw_cpu {
 
 /* A description as libcyaml loads it: memory or mem, cpus or cpu_list, cpu or cpu_model. */
 struct raw_desc {
-	char *name, *kernel, *initrd, *cmdline, *memory, *vcpus, *cpus, *entry, *on_reboot, *unemulated;
+	char *name, *kernel, *initrd, *cmdline, *memory, *vcpus, *cpus, *entry;
+	char *on_reboot, *unemulated;
 	char *cpu, *unknown_msrs, *trace;
 	struct raw_cpu *cpu_model;
 	struct raw_mem *mem;

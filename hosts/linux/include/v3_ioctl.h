@@ -132,7 +132,7 @@ struct v3_ioc_caps {
 /** Flags of v3_ioc_create.flags. */
 /** The VM outlives its creator's descriptor and ends with V3_IOC_DESTROY only. */
 #define V3_IOC_CREATE_DETACHED (1u << 0)
-/** An instruction on a device that libv3 cannot emulate raises \#UD in the guest; else the VM ends. */
+/** Instructions on devices that libv3 cannot emulate raise \#UD in the guest; else the VM ends. */
 #define V3_IOC_CREATE_UNEMULATED_UD (1u << 1)
 /** Unknown MSRs read as 0 and writes to them are dropped; else both raise \#GP in the guest. */
 #define V3_IOC_CREATE_IGNORE_MSRS (1u << 2)
@@ -164,7 +164,10 @@ struct v3_ioc_create {
 	/** out: VM descriptor, close-on-exec. */
 	__s32 fd;
 	struct v3_ioc_mem mem[V3_IOC_MEMS];
-	/** in: NUL-terminated; CPU model and hidden features as in v3_vm_config.cpu; empty: the host's. */
+	/**
+	 * in: NUL-terminated; CPU model and hidden features as in v3_vm_config.cpu; empty: the
+	 * host's.
+	 */
 	char cpu[V3_IOC_CPU];
 };
 
@@ -350,9 +353,9 @@ struct v3_ioc_console {
 #define V3_IOC_RESET_ASK (1u << 0)
 
 /**
- * Resets a VM in any state: see v3_vm_reset(). It is then as it was created, but for its memory's contents, and
- * has no image: load one and V3_IOC_START. With V3_IOC_RESET_ASK the VM's owner is to do that (EPROTO unless it
- * runs or is paused).
+ * Resets a VM in any state: see v3_vm_reset(). It is then as it was created, but for its memory's
+ * contents, and has no image: load one and V3_IOC_START. With V3_IOC_RESET_ASK the VM's owner is to
+ * do that (EPROTO unless it runs or is paused).
  */
 struct v3_ioc_reset {
 	struct v3_ioc_head head;
@@ -374,7 +377,10 @@ struct v3_ioc_inspect {
 	struct v3_ioc_head head;
 	/** in: index of the vCPU. */
 	__u32 vcpu;
-	/** in: sizeof(struct v3_vcpu_inspection), of <v3/inspect.h>; its layout is part of this interface. */
+	/**
+	 * in: sizeof(struct v3_vcpu_inspection), of <v3/inspect.h>; its layout is part of this
+	 * interface.
+	 */
 	__u32 size;
 	/** in: linear address for its page walk. */
 	__u64 address;
@@ -400,7 +406,10 @@ struct v3_ioc_trace_read {
 	__u32 vcpu;
 	/** in: capacity of events, at most V3_IOC_TRACE_MAX. */
 	__u32 capacity;
-	/** in: array of struct v3_trace_event, of <v3/trace.h>; its layout is part of this interface. */
+	/**
+	 * in: array of struct v3_trace_event, of <v3/trace.h>; its layout is part of this
+	 * interface.
+	 */
 	__u64 events;
 	/** in: number of the first event wanted; out: of the one after the last copied. */
 	__u64 position;
@@ -417,14 +426,17 @@ struct v3_ioc_trace_read {
 #define V3_IOC_NOTE_SET (1u << 0)
 
 /**
- * Bytes that the module keeps with the VM for user space, such as where its image came from. It gives them
- * back as they are, with who wrote them: believe nobody else.
+ * Bytes that the module keeps with the VM for user space, such as where its image came from. It
+ * gives them back as they are, with who wrote them: believe nobody else.
  */
 struct v3_ioc_note {
 	struct v3_ioc_head head;
 	/** in: the bytes, or where to put them. */
 	__u64 data;
-	/** in: how many, or room; out (not with V3_IOC_NOTE_SET): how many there are (ERANGE: more than room). */
+	/**
+	 * in: how many, or room; out (not with V3_IOC_NOTE_SET): how many there are (ERANGE: more
+	 * than room).
+	 */
 	__u32 size;
 	/** in: V3_IOC_NOTE_*. */
 	__u32 flags;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /*
- * Linux tracepoints. While none of them is enabled libv3 does not call v3_lx_trace() at all; each is
- * behind a static key of its own besides.
+ * Linux tracepoints. While none of them is enabled libv3 does not call v3_lx_trace() at all; each
+ * is behind a static key of its own besides.
  */
 #include <linux/mutex.h>
 #include <linux/version.h>

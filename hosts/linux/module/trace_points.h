@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /*
- * Tracepoints v3:v3_entry, v3:v3_exit and v3:v3_inject. Read several times by <trace/define_trace.h>.
+ * Tracepoints v3:v3_entry, v3:v3_exit and v3:v3_inject. Read several times by
+ * <trace/define_trace.h>.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM v3
@@ -10,7 +11,10 @@
 
 #include <linux/tracepoint.h>
 
-/* All kinds of exits with the names that v3_exit_name() gives them, too; trace.c checks that none is missing. */
+/*
+ * All kinds of exits with the names that v3_exit_name() gives them, too; trace.c checks that none
+ * is missing.
+ */
 #define V3_LX_EXITS \
 	V3_LX_EXIT(NONE, "none") \
 	V3_LX_EXIT(INTR, "intr") \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A scripted guest that the test drives line by line: the vCPU's thread waits inside VMRUN until the
- * test says with which exit the guest leaves, and the test waits until the next VMRUN.
+ * A scripted guest that the test drives line by line: the vCPU's thread waits inside VMRUN until
+ * the test says with which exit the guest leaves, and the test waits until the next VMRUN.
  */
 #ifndef V3_TESTS_GUEST_H
 #define V3_TESTS_GUEST_H

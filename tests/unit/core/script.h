@@ -44,7 +44,9 @@ struct script {
 	bool in_guest, go, over;
 };
 
-/* A VM of one vCPU and SCRIPT_RAM, not started. Before it, the fake CPU may be changed by prepare. */
+/*
+ * A VM of one vCPU and SCRIPT_RAM, not started. Before it, the fake CPU may be changed by prepare.
+ */
 struct script *script_create(void (*prepare)(void));
 /* With a CPU model and flags of struct v3_vm_config. */
 struct script *script_create_as(void (*prepare)(void), const char *cpu, uint32_t flags);

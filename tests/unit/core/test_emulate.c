@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What only the emulator can do to a device: vector registers, which are in the CPU meanwhile; operands over
- * borders; instructions that change between exit and fetch; instructions that it does not have.
+ * What only the emulator can do to a device: vector registers, which are in the CPU meanwhile;
+ * operands over borders; instructions that change between exit and fetch; instructions that it does
+ * not have.
  */
 #include "guest.h"
 
@@ -52,7 +53,10 @@ static void device_write(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsig
 
 static const struct v3_mmio_ops device_ops = { .read = device_read, .write = device_write };
 
-/* The guest is in its first VMRUN, RBX points to the device, and all vector registers have contents. */
+/*
+ * The guest is in its first VMRUN, RBX points to the device, and all vector registers have
+ * contents.
+ */
 static struct script *begin(void (*prepare)(void), uint64_t xcr0, const void *code, size_t len)
 {
 	struct script *script = guest_create(prepare, code, len);
@@ -300,7 +304,9 @@ static void test_vector_across(void **state)
 	guest_destroy(script);
 }
 
-/* The second page is not there, or may not be written: the fault names it, and nothing has changed. */
+/*
+ * The second page is not there, or may not be written: the fault names it, and nothing has changed.
+ */
 static void test_fault_in_second_page(void **state)
 {
 	struct script *script = begin(NULL, 7, across_code, sizeof(across_code));
@@ -381,8 +387,8 @@ static void test_load_becomes_store(void **state)
 }
 
 /*
- * A breakpoint, a jump, UD2, FLD, as another CPU of the guest patches its code: executed by the guest, again and
- * again, as long as it is not the only thing that happens.
+ * A breakpoint, a jump, UD2, FLD, as another CPU of the guest patches its code: executed by the
+ * guest, again and again, as long as it is not the only thing that happens.
  */
 static void test_code_is_patched(void **state)
 {
@@ -413,7 +419,9 @@ static void test_code_is_patched(void **state)
 	guest_destroy(script);
 }
 
-/* Whatever else stands there now, the guest gets what that instruction does, or executes it itself. */
+/*
+ * Whatever else stands there now, the guest gets what that instruction does, or executes it itself.
+ */
 static void test_instruction_changes(void **state)
 {
 	struct script *script = begin(NULL, 1, "\x8b\x03", 2);

@@ -92,7 +92,10 @@ static void test_shadow(void **state)
 	guest_destroy(script);
 }
 
-/* STI; HLT with the host's interrupt in between: the guest's interrupt ends the HLT, it does not precede it. */
+/*
+ * STI; HLT with the host's interrupt in between: the guest's interrupt ends the HLT, it does not
+ * precede it.
+ */
 static void test_shadow_before_hlt(void **state)
 {
 	struct script *script = start();
@@ -318,7 +321,9 @@ static void test_interrupted_nmi(void **state)
 	guest_destroy(script);
 }
 
-/* An acknowledged interrupt that an exception overtook waits for its handler to allow interrupts. */
+/*
+ * An acknowledged interrupt that an exception overtook waits for its handler to allow interrupts.
+ */
 static void test_interrupted_and_exception(void **state)
 {
 	struct script *script = start();
@@ -420,7 +425,10 @@ static void test_nmi_behind_exception(void **state)
 	guest_destroy(script);
 }
 
-/* Nor may it come between MOV SS or STI and the next instruction, or end an HLT with interrupts off. */
+/*
+ * Nor may it come between MOV SS or STI and the next instruction, or end an HLT with interrupts
+ * off.
+ */
 static void test_overtaken_waits(void **state)
 {
 	struct script *script = start();
@@ -449,7 +457,9 @@ static void test_overtaken_waits(void **state)
 	guest_destroy(script);
 }
 
-/* Whoever asks a vCPU for something may find it in the guest, and its thread over a moment later. */
+/*
+ * Whoever asks a vCPU for something may find it in the guest, and its thread over a moment later.
+ */
 static void test_request_as_thread_ends(void **state)
 {
 	struct script *script = guest_create(NULL, code, sizeof(code));
@@ -458,7 +468,9 @@ static void test_request_as_thread_ends(void **state)
 	(void)state;
 	for (cpu = 0; cpu < script->host->num_cpus; cpu++)
 		kicks += v3_fake_host_kicks(script->fake, cpu);
-	/* It is not on any CPU yet; the fake host ends the test for a kick of a CPU that is none. */
+	/*
+	 * It is not on any CPU yet; the fake host ends the test for a kick of a CPU that is none.
+	 */
 	assert_int_equal(v3_vcpu_cpu(script->vcpu), V3_CPU_ANY);
 	script->vcpu->mode = V3_VCPU_GUEST;
 	v3_vcpu_check_intr(script->vcpu);

@@ -529,7 +529,9 @@ static void wait_taken(struct v3_vcpu *vcpu)
 	}
 }
 
-/* Requests of a parked vCPU pile up, and are then answered in the order in which they make sense. */
+/*
+ * Requests of a parked vCPU pile up, and are then answered in the order in which they make sense.
+ */
 static void test_start_up_order(void **state)
 {
 	struct v3_vcpu *other = v3_vm_vcpu(vm, 1);
@@ -556,7 +558,10 @@ static void test_start_up_order(void **state)
 	assert_int_equal(v3_vm_pause(vm), V3_OK);
 	assert_int_equal(v3_vcpu_get_state(other, &now), V3_OK);
 	assert_int_equal(now.seg[V3_SEG_CS].base, 0x22000);
-	/* An NMI before the INIT is forgotten; one INIT after another start does not start it again. */
+	/*
+	 * An NMI before the INIT is forgotten; one INIT after another start does not start it
+	 * again.
+	 */
 	now.lstar = 0xffffffff81000000;
 	now.sysenter_eip = 0x1234;
 	now.kernel_gs_base = 0x5678;

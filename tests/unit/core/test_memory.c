@@ -100,7 +100,10 @@ static void test_no_memory(void **state)
 	ends_at(V3_PFEC_NPF_FINAL | V3_PFEC_U | V3_PFEC_I, 0xa0000, "executes at");
 }
 
-/* The stack of an interrupt, or the IDT, lies where no memory is: RIP's instruction has no part in it. */
+/*
+ * The stack of an interrupt, or the IDT, lies where no memory is: RIP's instruction has no part in
+ * it.
+ */
 static void test_delivery_without_memory(void **state)
 {
 	static const uint64_t events[] = { 0x80000020, 0x80000b0d, 0x80000480 };

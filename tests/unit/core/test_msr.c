@@ -280,7 +280,10 @@ static void test_constants(void **state)
 	(void)state;
 	expect(script, V3_MSR_VM_CR, V3_VM_CR_SVMDIS | V3_VM_CR_LOCK);
 	assert_false(wr(script, V3_MSR_VM_CR, 0));
-	/* With an invariant TSC it says that this counts at the rate of P0; what is written is dropped. */
+	/*
+	 * With an invariant TSC it says that this counts at the rate of P0; what is written is
+	 * dropped.
+	 */
 	expect(script, V3_MSR_AMD_HWCR, V3_HWCR_TSC_FREQ_SEL);
 	assert_true(wr(script, V3_MSR_AMD_HWCR, 1));
 	expect(script, V3_MSR_AMD_HWCR, V3_HWCR_TSC_FREQ_SEL);
@@ -301,7 +304,10 @@ static void test_constants(void **state)
 	guest_destroy(script);
 }
 
-/* Each unknown MSR is told of once, up to a limit: a guest that tries them all does not flood the log. */
+/*
+ * Each unknown MSR is told of once, up to a limit: a guest that tries them all does not flood the
+ * log.
+ */
 static void test_unknown_once(void **state)
 {
 	struct script *script = start();
@@ -327,7 +333,10 @@ static void test_unknown_once(void **state)
 	guest_destroy(script);
 }
 
-/* The VM's option: unknown ones read 0 and writes vanish; what a known one does not take still faults. */
+/*
+ * The VM's option: unknown ones read 0 and writes vanish; what a known one does not take still
+ * faults.
+ */
 static void test_unknown_ignored(void **state)
 {
 	struct script *script = script_create_as(NULL, NULL, V3_VM_IGNORE_UNKNOWN_MSRS);

@@ -238,7 +238,10 @@ static void test_debug_registers(void **state)
 	guest_destroy(script);
 }
 
-/* By the time the exit is looked at another vCPU has written AND [RBX], RCX there, which has the same opcode. */
+/*
+ * By the time the exit is looked at another vCPU has written AND [RBX], RCX there, which has the
+ * same opcode.
+ */
 static void test_debug_register_changed(void **state)
 {
 	struct script *script = start("\x21\x0b", 2);

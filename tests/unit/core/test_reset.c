@@ -315,7 +315,9 @@ static void put64(v3_gpa_t gpa, uint64_t value)
 	assert_int_equal(v3_vm_write(vm, gpa, &value, sizeof(value)), V3_OK);
 }
 
-/* Linear 0xffff800000200000 on: two pages of code at 0x3000, then nothing; page tables at 0x10000. */
+/*
+ * Linear 0xffff800000200000 on: two pages of code at 0x3000, then nothing; page tables at 0x10000.
+ */
 #define CODE_GVA 0xffff800000200000ull
 static void long_mode(uint64_t rip, uint64_t rsp)
 {

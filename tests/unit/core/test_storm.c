@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Storms of interrupts with real threads and the real interrupt controllers: vCPUs that send each other
- * interrupts in all modes, halt and raise their priority, a device with a level-triggered line, and somebody
- * who pauses and resumes. None may be lost or doubled. Also built with ThreadSanitizer (preset tsan).
+ * Storms of interrupts with real threads and the real interrupt controllers: vCPUs that send each
+ * other interrupts in all modes, halt and raise their priority, a device with a level-triggered
+ * line, and somebody who pauses and resumes. None may be lost or doubled. Also built with
+ * ThreadSanitizer (preset tsan).
  *
  * A fake CPU belongs to one thread: vCPUs have 1 to 4, the device 5, pauses 6, the test 0.
  */
@@ -52,7 +53,10 @@ struct guest {
 	uint64_t random;
 	unsigned int sends;		/* read by the test */
 	unsigned int halts;
-	/* Vectors in service, the last one the highest; the line that one of them still has to lower. */
+	/*
+	 * Vectors in service, the last one the highest; the line that one of them still has to
+	 * lower.
+	 */
 	uint8_t service[16];
 	unsigned int depth;
 	bool line;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Real threads against each other: vCPUs that run, halt, print, arm timers and send each other
- * interrupts; one thread that pauses and resumes, one at the console, one that arms timers and raises
- * interrupts. Also built with ThreadSanitizer (preset tsan).
+ * interrupts; one thread that pauses and resumes, one at the console, one that arms timers and
+ * raises interrupts. Also built with ThreadSanitizer (preset tsan).
  *
  * A fake CPU belongs to one thread: vCPUs have 1 to 3, the others 4 to 6, the test 0.
  */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The event trace: what is recorded, overwriting, readers beside a writer, the host's hook; the last exits. */
+/*
+ * The event trace: what is recorded, overwriting, readers beside a writer, the host's hook; the
+ * last exits.
+ */
 #include "guest.h"
 
 #include <pthread.h>

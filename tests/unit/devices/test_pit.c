@@ -85,7 +85,9 @@ static void test_missed_ticks_are_caught_up(void **state)
 	assert_int_equal(vm->timers->deadline, v3_tick_ns(1 + 11932 * 100, V3_PIT_HZ));
 	fake_time_set(vm, vm->timers->deadline);
 	assert_int_equal(vm->irq_edges[0], 2);
-	/* Those that are owed come in between, twice as fast, and not more than a second's worth. */
+	/*
+	 * Those that are owed come in between, twice as fast, and not more than a second's worth.
+	 */
 	assert_int_equal(vm->timers->deadline,
 			 v3_tick_ns(1 + 11932 * 100 + 11932 / 2, V3_PIT_HZ));
 	fake_time_advance(vm, 2 * SEC);

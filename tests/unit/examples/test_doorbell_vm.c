@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The doorbell in a VM of the real core, with the PC's interrupt controllers, through the public API
- * alone: a guest rings it and gets the interrupt; the host saves, loads and resets it.
+ * The doorbell in a VM of the real core, with the PC's interrupt controllers, through the public
+ * API alone: a guest rings it and gets the interrupt; the host saves, loads and resets it.
  */
 #include "guest.h"
 

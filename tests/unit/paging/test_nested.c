@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The mapper of nested tables, with AMD's format and with Intel's: leaf sizes, splitting, accounting,
- * failing allocations.
+ * The mapper of nested tables, with AMD's format and with Intel's: leaf sizes, splitting,
+ * accounting, failing allocations.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -270,7 +270,9 @@ static void test_ept_entries(void **state)
 	/* Code that cannot be written: ROM. */
 	assert_int_equal(table[1], 5 * M2 | wb | V3_EPT_LEAF | 0x305);
 	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
-	/* Device memory: uncached, neither written nor executed; bit 7 is ignored in a 4 KiB leaf. */
+	/*
+	 * Device memory: uncached, neither written nor executed; bit 7 is ignored in a 4 KiB leaf.
+	 */
 	assert_int_equal(table[0], K4 | 0x301);
 	finish(&nested);
 }

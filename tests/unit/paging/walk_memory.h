@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guest memory for the tests of the walker: a block that is looked at directly, and a second one. */
+/*
+ * Guest memory for the tests of the walker: a block that is looked at directly, and a second one.
+ */
 #ifndef V3_TESTS_WALK_MEMORY_H
 #define V3_TESTS_WALK_MEMORY_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VMRUN by VMRUN: which ASID, which TLB_CONTROL and which clean bits the hardware gets. Emulators do
- * not show a flush that is missing, so this is the place that does. APM2 15.15, 15.16.
+ * VMRUN by VMRUN: which ASID, which TLB_CONTROL and which clean bits the hardware gets. Emulators
+ * do not show a flush that is missing, so this is the place that does. APM2 15.15, 15.16.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -234,7 +234,9 @@ static void test_flush_by_asid(void **state)
 		assert_int_equal(run(0, 0, SVM_TLB_FLUSH_ASID), 1);
 		assert_int_equal(run(0, 0, SVM_TLB_NONE), 1);
 	}
-	/* A flush that is asked for before a move to another CPU needs no more than the new ASID. */
+	/*
+	 * A flush that is asked for before a move to another CPU needs no more than the new ASID.
+	 */
 	run(1, 1, SVM_TLB_FLUSH_ALL);
 	flush_tlb(v3_vm_vcpu(vm, 0));
 	assert_int_equal(run(0, 1, SVM_TLB_NONE), 2);
@@ -301,7 +303,10 @@ static void test_abandoned_event(void **state)
 		{ .valid = true, .type = V3_EVENT_NMI, .vector = 2 },
 		{ .valid = true, .type = V3_EVENT_EXCEPTION, .vector = 14, .has_error = true,
 		  .error = 7 },
-		/* From the host's emulation: RIP is behind the instruction, so it does not come again. */
+		/*
+		 * From the host's emulation: RIP is behind the instruction, so it does not come
+		 * again.
+		 */
 		{ .valid = true, .type = V3_EVENT_EXCEPTION, .vector = 3 },
 	};
 	struct v3_vcpu *vcpu;
@@ -490,8 +495,8 @@ static void test_host_state(void **state)
 }
 
 /*
- * An event goes out once: an exception as EVENTINJ, an interrupt as a virtual interrupt that is neither
- * intercepted nor lost if the CPU did not take it.
+ * An event goes out once: an exception as EVENTINJ, an interrupt as a virtual interrupt that is
+ * neither intercepted nor lost if the CPU did not take it.
  */
 static void test_injection(void **state)
 {

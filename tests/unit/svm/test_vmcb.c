@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What needs no CPU: a new VMCB, decoding of exits, events, permission maps. APM2 15.5-15.21, B, C. */
+/*
+ * What needs no CPU: a new VMCB, decoding of exits, events, permission maps. APM2 15.5-15.21, B, C.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
