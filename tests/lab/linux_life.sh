@@ -11,14 +11,12 @@ parameter() { cat "/sys/module/v3/parameters/$1"; }
 
 held() { echo "$(parameter pages_in_use) pages, $(parameter heap_in_use) bytes"; }
 
+as_before() { [ "$(held)" = "$before" ]; }
+
 # Nothing is held beside what the module itself needs.
 clean()
 {
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		[ "$(held)" != "$before" ] || return 0
-		sleep 1
-	done
-	fail "$1: $(held) instead of $before"
+	soon as_before || fail "$1: $(held) instead of $before"
 }
 
 # background ARGUMENT... - linux_vm, until it says "started" or "created"; sets "owner".
@@ -27,11 +25,7 @@ background()
 	: >started
 	linux_vm "$@" </dev/null >started 2>&1 &
 	owner=$!
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		! grep -q 'started\|created' started || return 0
-		sleep 1
-	done
-	fail "linux_vm $*: $(cat started)"
+	soon grep -q 'started\|created' started || fail "linux_vm $*: $(cat started)"
 }
 
 killed()

@@ -63,10 +63,9 @@ for _ in 1 2 3 4 5; do
 done
 linux_vm -m $half half spin >log 2>&1 &
 owner=$!
-sleep 2
+soon grep -q started log || fail "half of the memory: $(cat log)"
 kill -9 $owner
 wait $owner || true
-sleep 1
 expect 42 linux_vm -m $half half exit
 
 [ "$(cat /sys/module/v3/parameters/pages_in_use)" = "$pages" ] || fail 'pages are still held'
