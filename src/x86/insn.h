@@ -23,11 +23,7 @@ void v3_x86_wrmsr(uint32_t msr, uint64_t value);
 
 uint64_t v3_x86_read_cr0(void);
 void v3_x86_write_cr0(uint64_t value);
-uint64_t v3_x86_read_cr2(void);
-void v3_x86_write_cr2(uint64_t value);
-uint64_t v3_x86_read_cr3(void);
 void v3_x86_write_cr3(uint64_t value);
-uint64_t v3_x86_read_cr4(void);
 void v3_x86_write_cr4(uint64_t value);
 
 uint64_t v3_x86_read_dr0(void);
@@ -56,8 +52,6 @@ void v3_x86_fxrstor64(const void *area);
 /* RFLAGS as it was, and interrupts off; irq_restore turns them on again if flags has IF set. */
 uint64_t v3_x86_irq_save(void);
 void v3_x86_irq_restore(uint64_t flags);
-void v3_x86_cli(void);
-void v3_x86_sti(void);
 
 /* EFER.SVME must be set, else #UD. hpa: physical address of a VMCB, 4 KiB aligned. */
 void v3_x86_vmsave(uint64_t hpa);
@@ -84,6 +78,12 @@ V3_X86_HOT uint64_t v3_x86_rdtsc(void);
 /* EFER.SVME must be set, else #UD. */
 V3_X86_HOT void v3_x86_stgi(void);
 V3_X86_HOT void v3_x86_clgi(void);
+V3_X86_HOT void v3_x86_cli(void);
+V3_X86_HOT void v3_x86_sti(void);
+V3_X86_HOT uint64_t v3_x86_read_cr2(void);
+V3_X86_HOT void v3_x86_write_cr2(uint64_t value);
+V3_X86_HOT uint64_t v3_x86_read_cr3(void);
+V3_X86_HOT uint64_t v3_x86_read_cr4(void);
 
 #ifdef V3_X86_INLINE
 #include "x86/insn_hot.h"

@@ -21,4 +21,32 @@ V3_X86_HOT void v3_x86_clgi(void)
 	__asm__ volatile("clgi" : : : "memory");
 }
 
+V3_X86_HOT void v3_x86_cli(void)
+{
+	__asm__ volatile("cli" : : : "memory");
+}
+
+V3_X86_HOT void v3_x86_sti(void)
+{
+	__asm__ volatile("sti" : : : "memory");
+}
+
+#define V3_REG_READ(attribute, reg) \
+	attribute uint64_t v3_x86_read_##reg(void) \
+	{ \
+		uint64_t value; \
+		__asm__ volatile("movq %%" #reg ", %0" : "=r"(value) : : "memory"); \
+		return value; \
+	}
+#define V3_REG_WRITE(attribute, reg) \
+	attribute void v3_x86_write_##reg(uint64_t value) \
+	{ \
+		__asm__ volatile("movq %0, %%" #reg : : "r"(value) : "memory"); \
+	}
+
+V3_REG_READ(V3_X86_HOT, cr2)
+V3_REG_WRITE(V3_X86_HOT, cr2)
+V3_REG_READ(V3_X86_HOT, cr3)
+V3_REG_READ(V3_X86_HOT, cr4)
+
 #endif

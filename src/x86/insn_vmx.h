@@ -12,6 +12,7 @@
 
 #include <v3/types.h>
 
+#include "x86/insn.h"
 #include "x86/seg.h"
 
 #define V3_VMX_OK		0
@@ -24,9 +25,6 @@ int v3_x86_vmxoff(void);
 /* vmcs: 4 KiB aligned. */
 int v3_x86_vmclear(v3_hpa_t vmcs);
 int v3_x86_vmptrld(v3_hpa_t vmcs);
-/* field: V3_VMCS_*. *value means nothing after a failure. */
-int v3_x86_vmread(uint32_t field, uint64_t *value);
-int v3_x86_vmwrite(uint32_t field, uint64_t value);
 /* type: V3_INVEPT_*, V3_INVVPID_* */
 int v3_x86_invept(uint64_t type, uint64_t eptp);
 int v3_x86_invvpid(uint64_t type, uint16_t vpid, v3_gva_t address);
@@ -46,5 +44,15 @@ void v3_x86_write_es(uint16_t selector);
 
 /* Enter the host's NMI handler, as the NMI that made the guest exit would have (INT 2). */
 void v3_x86_int_nmi(void);
+
+/* What every exit executes many of: inline as in insn.h. */
+
+/* field: V3_VMCS_*. *value means nothing after a failure. */
+V3_X86_HOT int v3_x86_vmread(uint32_t field, uint64_t *value);
+V3_X86_HOT int v3_x86_vmwrite(uint32_t field, uint64_t value);
+
+#ifdef V3_X86_INLINE
+#include "x86/insn_vmx_hot.h"
+#endif
 
 #endif

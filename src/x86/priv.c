@@ -33,21 +33,12 @@ void v3_x86_wrmsr(uint32_t msr, uint64_t value)
 }
 
 #define V3_REG_ACCESSORS(reg) \
-	uint64_t v3_x86_read_##reg(void) \
-	{ \
-		uint64_t value; \
-		__asm__ volatile("movq %%" #reg ", %0" : "=r"(value) : : "memory"); \
-		return value; \
-	} \
-	void v3_x86_write_##reg(uint64_t value) \
-	{ \
-		__asm__ volatile("movq %0, %%" #reg : : "r"(value) : "memory"); \
-	}
+	V3_REG_READ(, reg) \
+	V3_REG_WRITE(, reg)
 
 V3_REG_ACCESSORS(cr0)
-V3_REG_ACCESSORS(cr2)
-V3_REG_ACCESSORS(cr3)
-V3_REG_ACCESSORS(cr4)
+V3_REG_WRITE(, cr3)
+V3_REG_WRITE(, cr4)
 V3_REG_ACCESSORS(dr0)
 V3_REG_ACCESSORS(dr1)
 V3_REG_ACCESSORS(dr2)
@@ -106,16 +97,6 @@ void v3_x86_irq_restore(uint64_t flags)
 {
 	if (flags & V3_RFLAGS_IF)
 		__asm__ volatile("sti" : : : "memory");
-}
-
-void v3_x86_cli(void)
-{
-	__asm__ volatile("cli" : : : "memory");
-}
-
-void v3_x86_sti(void)
-{
-	__asm__ volatile("sti" : : : "memory");
 }
 
 void v3_x86_vmsave(uint64_t hpa)

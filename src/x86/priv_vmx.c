@@ -3,16 +3,12 @@
 #include <stdbool.h>
 
 #include "x86/insn_vmx.h"
+#include "x86/insn_vmx_hot.h"
 
 /* 16 bytes in memory, SDM vol. 3 31.3: INVEPT has the EPTP first, INVVPID the VPID. */
 struct inv_descriptor {
 	uint64_t first, second;
 };
-
-static int result(bool invalid, bool valid)
-{
-	return invalid ? V3_VMX_FAIL_INVALID : valid ? V3_VMX_FAIL_VALID : V3_VMX_OK;
-}
 
 int v3_x86_vmxon(v3_hpa_t region)
 {
@@ -20,7 +16,7 @@ int v3_x86_vmxon(v3_hpa_t region)
 
 	__asm__ volatile("vmxon %2"
 			 : "=@ccc"(invalid), "=@ccz"(valid) : "m"(region) : "memory");
-	return result(invalid, valid);
+	return v3_vmx_result(invalid, valid);
 }
 
 int v3_x86_vmxoff(void)
@@ -28,7 +24,7 @@ int v3_x86_vmxoff(void)
 	bool invalid, valid;
 
 	__asm__ volatile("vmxoff" : "=@ccc"(invalid), "=@ccz"(valid) : : "memory");
-	return result(invalid, valid);
+	return v3_vmx_result(invalid, valid);
 }
 
 int v3_x86_vmclear(v3_hpa_t vmcs)
@@ -37,7 +33,7 @@ int v3_x86_vmclear(v3_hpa_t vmcs)
 
 	__asm__ volatile("vmclear %2"
 			 : "=@ccc"(invalid), "=@ccz"(valid) : "m"(vmcs) : "memory");
-	return result(invalid, valid);
+	return v3_vmx_result(invalid, valid);
 }
 
 int v3_x86_vmptrld(v3_hpa_t vmcs)
@@ -46,27 +42,7 @@ int v3_x86_vmptrld(v3_hpa_t vmcs)
 
 	__asm__ volatile("vmptrld %2"
 			 : "=@ccc"(invalid), "=@ccz"(valid) : "m"(vmcs) : "memory");
-	return result(invalid, valid);
-}
-
-int v3_x86_vmread(uint32_t field, uint64_t *value)
-{
-	bool invalid, valid;
-
-	__asm__ volatile("vmread %3, %2"
-			 : "=@ccc"(invalid), "=@ccz"(valid), "=r"(*value)
-			 : "r"((uint64_t)field) : "memory");
-	return result(invalid, valid);
-}
-
-int v3_x86_vmwrite(uint32_t field, uint64_t value)
-{
-	bool invalid, valid;
-
-	__asm__ volatile("vmwrite %3, %2"
-			 : "=@ccc"(invalid), "=@ccz"(valid)
-			 : "r"((uint64_t)field), "r"(value) : "memory");
-	return result(invalid, valid);
+	return v3_vmx_result(invalid, valid);
 }
 
 int v3_x86_invept(uint64_t type, uint64_t eptp)
@@ -76,7 +52,7 @@ int v3_x86_invept(uint64_t type, uint64_t eptp)
 
 	__asm__ volatile("invept %2, %3"
 			 : "=@ccc"(invalid), "=@ccz"(valid) : "m"(descriptor), "r"(type) : "memory");
-	return result(invalid, valid);
+	return v3_vmx_result(invalid, valid);
 }
 
 int v3_x86_invvpid(uint64_t type, uint16_t vpid, v3_gva_t address)
@@ -86,7 +62,7 @@ int v3_x86_invvpid(uint64_t type, uint16_t vpid, v3_gva_t address)
 
 	__asm__ volatile("invvpid %2, %3"
 			 : "=@ccc"(invalid), "=@ccz"(valid) : "m"(descriptor), "r"(type) : "memory");
-	return result(invalid, valid);
+	return v3_vmx_result(invalid, valid);
 }
 
 #define GET_SELECTOR(reg) __asm__ volatile("movw %%" #reg ", %0" : "=rm"(segs->reg))
