@@ -22,7 +22,7 @@ for _ in 1 2 3; do
 	kvm_guest halt >kvm.log 2>&1 &
 	kvm=$!
 	while kill -0 $kvm 2>/dev/null && ! grep -q 'lwk: entry' kvm.log; do
-		sleep 1
+		sleep 0.1
 	done
 	grep -q 'lwk: entry' kvm.log && break
 done
@@ -38,7 +38,7 @@ wait "$kvm" || true
 sleep 1
 
 expect 0 v3 run --detach --name first -m 64M -a run=halt /lab/lwk.elf
-sleep 1
+soon is first running || fail "first is $(state first)"
 status_of kvm_guest hello
 ! grep -q 'lwk: entry' out || fail 'KVM ran a guest on a machine that v3 has'
 v3 list
