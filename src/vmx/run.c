@@ -184,8 +184,12 @@ static void regs_from_vmcs(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 	vmx->blocking = (uint32_t)vmx_read(V3_VMCS_GUEST_INTERRUPTIBILITY);
 	vcpu->shadow = vmx->blocking & BLOCK_SHADOW;
 	vcpu->nmi_blocked = vmx->blocking & V3_VMX_BLOCK_NMI;
-	if (vmx->virtual_apic)
-		vcpu->cr8 = vmx->cr8 = vmx->virtual_apic[APIC_TPR] >> 4;
+	if (!vmx->virtual_apic)
+		return;
+	vcpu->cr8 = vmx->virtual_apic[APIC_TPR] >> 4;
+	/* Where a threshold is set the next entry has to see that the priority has changed. */
+	if (!(vmx->windows & V3_WINDOW_TPR))
+		vmx->cr8 = vcpu->cr8;
 }
 
 /*

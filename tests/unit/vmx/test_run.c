@@ -295,6 +295,16 @@ static void test_tpr(void **state)
 	vcpu->cr8 = tpr[0] = 1;
 	enter(vcpu);
 	assert_int_equal(entered(vcpu, V3_VMCS_TPR_THRESHOLD), 1);
+	/* By the guest, and not low enough for who waits: an entry with the old threshold would fail (27.2.1.1). */
+	vcpu->cr8 = tpr[0] = 5;
+	tpr[1] = 2;
+	enter(vcpu);
+	assert_int_equal(entered(vcpu, V3_VMCS_TPR_THRESHOLD), 5);
+	assert_int_equal(vcpu->cr8, 2);
+	tpr[0] = 2;
+	tpr[1] = 3;
+	enter(vcpu);
+	assert_int_equal(entered(vcpu, V3_VMCS_TPR_THRESHOLD), 2);
 	v3_vmx_ops.set_windows(vcpu, 0);
 	tpr[0] = 3;
 	enter(vcpu);
