@@ -31,7 +31,8 @@ set(V3_COLD
 	emul/emul_vec.c lib/format.c
 	loader/boot_params.c loader/entry.c loader/linux.c loader/multiboot.c loader/place.c
 	loader/segments.c
-	paging/ept.c paging/guest_levels.c)
+	paging/ept.c paging/guest_levels.c
+	vmx/caps.c vmx/cpu.c vmx/text.c vmx/vmcs.c)
 
 # One directory per folder that holds nothing but a link to it: with these as include path, a
 # folder that must not be seen is not found.

@@ -6,6 +6,7 @@
 #include "vmx/vmx.h"
 
 #include "emul/decode.h"
+#include "lib/bits.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
@@ -34,12 +35,12 @@ static unsigned int image_index(uint32_t field)
 	return i;
 }
 
-uint64_t vmx_guest_read(const struct vmx_vcpu *vmx, uint32_t field)
+V3_NOINLINE uint64_t vmx_guest_read(const struct vmx_vcpu *vmx, uint32_t field)
 {
 	return vmx->loaded ? vmx_read(field) : vmx->image[image_index(field)];
 }
 
-void vmx_guest_write(struct vmx_vcpu *vmx, uint32_t field, uint64_t value)
+V3_NOINLINE void vmx_guest_write(struct vmx_vcpu *vmx, uint32_t field, uint64_t value)
 {
 	if (vmx->loaded) {
 		vmx_write(field, value);
@@ -345,21 +346,26 @@ void vmx_set_state(struct v3_vcpu *vcpu, const struct v3_vcpu_state *state)
 	vmx->work |= VMX_WORK_VPID | VMX_WORK_PDPTE;
 }
 
+static inline uint64_t read_hot(const struct vmx_vcpu *vmx, uint32_t field)
+{
+	return __builtin_expect(vmx->loaded, 1) ? vmx_read(field) : vmx_guest_read(vmx, field);
+}
+
 /* On the exit path of everything that is emulated: no more than the walk and the decoder need. */
 void vmx_insn_env(struct v3_vcpu *vcpu, struct v3_insn_env *env)
 {
 	const struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
-	uint32_t cs = (uint32_t)vmx_guest_read(vmx, V3_VMCS_GUEST_ACCESS(V3_SEG_CS));
-	uint32_t ss = (uint32_t)vmx_guest_read(vmx, V3_VMCS_GUEST_ACCESS(V3_SEG_SS));
+	uint32_t cs = (uint32_t)read_hot(vmx, V3_VMCS_GUEST_ACCESS(V3_SEG_CS));
+	uint32_t ss = (uint32_t)read_hot(vmx, V3_VMCS_GUEST_ACCESS(V3_SEG_SS));
 
 	/* As the CPU has them: no bit that the host owns matters to a walk. */
-	env->walk.cr0 = vmx_guest_read(vmx, V3_VMCS_GUEST_CR0);
-	env->walk.cr3 = vmx_guest_read(vmx, V3_VMCS_GUEST_CR3);
-	env->walk.cr4 = vmx_guest_read(vmx, V3_VMCS_GUEST_CR4);
-	env->walk.efer = vmx_guest_read(vmx, V3_VMCS_GUEST_EFER);
+	env->walk.cr0 = read_hot(vmx, V3_VMCS_GUEST_CR0);
+	env->walk.cr3 = read_hot(vmx, V3_VMCS_GUEST_CR3);
+	env->walk.cr4 = read_hot(vmx, V3_VMCS_GUEST_CR4);
+	env->walk.efer = read_hot(vmx, V3_VMCS_GUEST_EFER);
 	env->walk.rflags = vcpu->rflags;
 	env->walk.phys_bits = vcpu->vm->phys_bits;
-	env->cs_base = vmx_guest_read(vmx, V3_VMCS_GUEST_BASE(V3_SEG_CS));
+	env->cs_base = read_hot(vmx, V3_VMCS_GUEST_BASE(V3_SEG_CS));
 	/* The privilege level is SS's, also where SS is unusable (25.4.1). */
 	env->cpl = V3_SEG_DPL(ss);
 	env->walk.user = env->cpl == 3;

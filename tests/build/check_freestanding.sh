@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# usage: check_freestanding.sh LIB LD NM MAX_TEXT
+# usage: check_freestanding.sh LIB LD NM MAX_TEXT [MAX_BACKEND OBJECT...]
 # The library may need nothing from outside but the four mem functions, and its code and constants
-# (text as size(1) counts it: .text and .rodata) may take MAX_TEXT bytes at most.
+# (text as size(1) counts it: .text and .rodata) may take MAX_TEXT bytes at most. A second back end's OBJECTs do not
+# count there, they have their own limit.
 set -eu
-lib=$1 ld=$2 nm=$3 max=$4
+lib=$1 ld=$2 nm=$3 max=$4 max_backend=${5:-0}
+shift $(($# < 5 ? 4 : 5))
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
@@ -31,6 +33,15 @@ if [ -n "$mutable" ]; then
 	exit 1
 fi
 text=$(size "$tmp/v3.o" | awk 'NR == 2 { print $1 }')
+if [ $# -gt 0 ]; then
+	backend=$(size "$@" | awk 'NR > 1 { text += $1 } END { print text }')
+	text=$((text - backend))
+	echo "text of the second back end: $backend bytes, at most $max_backend"
+	if [ "$backend" -gt "$max_backend" ]; then
+		echo "error: text of the second back end is $backend bytes, more than $max_backend" >&2
+		exit 1
+	fi
+fi
 echo "text: $text bytes, at most $max"
 if [ "$text" -gt "$max" ]; then
 	echo "error: text of $lib is $text bytes, more than $max" >&2
