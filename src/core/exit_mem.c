@@ -3,6 +3,7 @@
 #include "core/vm.h"
 
 #include "emul/emul.h"
+#include "lib/bits.h"
 #include "x86/pte.h"
 
 /* AL, AX or EAX of IN; a 32-bit result clears the upper half (APM1 3.1.2). */
@@ -30,16 +31,34 @@ void v3_exit_io(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	v3_vcpu_insn_done(vcpu);
 }
 
+static inline bool in_hook(const struct v3_mmio_hook *hook, v3_gpa_t gpa)
+{
+	return hook && gpa - hook->gpa < hook->size;
+}
+
 /*
  * A plain load or store of a device: the hardware has translated the address and checked
  * everything, so the guest-physical address of the fault and the register file are enough.
  */
-static inline void mmio_plain(struct v3_vcpu *vcpu, const struct v3_emul_simple *op, v3_gpa_t gpa)
+static void mmio_plain(struct v3_vcpu *vcpu, const struct v3_emul_simple *op, v3_gpa_t gpa)
 {
 	if (op->write)
 		v3_mmio_write(vcpu, gpa, op->size, v3_emul_simple_value(vcpu->gpr, op));
 	else
 		v3_emul_simple_commit(vcpu->gpr, op, v3_mmio_read(vcpu, gpa, op->size));
+}
+
+/* The commonest of them: 32 bits of a register to the device of the access before. */
+static inline bool mmio_store(struct v3_vcpu *vcpu, const struct v3_emul_simple *op, v3_gpa_t gpa)
+{
+	const struct v3_mmio_hook *hook = vcpu->last_mmio;
+
+	if (!op->write || op->size != 4 || !in_hook(hook, gpa) || !hook->ops->write)
+		return false;
+	/* Devices have whole pages, and the operand is on one. */
+	hook->ops->write(vcpu, hook->ctx, gpa - hook->gpa, 4,
+			 op->is_imm ? op->imm : (uint32_t)vcpu->gpr[op->reg]);
+	return true;
 }
 
 /*
@@ -63,13 +82,14 @@ static inline bool is_checked(const struct v3_exit *exit, const struct v3_emul_s
 }
 
 /* Anything but the commonest forms: decode it, and emulate it if it is no plain access. */
-static void mmio_decoded(struct v3_vcpu *vcpu, const struct v3_exit *exit, const struct v3_insn_env *env,
-			 const uint8_t bytes[V3_INSN_BUFFER], unsigned int n)
+static V3_NOINLINE void mmio_decoded(struct v3_vcpu *vcpu, const struct v3_exit *exit,
+				     const struct v3_insn_env *env)
 {
+	uint8_t bytes[V3_INSN_BUFFER];
 	struct v3_emul_simple op;
 	struct v3_insn insn;
 
-	if (!v3_insn_decode(vcpu, env, &insn, bytes, n))
+	if (!v3_insn_get(vcpu, env, &insn, bytes))
 		return;
 	if (!v3_emul_simple_mmio(&insn, &op) || !is_checked(exit, &op)) {
 		v3_emulate(vcpu, exit);
@@ -81,21 +101,18 @@ static void mmio_decoded(struct v3_vcpu *vcpu, const struct v3_exit *exit, const
 
 static void mmio(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
-	uint8_t bytes[V3_INSN_BUFFER];
-	struct v3_insn_env env;
-	struct v3_emul_simple op;
-	unsigned int n, length = 0;
+	struct v3_insn_env env V3_FILLED_BELOW;
+	const struct v3_insn_plain *plain;
 
 	vcpu->vm->arch->insn_env(vcpu, &env);
-	n = v3_insn_fetch(vcpu, &env, bytes);
-	if (n == V3_INSN_MAX_LEN && env.mode == V3_INSN_MODE_64)
-		length = v3_emul_quick_mmio(bytes, &op);
-	if (!length || !is_checked(exit, &op)) {
-		mmio_decoded(vcpu, exit, &env, bytes, n);
+	plain = v3_insn_plain(vcpu, &env);
+	if (!plain || !is_checked(exit, &plain->op)) {
+		mmio_decoded(vcpu, exit, &env);
 		return;
 	}
-	mmio_plain(vcpu, &op, exit->npf.gpa);
-	v3_vcpu_skip(vcpu, length);
+	if (!mmio_store(vcpu, &plain->op, exit->npf.gpa))
+		mmio_plain(vcpu, &plain->op, exit->npf.gpa);
+	v3_vcpu_skip(vcpu, plain->length);
 }
 
 /* A nested fault that no emulation of the instruction at RIP can serve. */
@@ -113,11 +130,6 @@ static void no_memory(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 		  "vCPU %u: %s guest-physical 0x%llx, where no memory is, RIP 0x%llx",
 		  vcpu->index, what, (unsigned long long)exit->npf.gpa,
 		  (unsigned long long)vcpu->rip);
-}
-
-static bool in_hook(const struct v3_mmio_hook *hook, v3_gpa_t gpa)
-{
-	return hook && gpa - hook->gpa < hook->size;
 }
 
 void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit)

@@ -3,6 +3,8 @@
 #include "core/vm.h"
 
 #include "emul/decode.h"
+#include "emul/emul.h"
+#include "lib/bits.h"
 #include "lib/mem.h"
 #include "x86/cr.h"
 #include "x86/excp.h"
@@ -45,7 +47,7 @@ static inline struct v3_code_page *page_slot(struct v3_vcpu *vcpu, v3_gva_t gva)
 	return &vcpu->code_pages[gva >> V3_PAGE_SHIFT & (V3_CODE_PAGES - 1)];
 }
 
-static bool page_is_known(const struct v3_code_page *page, const struct v3_insn_env *env,
+static inline bool page_is_known(const struct v3_code_page *page, const struct v3_insn_env *env,
 			  v3_gva_t gva)
 {
 	const struct v3_walk_cpu *cpu = &env->walk;
@@ -155,7 +157,7 @@ bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_
 	return v3_insn_decode(vcpu, env, insn, bytes, v3_insn_fetch(vcpu, env, bytes));
 }
 
-static unsigned int insn_length(struct v3_vcpu *vcpu)
+static V3_NOINLINE unsigned int insn_length(struct v3_vcpu *vcpu)
 {
 	struct v3_insn_env env;
 	struct v3_insn insn;
@@ -163,6 +165,35 @@ static unsigned int insn_length(struct v3_vcpu *vcpu)
 
 	vcpu->vm->arch->insn_env(vcpu, &env);
 	return v3_insn_get(vcpu, &env, &insn, bytes) ? insn.length : 0;
+}
+
+static inline uint64_t word_at(const uint8_t *code)
+{
+	uint64_t word;
+
+	memcpy(&word, code, sizeof(word));
+	return word;
+}
+
+const struct v3_insn_plain *v3_insn_plain(struct v3_vcpu *vcpu, const struct v3_insn_env *env)
+{
+	struct v3_insn_plain *plain = &vcpu->insn_plain[vcpu->rip >> 2 & (V3_INSN_PLAIN - 1)];
+	const struct v3_code_page *page = page_slot(vcpu, vcpu->rip);
+	unsigned int offset = vcpu->rip & V3_PAGE_MASK;
+	uint64_t low, high;
+
+	if (env->mode != V3_INSN_MODE_64 || offset > V3_PAGE_SIZE - V3_INSN_BUFFER ||
+	    !page_is_known(page, env, vcpu->rip))
+		return NULL;
+	/* Once: the guest may change its code while we look at it. */
+	low = word_at(page->code + offset);
+	high = word_at(page->code + offset + sizeof(low));
+	if (plain->words[0] != low || plain->words[1] != high) {
+		plain->words[0] = low;
+		plain->words[1] = high;
+		plain->length = v3_emul_quick_mmio((const uint8_t *)plain->words, &plain->op);
+	}
+	return plain->length ? plain : NULL;
 }
 
 /* Instruction boundary: the shadow ends, a trap flag traps (APM2 8.2.2, 13.1.4). */
@@ -178,29 +209,33 @@ void v3_vcpu_insn_done(struct v3_vcpu *vcpu)
 	v3_vcpu_exception(vcpu, V3_EXCP_DB, false, 0);
 }
 
-bool v3_vcpu_skip(struct v3_vcpu *vcpu, unsigned int len)
+/* Outside of 64-bit mode RIP has 32 bits. */
+static V3_NOINLINE void rip_cut(struct v3_vcpu *vcpu)
 {
 	struct v3_insn_env env;
 
+	vcpu->vm->arch->insn_env(vcpu, &env);
+	if (env.mode != V3_INSN_MODE_64)
+		vcpu->rip = (uint32_t)vcpu->rip;
+}
+
+bool v3_vcpu_skip(struct v3_vcpu *vcpu, unsigned int len)
+{
 	if (!len) {
 		len = insn_length(vcpu);
 		if (!len)
 			return false;
 	}
 	vcpu->rip += len;
-	if (vcpu->rip >> 32) {
-		/* Outside of 64-bit mode RIP has 32 bits. */
-		vcpu->vm->arch->insn_env(vcpu, &env);
-		if (env.mode != V3_INSN_MODE_64)
-			vcpu->rip = (uint32_t)vcpu->rip;
-	}
+	if (vcpu->rip >> 32)
+		rip_cut(vcpu);
 	v3_vcpu_insn_done(vcpu);
 	return true;
 }
 
 bool v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode)
 {
-	struct v3_insn_env env;
+	struct v3_insn_env env V3_FILLED_BELOW;
 	const uint8_t *code;
 	unsigned int left;
 

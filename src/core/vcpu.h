@@ -11,6 +11,7 @@
 
 #include "core/arch_ops.h"
 #include "core/host.h"
+#include "emul/emul.h"
 #include "lib/lock.h"
 
 struct v3_vm;
@@ -65,6 +66,14 @@ struct v3_code_page {
 /* Room for an instruction of 15 bytes, rounded up so that it is filled by two moves. */
 #define V3_INSN_BUFFER 16
 
+/* A load or store that was looked at, by all of its bytes and what follows them. */
+#define V3_INSN_PLAIN 4
+struct v3_insn_plain {
+	uint64_t words[V3_INSN_BUFFER / 8];
+	struct v3_emul_simple op;
+	unsigned int length;		/* 0: not one of the commonest forms */
+};
+
 /* An exit, and the registers as the guest left them: RAX, RCX, RDX, RBX. */
 struct v3_exit_record {
 	struct v3_exit exit;
@@ -107,6 +116,7 @@ struct v3_vcpu {
 	/* The MMIO hook that was hit last. */
 	const struct v3_mmio_hook *last_mmio;
 	struct v3_code_page code_pages[V3_CODE_PAGES];	/* by low bits of the page number */
+	struct v3_insn_plain insn_plain[V3_INSN_PLAIN];	/* by low bits of RIP */
 
 	struct v3_vm *vm;		/* [const] */
 	struct v3_host *host;		/* [const] */
@@ -295,7 +305,12 @@ bool v3_insn_is_hlt(struct v3_vcpu *vcpu);
  */
 bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
 		 uint8_t bytes[V3_INSN_BUFFER]);
-/* Its two halves. Fetch: up to 15 bytes at RIP, and how many; 0: a fault is queued or the VM ended. */
+/*
+ * The load or store at RIP where it is one of the commonest forms, in 64-bit mode, on a page that
+ * is known; NULL: use the others.
+ */
+const struct v3_insn_plain *v3_insn_plain(struct v3_vcpu *vcpu, const struct v3_insn_env *env);
+/* The two halves of v3_insn_get(). Fetch: up to 15 bytes at RIP, and how many; 0: a fault is queued or the VM ended. */
 unsigned int v3_insn_fetch(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
 			   uint8_t bytes[V3_INSN_BUFFER]);
 bool v3_insn_decode(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,

@@ -9,6 +9,12 @@
 
 /* Keeps the rare part of a function out of its frame. */
 #define V3_NOINLINE		__attribute__((noinline))
+/* A local that a callee fills: kernels that zero locals leave it. */
+#if defined(__has_attribute) && __has_attribute(uninitialized)
+#define V3_FILLED_BELOW		__attribute__((uninitialized))
+#else
+#define V3_FILLED_BELOW
+#endif
 #define V3_BIT(n)		(1ULL << (n))
 #define V3_ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define V3_CONTAINER_OF(ptr, type, member) \

@@ -162,6 +162,89 @@ static void test_plain_accesses(void **state)
 	guest_destroy(script);
 }
 
+static void code_put(struct script *script, uint64_t offset, const char *bytes, size_t len)
+{
+	assert_int_equal(v3_vm_write(script->vm, SCRIPT_RIP + offset, bytes, len), V3_OK);
+}
+
+/* What an instruction does is remembered by its bytes: with others at its place it is another. */
+static void test_changed_code(void **state)
+{
+	struct script *script = create("\x89\x03", 2);	/* mov [rbx],eax */
+	unsigned int i;
+
+	(void)state;
+	guest_start(script);
+	script->gpr[RBX] = DEVICE + 8;
+	script->gpr[RCX] = 0x1122334455667788;
+	for (i = 0; i < 3; i++) {
+		guest_set_rip(script, 0);
+		script->vmcb->rax = 0xff00000000 | i;
+		npf(script, DEVICE + 8, true);
+		assert_int_equal(guest_rip(script), 2);
+		assert_int_equal(device.value[i], i);
+		assert_int_equal(device.size[i], 4);
+		assert_int_equal(device.offset[i], 8);
+	}
+	code_put(script, 0, "\x89\x0b", 2);		/* mov [rbx],ecx */
+	guest_set_rip(script, 0);
+	npf(script, DEVICE + 8, true);
+	assert_int_equal(device.value[3], 0x55667788);
+	code_put(script, 0, "\x48\x89\x0b", 3);		/* mov [rbx],rcx */
+	guest_set_rip(script, 0);
+	npf(script, DEVICE + 8, true);
+	assert_int_equal(guest_rip(script), 3);
+	assert_int_equal(device.value[4], 0x1122334455667788);
+	assert_int_equal(device.size[4], 8);
+	for (i = 5; i < 7; i++) {			/* mov dword [rbx],imm */
+		code_put(script, 0, i == 5 ? "\xc7\x03\x01\x02\x03\x84" :
+					     "\xc7\x03\x01\x02\x03\x85", 6);
+		guest_set_rip(script, 0);
+		npf(script, DEVICE + 8, true);
+		assert_int_equal(guest_rip(script), 6);
+		assert_int_equal(device.value[i], 0x84030201 + ((uint64_t)(i - 5) << 24));
+	}
+	code_put(script, 0, "\x8b\x03", 2);		/* mov eax,[rbx] */
+	guest_set_rip(script, 0);
+	npf(script, DEVICE + 8, false);
+	assert_int_equal(guest_rip(script), 2);
+	assert_int_equal(script->vmcb->rax, 0x8b8a8988);
+	code_put(script, 0, "\x01\x03", 2);		/* add [rbx],eax: none of these */
+	guest_set_rip(script, 0);
+	script->vmcb->rax = 1;
+	npf(script, DEVICE + 8, true);
+	assert_int_equal(guest_rip(script), 2);
+	assert_int_equal(device.value[7], 0x8b8a8989);
+	assert_int_equal(device.writes, 8);
+	guest_destroy(script);
+}
+
+/* Places that share what is remembered, and the last bytes of a page, of which nothing is. */
+static void test_code_places(void **state)
+{
+	static const uint64_t places[] = { 0, 16, 32, 48, 0xff0, 0xff1, 0xffb, 0xffe, 0x1000, 0x1010 };
+	struct script *script = create("\x90", 1);
+	unsigned int i, round;
+	char code[7] = "\xc7\x03";
+
+	(void)state;
+	guest_start(script);
+	script->gpr[RBX] = DEVICE + 8;
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+			/* The second round meets the same bytes again. */
+			code[2] = (char)(i + (round == 2 ? 100 : 0));
+			code_put(script, places[i], code, 6);
+			guest_set_rip(script, places[i]);
+			npf(script, DEVICE + 8, true);
+			assert_int_equal(guest_rip(script), places[i] + 6);
+			assert_int_equal(device.value[device.writes - 1], (uint8_t)code[2]);
+		}
+	}
+	assert_int_equal(device.writes, 30);
+	guest_destroy(script);
+}
+
 /* Device pages next to each other: an access across them is two, each of its own. */
 static void test_across_pages(void **state)
 {
@@ -598,6 +681,8 @@ int main(void)
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_delivery_without_memory),
 		cmocka_unit_test(test_plain_accesses),
+		cmocka_unit_test(test_changed_code),
+		cmocka_unit_test(test_code_places),
 		cmocka_unit_test(test_across_pages),
 		cmocka_unit_test(test_from_ram_into_device),
 		cmocka_unit_test(test_absent_device),
