@@ -29,10 +29,11 @@ struct v3_intc_ops {
 	/** The vCPU got an INIT: its local controller goes to INIT state (SDM 3A 11.4.7.3). On the vCPU's thread. */
 	void (*init)(struct v3_vcpu *vcpu, void *ctx);
 	/**
-	 * The time of v3_vcpu_timer_set() has come, or the guest has set its TSC before that; the timer is off
-	 * then. May be NULL if v3_vcpu_timer_set() is never called. On the vCPU's thread.
+	 * The time of v3_vcpu_timer_set() has come (@p due), or the guest has set its TSC before
+	 * that; the timer is off then. May be NULL if v3_vcpu_timer_set() is never called. On the
+	 * vCPU's thread.
 	 */
-	void (*timer)(struct v3_vcpu *vcpu, void *ctx);
+	void (*timer)(struct v3_vcpu *vcpu, void *ctx, bool due);
 };
 
 /** Gives the VM its interrupt controllers, once, while V3_VM_CREATED. Without any, no interrupt is ever delivered. */
@@ -43,6 +44,8 @@ enum v3_status v3_intc_attach(struct v3_vm *vm, const struct v3_intc_ops *ops, v
  * (running, in HLT, on another CPU). Any context, any lock of the caller; cheap when the caller is the vCPU itself.
  */
 void v3_vcpu_check_intr(struct v3_vcpu *vcpu);
+/** The same, cheaper, on the vCPU's thread outside of the guest if interrupts were only added. */
+void v3_vcpu_check_own(struct v3_vcpu *vcpu);
 /** INIT: the vCPU resets (APM2 14.1.3) and waits for a start-up IPI (the first vCPU restarts at the reset vector). Any context. */
 void v3_vcpu_init(struct v3_vcpu *vcpu);
 /** Start-up IPI: a vCPU that waits for one starts at @p vector << 12 in real mode; others ignore it. Any context. */

@@ -212,12 +212,10 @@ static uint64_t first_tsc(const struct v3_vcpu *vcpu)
 	return vcpu->own_tsc < tsc ? vcpu->own_tsc : tsc;
 }
 
-/*
- * The host's clock when the TSC will be there. For so long after the clock was read it follows from the TSC:
- * hosts steer their clocks by less than 500 parts in a million.
- */
+/* So long after the host's clock was read it follows from the TSC: by at most 500 ppm of steering. */
 #define CLOCK_KEPT_NS 250000u
 
+/* The host's clock when the TSC will be there. */
 static uint64_t clock_at(struct v3_vcpu *vcpu, uint64_t tsc, uint64_t now)
 {
 	uint64_t most = v3_mul_shift32(CLOCK_KEPT_NS, vcpu->host->ticks_per_ns_32);
@@ -256,9 +254,10 @@ static void host_timer_arm(struct v3_vcpu *vcpu, uint64_t now)
 		if (tsc < vcpu->host_timer_tsc) {
 			vcpu->host_timer_tsc = tsc;
 			vcpu->host_timer_ns = clock_at(vcpu, tsc, now);
-			/* Not if it is that near: the guest is not entered before the deadline then. */
+			/* Not if it is that near: the guest is not entered before it then. */
 			if (tsc > now)
-				v3_os_timer_arm(vcpu->host, vcpu->host_timer, vcpu->host_timer_ns);
+				v3_os_timer_arm(vcpu->host, vcpu->host_timer,
+						vcpu->host_timer_ns);
 		}
 	}
 	local_update(vcpu);
@@ -286,7 +285,7 @@ void v3_vcpu_set_tsc(struct v3_vcpu *vcpu, uint64_t value)
 		return;
 	/* It may go by the guest's TSC, and be due now, or later than it was. */
 	v3_vcpu_timer_set(vcpu, NEVER);
-	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx);
+	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx, false);
 }
 
 /*
@@ -345,7 +344,7 @@ void v3_timers_interrupted(struct v3_vcpu *vcpu)
 static void own_run(struct v3_vcpu *vcpu)
 {
 	vcpu->own_deadline = vcpu->own_tsc = NEVER;
-	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx);
+	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx, true);
 }
 
 static void others_run(struct v3_vcpu *vcpu)

@@ -116,6 +116,11 @@ void v3_vcpu_check_intr(struct v3_vcpu *vcpu)
 	v3_vcpu_request(vcpu, V3_REQ_INTR);
 }
 
+void v3_vcpu_check_own(struct v3_vcpu *vcpu)
+{
+	vcpu->inject_work = true;
+}
+
 void v3_vcpu_nmi(struct v3_vcpu *vcpu)
 {
 	v3_vcpu_request(vcpu, V3_REQ_NMI);

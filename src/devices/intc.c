@@ -82,9 +82,9 @@ static void intc_init(struct v3_vcpu *vcpu, void *ctx)
 	v3_lapic_init(lapic_of(ctx, vcpu));
 }
 
-static void intc_timer(struct v3_vcpu *vcpu, void *ctx)
+static void intc_timer(struct v3_vcpu *vcpu, void *ctx, bool due)
 {
-	v3_lapic_timer_expired(lapic_of(ctx, vcpu));
+	v3_lapic_timer_expired(lapic_of(ctx, vcpu), due);
 }
 
 static const struct v3_intc_ops intc_ops = {

@@ -49,7 +49,8 @@ void v3_lapic_error(struct v3_lapic *la, uint32_t esr_bit)
 		v3_lapic_accept(la, vector, false);
 }
 
-bool v3_lapic_accept(struct v3_lapic *la, uint8_t vector, bool level)
+static inline bool accept(struct v3_lapic *la, uint8_t vector, bool level,
+			  void (*check)(struct v3_vcpu *vcpu))
 {
 	unsigned int w = vector >> 6;
 	uint64_t bit = 1ull << (vector & 63);
@@ -70,8 +71,18 @@ bool v3_lapic_accept(struct v3_lapic *la, uint8_t vector, bool level)
 	/* Ordered after the IRR: see v3_lapic_ack(). */
 	if (!(__atomic_load_n(&la->pending, __ATOMIC_SEQ_CST) & (1u << w)))
 		__atomic_or_fetch(&la->pending, 1u << w, __ATOMIC_SEQ_CST);
-	v3_vcpu_check_intr(la->vcpu);
+	check(la->vcpu);
 	return true;
+}
+
+bool v3_lapic_accept(struct v3_lapic *la, uint8_t vector, bool level)
+{
+	return accept(la, vector, level, v3_vcpu_check_intr);
+}
+
+void v3_lapic_accept_own(struct v3_lapic *la, uint8_t vector)
+{
+	accept(la, vector, false, v3_vcpu_check_own);
 }
 
 void v3_lapic_accept_extint(struct v3_lapic *la)

@@ -85,6 +85,8 @@ void v3_lapic_init(struct v3_lapic *la);
 
 /* Interrupts from anywhere, any context. False: disabled, not taken. */
 bool v3_lapic_accept(struct v3_lapic *la, uint8_t vector, bool level);
+/** An edge of its own making, on the thread of its vCPU. */
+void v3_lapic_accept_own(struct v3_lapic *la, uint8_t vector);
 void v3_lapic_accept_extint(struct v3_lapic *la);
 void v3_lapic_error(struct v3_lapic *la, uint32_t esr_bit);
 void v3_lapic_lint0(struct v3_lapic *la, bool level);
@@ -103,8 +105,8 @@ void v3_lapic_send_ipi(struct v3_lapic *la, uint32_t icr_low, uint32_t dest);
 uint32_t v3_lapic_ldr(const struct v3_lapic *la);
 
 /* Timer, lapic_timer.c. Own thread. */
-/* Its time has come. */
-void v3_lapic_timer_expired(struct v3_lapic *la);
+/* Its time has come, if due; else the guest has set its TSC. */
+void v3_lapic_timer_expired(struct v3_lapic *la, bool due);
 void v3_lapic_timer_stop(struct v3_lapic *la);
 /* The LVT entry changed from @p old. */
 void v3_lapic_timer_lvt(struct v3_lapic *la, uint32_t old);

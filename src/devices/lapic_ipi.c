@@ -150,7 +150,7 @@ void v3_lapic_send_ipi(struct v3_lapic *la, uint32_t icr_low, uint32_t dest)
 	/* The most frequent one first: fixed, to itself. */
 	if ((icr_low & (V3_APIC_ICR_SHORTHAND_MASK | V3_APIC_ICR_MODE_MASK)) == V3_APIC_ICR_SELF &&
 	    (icr_low & V3_APIC_ICR_VECTOR_MASK) >= 16) {
-		v3_lapic_accept(la, (uint8_t)icr_low, false);
+		v3_lapic_accept_own(la, (uint8_t)icr_low);
 		return;
 	}
 	msg.dest = dest;

@@ -62,10 +62,8 @@ static void rearm(struct v3_lapic *la)
 		v3_vcpu_timer_set(la->vcpu, UINT64_MAX);
 }
 
-void v3_lapic_timer_expired(struct v3_lapic *la)
+void v3_lapic_timer_expired(struct v3_lapic *la, bool due)
 {
-	uint64_t now = now_of(la);
-
 	if (la->deadline == 0)
 		return;
 	if (in_deadline_mode(la)) {
@@ -76,17 +74,17 @@ void v3_lapic_timer_expired(struct v3_lapic *la)
 			return;
 		}
 		la->tsc_deadline = 0;
-	} else if (la->deadline > now) {
+	} else if (!due) {
 		rearm(la);
 		return;
 	} else if (la->period) {
-		skip_periods(la, now);
+		skip_periods(la, now_of(la));
 		rearm(la);
 	} else {
 		la->deadline = 0;
 	}
 	if (!(timer_lvt(la) & V3_APIC_LVT_MASKED))
-		v3_lapic_accept(la, timer_lvt(la) & V3_APIC_LVT_VECTOR_MASK, false);
+		v3_lapic_accept_own(la, timer_lvt(la) & V3_APIC_LVT_VECTOR_MASK);
 }
 
 void v3_lapic_timer_stop(struct v3_lapic *la)
@@ -192,7 +190,7 @@ void v3_lapic_timer_set_deadline(struct v3_lapic *la, uint64_t tsc)
 		/* In the past: it expires at once. */
 		la->tsc_deadline = 0;
 		if (!(timer_lvt(la) & V3_APIC_LVT_MASKED))
-			v3_lapic_accept(la, timer_lvt(la) & V3_APIC_LVT_VECTOR_MASK, false);
+			v3_lapic_accept_own(la, timer_lvt(la) & V3_APIC_LVT_VECTOR_MASK);
 	}
 	rearm(la);
 }

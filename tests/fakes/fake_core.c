@@ -292,6 +292,11 @@ void v3_vcpu_check_intr(struct v3_vcpu *vcpu)
 	count(&vcpu->checks);
 }
 
+void v3_vcpu_check_own(struct v3_vcpu *vcpu)
+{
+	count(&vcpu->checks);
+}
+
 void v3_vcpu_nmi(struct v3_vcpu *vcpu)
 {
 	count(&vcpu->nmis);
@@ -382,7 +387,7 @@ static void own_timer(struct v3_timer *timer, void *ctx)
 	struct v3_vcpu *vcpu = ctx;
 
 	(void)timer;
-	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx);
+	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx, true);
 }
 
 /* One timer more, so that tests see it among the others. */

@@ -257,11 +257,12 @@ static void intc_init(struct v3_vcpu *vcpu, void *ctx)
 	intc->inits++;
 }
 
-static void intc_timer(struct v3_vcpu *vcpu, void *ctx)
+static void intc_timer(struct v3_vcpu *vcpu, void *ctx, bool due)
 {
 	struct fake_intc *intc = ctx;
 
 	(void)vcpu;
+	(void)due;
 	__atomic_add_fetch(&intc->timers, 1, __ATOMIC_SEQ_CST);
 }
 

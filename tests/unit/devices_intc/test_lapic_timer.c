@@ -118,15 +118,15 @@ static void late_host(void **state)
 	start_timer(vm, V3_APIC_TIMER_PERIODIC, DIVIDE_1, 100000);
 	v3_vcpu_timer_set(&vm->vcpus[0], UINT64_MAX);
 	vm->now = 1050000;
-	vm->intc->timer(&vm->vcpus[0], intc);
+	vm->intc->timer(&vm->vcpus[0], intc, true);
 	take(vm, 0, VECTOR);
 	eoi(vm, 0);
 	assert_int_equal(vm->timers->deadline, 1100000);
 	assert_int_equal(lapic_read(vm, 0, V3_APIC_TIMER_CURRENT), 50000);
 	assert_int_equal(peek(vm, 0), -1);
-	/* A callback that comes too early, e.g. of an arming that was replaced, changes nothing. */
+	/* One that is not due, as the guest has set its TSC, changes nothing. */
 	v3_vcpu_timer_set(&vm->vcpus[0], UINT64_MAX);
-	vm->intc->timer(&vm->vcpus[0], intc);
+	vm->intc->timer(&vm->vcpus[0], intc, false);
 	assert_int_equal(peek(vm, 0), -1);
 	assert_int_equal(vm->timers->deadline, 1100000);
 }
