@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The paravirtual clock of KVM guests ("KVM-specific MSRs" and "KVM CPUID bits" in Linux's documentation):
- * a record in guest memory says how the vCPU's TSC becomes nanoseconds. With it Linux knows the frequency of its TSC
- * without having to measure it by devices, which fails where an exit takes long, and has a clock that
- * reads without an exit to compare the TSC with.
+ * The paravirtual clock of KVM guests ("KVM-specific MSRs" and "KVM CPUID bits" in Linux's
+ * documentation): a record in guest memory says how the vCPU's TSC becomes nanoseconds. With it
+ * Linux knows the frequency of its TSC without having to measure it by devices, which fails where
+ * an exit takes long, and has a clock that reads without an exit to compare the TSC with.
  */
 #include "core/pvclock.h"
 
@@ -52,8 +52,8 @@ static void version_end(uint32_t *version, uint32_t even)
 }
 
 /*
- * From the moment when both the VM's clock and a TSC never written were 0: so what the guest computes is what
- * v3_now() says, on every vCPU, and pauses change nothing.
+ * From the moment when both the VM's clock and a TSC never written were 0: so what the guest
+ * computes is what v3_now() says, on every vCPU, and pauses change nothing.
  */
 void v3_pvclock_update(struct v3_vcpu *vcpu)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The paravirtual clock: what the guest finds, and that it computes with it what the VM's clock shows. */
+/* The paravirtual clock: what the guest finds, and that it computes what the VM's clock shows. */
 #include "guest.h"
 
 #include "core/pvclock.h"
@@ -223,8 +223,8 @@ static void test_wall(void **state)
 static void test_bad_addresses(void **state)
 {
 	static const uint64_t bad[] = {
-		SCRIPT_RAM, SCRIPT_RAM - 16, SCRIPT_RAM - 4, RECORD | 2, 0xa0000, 0x9fff0, 0xfee00000,
-		1ull << 63, ~0ull & ~3ull, 0xf0000,
+		SCRIPT_RAM, SCRIPT_RAM - 16, SCRIPT_RAM - 4, RECORD | 2, 0xa0000, 0x9fff0,
+		0xfee00000, 1ull << 63, ~0ull & ~3ull, 0xf0000,
 	};
 	struct script *script = start_as("host");
 	uint64_t value = 0;
