@@ -53,7 +53,9 @@ struct v3_boot_config {
 	struct v3_blob initrd;
 	/** NUL-terminated, at most V3_CMDLINE_MAX; NULL: empty. */
 	const char *cmdline;
-	/** Called after each piece with bytes loaded so far, e.g. for a progress bar; may be NULL. */
+	/**
+	 * Called after each piece with bytes loaded so far, e.g. for a progress bar; may be NULL.
+	 */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 	/** First argument of progress. */
 	void *progress_ctx;
@@ -61,30 +63,31 @@ struct v3_boot_config {
 
 /**
  * Loads a bzImage by the Linux/x86 boot protocol (2.06 or later for the 32-bit entry, 2.12 with
- * XLF_KERNEL_64 for the 64-bit entry), with boot_params, e820, command line and initrd, and sets the
- * first vCPU to the entry.
+ * XLF_KERNEL_64 for the 64-bit entry), with boot_params, e820, command line and initrd, and sets
+ * the first vCPU to the entry.
  * @return V3_OK, or with the reason in the log:
  * - V3_ERR_VERSION: struct_size of the configuration;
  * - V3_ERR_STATE: the VM is not V3_VM_CREATED;
  * - V3_ERR_INVALID: no way to read a file, a command line that is too long for the kernel, an entry
  *   that is none of enum v3_linux_entry;
  * - V3_ERR_FORMAT: the image is malformed;
- * - V3_ERR_NOTSUP: the kernel lacks the entry asked for, or the memory map does not fit boot_params;
+ * - V3_ERR_NOTSUP: the kernel lacks the entry asked for, or the memory map does not fit
+ * boot_params;
  * - V3_ERR_NOMEM: something does not fit into guest RAM;
  * - V3_ERR_RANGE: a page of the image's place is not guest RAM;
  * - V3_ERR_IO: v3_blob.read failed.
  *
- * After an error part of the image may be in guest RAM, and another can be loaded. Context: process.
+ * After an error part of the image may be in guest RAM, and another can be loaded. Context:
+ * process.
  */
 enum v3_status v3_boot_linux(struct v3_vm *vm, const struct v3_boot_config *config);
 
 /**
- * Loads segments of config->kernel (checked again here: bounds, overlap, guest RAM) and enters @p entry
- * in 64-bit mode with the environment of the Linux 64-bit boot protocol: low 4 GiB
- * identity mapped, flat segments, interrupts off, RSI = boot_params.
- * @p entry must lie within a segment and below 4 GiB. Errors as v3_boot_linux();
- * V3_ERR_FORMAT is for a segment outside of the file, in places of the loader's own
- * or over another one. Context: process.
+ * Loads segments of config->kernel (checked again here: bounds, overlap, guest RAM) and enters @p
+ * entry in 64-bit mode with the environment of the Linux 64-bit boot protocol: low 4 GiB identity
+ * mapped, flat segments, interrupts off, RSI = boot_params. @p entry must lie within a segment and
+ * below 4 GiB. Errors as v3_boot_linux(); V3_ERR_FORMAT is for a segment outside of the file, in
+ * places of the loader's own or over another one. Context: process.
  */
 enum v3_status v3_boot_segments(struct v3_vm *vm, const struct v3_boot_config *config,
 				const struct v3_segment_load *segments, unsigned int count,

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * @file device.h
- * What a device model needs: port, MMIO, MSR, CPUID and hypercall hooks, interrupt lines, timers and
- * life-cycle callbacks. The library's own devices use nothing else.
+ * What a device model needs: port, MMIO, MSR, CPUID and hypercall hooks, interrupt lines, timers
+ * and life-cycle callbacks. The library's own devices use nothing else.
  *
  * All registration happens while the VM is V3_VM_CREATED (else V3_ERR_STATE), from one
- * thread; V3_ERR_INVALID is for an empty range or no handlers, V3_ERR_NOMEM for more hooks than a VM
- * can have. The maps are read-only afterwards, so exits take no lock to find a handler.
+ * thread; V3_ERR_INVALID is for an empty range or no handlers, V3_ERR_NOMEM for more hooks than a
+ * VM can have. The maps are read-only afterwards, so exits take no lock to find a handler.
  *
  * Handlers run on the vCPU's thread with the guest's FPU state loaded, interrupts on, preemption
- * off: they must not sleep and not use the FPU. This is what "context: handler" means below. Several
- * vCPUs can call one handler at once: each device locks itself.
+ * off: they must not sleep and not use the FPU. This is what "context: handler" means below.
+ * Several vCPUs can call one handler at once: each device locks itself.
  */
 #ifndef V3_DEVICE_H
 #define V3_DEVICE_H
@@ -36,8 +36,8 @@ struct v3_io_ops {
 };
 /**
  * Hooks ports [first, first+count). V3_ERR_EXIST on overlap, V3_ERR_RANGE past 0xFFFF. @p ops must
- * outlive the VM. Unhooked ports read all ones. An access that straddles ranges is split into bytes.
- * Context: process.
+ * outlive the VM. Unhooked ports read all ones. An access that straddles ranges is split into
+ * bytes. Context: process.
  */
 enum v3_status v3_io_hook(struct v3_vm *vm, uint16_t first, unsigned int count,
 			  const struct v3_io_ops *ops, void *ctx);
@@ -47,7 +47,8 @@ enum v3_status v3_io_hook(struct v3_vm *vm, uint16_t first, unsigned int count,
  * @{ */
 /**
  * Handlers of a guest-physical range; offset is relative to its start; size 1, 2, 4 or 8, within a
- * page. What goes across pages, or is not aligned in a string or vector instruction, comes in pieces.
+ * page. What goes across pages, or is not aligned in a string or vector instruction, comes in
+ * pieces.
  */
 struct v3_mmio_ops {
 	/** A read: only the low bytes of the result count. NULL: all ones. Context: handler. */
@@ -58,7 +59,8 @@ struct v3_mmio_ops {
 };
 /**
  * Hooks [gpa, gpa+size), both multiples of 4 KiB. V3_ERR_EXIST on overlap with RAM or another hook,
- * V3_ERR_RANGE past 2^48. Unhooked reads give all ones. @p ops must outlive the VM. Context: process.
+ * V3_ERR_RANGE past 2^48. Unhooked reads give all ones. @p ops must outlive the VM. Context:
+ * process.
  */
 enum v3_status v3_mmio_hook(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size,
 			    const struct v3_mmio_ops *ops, void *ctx);
@@ -76,9 +78,9 @@ struct v3_msr_ops {
 				     uint64_t value);
 };
 /**
- * Hooks MSRs [first, first+count); they come before the core's own handling. V3_ERR_EXIST on overlap.
- * @p ops must outlive the VM. MSRs that the hardware switches with the guest do not exit: a hook on
- * them is never called. Context: process.
+ * Hooks MSRs [first, first+count); they come before the core's own handling. V3_ERR_EXIST on
+ * overlap. @p ops must outlive the VM. MSRs that the hardware switches with the guest do not exit:
+ * a hook on them is never called. Context: process.
  */
 enum v3_status v3_msr_hook(struct v3_vm *vm, uint32_t first, uint32_t count,
 			   const struct v3_msr_ops *ops, void *ctx);
@@ -101,8 +103,8 @@ enum v3_status v3_cpuid_hook(struct v3_vm *vm, uint32_t first, uint32_t count, v
 typedef enum v3_hook_result (*v3_hypercall_fn)(struct v3_vcpu *vcpu, void *ctx, uint64_t number,
 					       const uint64_t args[5], uint64_t *result);
 /**
- * Hooks hypercall numbers [first, first+count) (RAX). V3_ERR_EXIST on overlap. Unhooked numbers return
- * V3_ERR_NOENT in RAX. Context: process.
+ * Hooks hypercall numbers [first, first+count) (RAX). V3_ERR_EXIST on overlap. Unhooked numbers
+ * return V3_ERR_NOENT in RAX. Context: process.
  */
 enum v3_status v3_hypercall_hook(struct v3_vm *vm, uint32_t first, uint32_t count,
 				 v3_hypercall_fn fn, void *ctx);
@@ -110,21 +112,24 @@ enum v3_status v3_hypercall_hook(struct v3_vm *vm, uint32_t first, uint32_t coun
 
 /** @name Interrupts
  * @{ */
-/** Global system interrupts; 0-15 are also the lines of the 8259 pair, 16-23 only the I/O APIC's. */
+/**
+ * Global system interrupts; 0-15 are also the lines of the 8259 pair, 16-23 only the I/O APIC's.
+ */
 #define V3_NUM_GSI 24
 /**
- * Reserves an interrupt line for one device: v3_pc_attach() takes those of a PC (0, 1, 2, 4, 8 and 9),
- * so that a device added after it finds out. Lines are not shared: whoever sets one last wins. V3_ERR_EXIST:
- * taken; V3_ERR_RANGE: there is no such line; V3_ERR_STATE: not V3_VM_CREATED. Context: process.
+ * Reserves an interrupt line for one device: v3_pc_attach() takes those of a PC (0, 1, 2, 4, 8 and
+ * 9), so that a device added after it finds out. Lines are not shared: whoever sets one last wins.
+ * V3_ERR_EXIST: taken; V3_ERR_RANGE: there is no such line; V3_ERR_STATE: not V3_VM_CREATED.
+ * Context: process.
  */
 enum v3_status v3_irq_claim(struct v3_vm *vm, unsigned int gsi);
 /**
- * Sets the level of an interrupt line, as a wire: true is asserted, whatever the polarity that the guest
- * programs. Whether the level counts or its rise is for the guest to say in the redirection entry of the
- * I/O APIC (or the 8259s' ELCR): by convention 0-15 are edge-triggered, 16-23 level-triggered. A device
- * for both keeps its line asserted while it has a reason to interrupt, and drops it when the guest has
- * taken that away. A pulse is true, then false. Takes the interrupt controllers' locks; do not call it
- * with a lock that a controller's callback takes. Context: any.
+ * Sets the level of an interrupt line, as a wire: true is asserted, whatever the polarity that the
+ * guest programs. Whether the level counts or its rise is for the guest to say in the redirection
+ * entry of the I/O APIC (or the 8259s' ELCR): by convention 0-15 are edge-triggered, 16-23
+ * level-triggered. A device for both keeps its line asserted while it has a reason to interrupt,
+ * and drops it when the guest has taken that away. A pulse is true, then false. Takes the interrupt
+ * controllers' locks; do not call it with a lock that a controller's callback takes. Context: any.
  */
 void v3_irq_set(struct v3_vm *vm, unsigned int gsi, bool level);
 /** Makes a vCPU take an NMI. Context: any. */
@@ -149,11 +154,17 @@ struct v3_timer {
 /** Prepares a disarmed timer that belongs to @p vcpu. Context: any. */
 void v3_timer_init(struct v3_timer *timer, struct v3_vcpu *vcpu,
 		   void (*fn)(struct v3_timer *timer, void *ctx), void *ctx);
-/** (Re)arms for v3_now() == @p deadline. Callable from any vCPU's handler and from the callback. Context: any. */
+/**
+ * (Re)arms for v3_now() == @p deadline. Callable from any vCPU's handler and from the callback.
+ * Context: any.
+ */
 void v3_timer_arm(struct v3_timer *timer, uint64_t deadline);
 /** Disarms; a callback that has begun on another vCPU may still be running. Context: any. */
 void v3_timer_cancel(struct v3_timer *timer);
-/** Nanoseconds of the VM's own clock: starts at 0 at creation, stands still while paused. Context: any. */
+/**
+ * Nanoseconds of the VM's own clock: starts at 0 at creation, stands still while paused. Context:
+ * any.
+ */
 uint64_t v3_now(const struct v3_vm *vm);
 /** Guest TSC as the vCPU reads it now. Context: any. */
 uint64_t v3_guest_tsc(const struct v3_vcpu *vcpu);
@@ -164,10 +175,10 @@ uint64_t v3_vm_tsc_khz(const struct v3_vm *vm);
 /** @name Device life cycle
  * @{ */
 /**
- * What a VM does with a device as a whole. A device is in its power-on state when it is added. All but
- * the name may be NULL; new members come at the end. They are called while no vCPU runs, and so no
- * handler and no timer callback either (input of a console may still come), and may set interrupt
- * lines and timers.
+ * What a VM does with a device as a whole. A device is in its power-on state when it is added. All
+ * but the name may be NULL; new members come at the end. They are called while no vCPU runs, and so
+ * no handler and no timer callback either (input of a console may still come), and may set
+ * interrupt lines and timers.
  */
 struct v3_device_ops {
 	/** For messages and v3_device_name(); static storage. */
@@ -175,35 +186,39 @@ struct v3_device_ops {
 	/** Frees it; no vCPU will run any more. */
 	void (*destroy)(void *ctx);
 	/**
-	 * Back to the power-on state, its interrupt line and timers included. NULL: its state outlives a
-	 * reset of the VM. Context: process.
+	 * Back to the power-on state, its interrupt line and timers included. NULL: its state
+	 * outlives a reset of the VM. Context: process.
 	 */
 	void (*reset)(void *ctx);
 	/**
-	 * Writes its state to @p buf and returns how many bytes that is; if @p room is less it writes
-	 * nothing. Another build of the device may load it: begin with a version, and keep neither pointers
-	 * nor absolute times (see v3_now()). NULL: it cannot be saved. Context: process.
+	 * Writes its state to @p buf and returns how many bytes that is; if @p room is less it
+	 * writes nothing. Another build of the device may load it: begin with a version, and keep
+	 * neither pointers nor absolute times (see v3_now()). NULL: it cannot be saved. Context:
+	 * process.
 	 */
 	size_t (*save)(void *ctx, void *buf, size_t room);
 	/**
-	 * Takes over what save() wrote, and sets interrupt line and timers by it. Checks all of it first:
-	 * V3_ERR_FORMAT and nothing changed if it is damaged, V3_ERR_VERSION if it is not known.
-	 * Context: process.
+	 * Takes over what save() wrote, and sets interrupt line and timers by it. Checks all of it
+	 * first: V3_ERR_FORMAT and nothing changed if it is damaged, V3_ERR_VERSION if it is not
+	 * known. Context: process.
 	 */
 	enum v3_status (*load)(void *ctx, const void *buf, size_t len);
 };
 /**
- * Adds a device: destroyed with the VM in reverse order. V3_ERR_INVALID: no @p ops, or no name in it. On
- * error the caller still owns @p ctx. Context: process.
+ * Adds a device: destroyed with the VM in reverse order. V3_ERR_INVALID: no @p ops, or no name in
+ * it. On error the caller still owns @p ctx. Context: process.
  */
 enum v3_status v3_device_add(struct v3_vm *vm, const struct v3_device_ops *ops, void *ctx);
-/** Name of the @p index-th device in the order of v3_device_add(), or NULL past the last. Context: any. */
+/**
+ * Name of the @p index-th device in the order of v3_device_add(), or NULL past the last. Context:
+ * any.
+ */
 const char *v3_device_name(const struct v3_vm *vm, unsigned int index);
 /**
  * Saves the state of a device of a VM that does not run (created, paused or stopped).
  * @param len receives the bytes that the state has, also if it does not fit.
- * @return V3_OK; V3_ERR_NOENT: no such device; V3_ERR_NOTSUP: it cannot be saved; V3_ERR_STATE: the VM
- * runs; V3_ERR_RANGE: more than @p room bytes (nothing is written). Context: process.
+ * @return V3_OK; V3_ERR_NOENT: no such device; V3_ERR_NOTSUP: it cannot be saved; V3_ERR_STATE: the
+ * VM runs; V3_ERR_RANGE: more than @p room bytes (nothing is written). Context: process.
  */
 enum v3_status v3_device_save(struct v3_vm *vm, unsigned int index, void *buf, size_t room,
 			      size_t *len);
@@ -214,21 +229,27 @@ enum v3_status v3_device_save(struct v3_vm *vm, unsigned int index, void *buf, s
  */
 enum v3_status v3_device_load(struct v3_vm *vm, unsigned int index, const void *buf, size_t len);
 /**
- * Zeroed memory of the host's heap for a device, counted in v3_vm_stats; it begins with a cache line and shares
- * none with anything else. Context: process.
+ * Zeroed memory of the host's heap for a device, counted in v3_vm_stats; it begins with a cache
+ * line and shares none with anything else. Context: process.
  */
 void *v3_device_alloc(struct v3_vm *vm, size_t size);
 /** Frees a v3_device_alloc() of that size; NULL is allowed. Context: process. */
 void v3_device_free(struct v3_vm *vm, void *ptr, size_t size);
-/** Logs a line about the VM; guest-caused lines below V3_LOG_ERROR are rate-limited per VM. Context: any. */
+/**
+ * Logs a line about the VM; guest-caused lines below V3_LOG_ERROR are rate-limited per VM. Context:
+ * any.
+ */
 void v3_vm_log(struct v3_vm *vm, enum v3_log_level level, const char *fmt, ...) V3_PRINTF(3, 4);
-/** Guest output: appends to console @p index; drops the oldest bytes when nobody reads. Context: handler. */
+/**
+ * Guest output: appends to console @p index; drops the oldest bytes when nobody reads. Context:
+ * handler.
+ */
 void v3_console_put(struct v3_vm *vm, unsigned int index, const void *buf, size_t len);
 /** Guest input: next byte or V3_ERR_AGAIN; V3_ERR_NOENT: no such console. Context: any. */
 enum v3_status v3_console_get(struct v3_vm *vm, unsigned int index, uint8_t *byte);
 /**
- * Has @p input called when input arrived, in the context of v3_console_write()'s caller. V3_ERR_EXIST:
- * there is one already; V3_ERR_NOENT: no such console. Context: process.
+ * Has @p input called when input arrived, in the context of v3_console_write()'s caller.
+ * V3_ERR_EXIST: there is one already; V3_ERR_NOENT: no such console. Context: process.
  */
 enum v3_status v3_console_attach(struct v3_vm *vm, unsigned int index,
 				 void (*input)(void *ctx), void *ctx);

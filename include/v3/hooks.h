@@ -69,7 +69,9 @@ struct v3_os_hooks {
 				     uint64_t limit, v3_hpa_t *hpa);
 	/** Frees exactly one former page_alloc. Context: process. */
 	void (*page_free)(void *ctx, v3_hpa_t hpa, size_t count);
-	/** Host-virtual address of a page that page_alloc gave (or of any host RAM). Context: any. */
+	/**
+	 * Host-virtual address of a page that page_alloc gave (or of any host RAM). Context: any.
+	 */
 	void *(*phys_to_virt)(void *ctx, v3_hpa_t hpa);
 	/** Inverse of phys_to_virt; also for heap_alloc memory. Context: any. */
 	v3_hpa_t (*virt_to_phys)(void *ctx, const void *virt);
@@ -184,7 +186,9 @@ struct v3_os_hooks {
 
 	/** @name Optional: notifications
 	 * @{ */
-	/** A VM's console @p index has new output or room for input. Default: nothing. Context: any. */
+	/**
+	 * A VM's console @p index has new output or room for input. Default: nothing. Context: any.
+	 */
 	void (*console_notify)(void *ctx, struct v3_vm *vm, void *vm_ctx, unsigned int index);
 	/** A VM changed its state (v3_vm_state). Default: nothing. Context: any. */
 	void (*state_notify)(void *ctx, struct v3_vm *vm, void *vm_ctx);
@@ -193,9 +197,10 @@ struct v3_os_hooks {
 	/** @name Optional: idle CPUs
 	 * @{ */
 	/**
-	 * True while this CPU has nothing to do but the calling vCPU's thread: then the end of an HLT
-	 * may be polled for (v3_host_set_halt_poll()), as waking a thread costs more. Asked again
-	 * all the time while it polls. Default: never. Context: as between fpu_begin and fpu_end.
+	 * True while this CPU has nothing to do but the calling vCPU's thread: then the end of an
+	 * HLT may be polled for (v3_host_set_halt_poll()), as waking a thread costs more. Asked
+	 * again all the time while it polls. Default: never. Context: as between fpu_begin and
+	 * fpu_end.
 	 */
 	bool (*can_poll)(void *ctx);
 	/** @} */
@@ -203,8 +208,9 @@ struct v3_os_hooks {
 	/** @name Optional: tracing
 	 * @{ */
 	/**
-	 * An event of a vCPU of a VM that v3_trace_host() was turned on for (see trace.h). Default: nothing.
-	 * Context: the vCPU's thread, interrupts on, often between fpu_begin and fpu_end; must not sleep.
+	 * An event of a vCPU of a VM that v3_trace_host() was turned on for (see trace.h). Default:
+	 * nothing. Context: the vCPU's thread, interrupts on, often between fpu_begin and fpu_end;
+	 * must not sleep.
 	 */
 	void (*trace)(void *ctx, struct v3_vcpu *vcpu, void *vm_ctx,
 		      const struct v3_trace_event *event);
@@ -212,9 +218,9 @@ struct v3_os_hooks {
 	/** @name Optional: CR4
 	 * @{ */
 	/**
-	 * Sets and clears bits of this CPU's CR4 (VMXE alone, around VMXON and VMXOFF), for hosts that keep a
-	 * copy of CR4 and write it back: VMXE has to be in the copy, too. Clearing cannot fail.
-	 * Default: MOV to CR4.
+	 * Sets and clears bits of this CPU's CR4 (VMXE alone, around VMXON and VMXOFF), for hosts
+	 * that keep a copy of CR4 and write it back: VMXE has to be in the copy, too. Clearing
+	 * cannot fail. Default: MOV to CR4.
 	 * @return V3_OK; V3_ERR_NOTSUP: VT-x cannot be used, for a reason that the hook logs.
 	 * Context: atomic, interrupts off.
 	 */
@@ -223,10 +229,10 @@ struct v3_os_hooks {
 	/** @name Optional: features of the hardware
 	 * @{ */
 	/**
-	 * No hook, but a text: optional features of SVM or VT-x that libv3 shall do without although the CPU has
-	 * them, separated by commas, such as "vpid,ple". For tests, and for CPUs with a fault. The text is only read
-	 * by v3_init(), which refuses names that it does not know (V3_ERR_INVALID) and tells those that
-	 * there are. NULL: none.
+	 * No hook, but a text: optional features of SVM or VT-x that libv3 shall do without
+	 * although the CPU has them, separated by commas, such as "vpid,ple". For tests, and for
+	 * CPUs with a fault. The text is only read by v3_init(), which refuses names that it does
+	 * not know (V3_ERR_INVALID) and tells those that there are. NULL: none.
 	 */
 	const char *features_off;
 	/** @} */

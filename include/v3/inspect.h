@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * @file inspect.h
- * A look at a vCPU for people: registers, why the guest was left, what comes next, the memory around RIP
- * and RSP, and a walk of an address through the guest's tables and the nested ones. All of it is the
- * guest's: plain data to be checked and formatted by whoever shows it.
+ * A look at a vCPU for people: registers, why the guest was left, what comes next, the memory
+ * around RIP and RSP, and a walk of an address through the guest's tables and the nested ones. All
+ * of it is the guest's: plain data to be checked and formatted by whoever shows it.
  */
 #ifndef V3_INSPECT_H
 #define V3_INSPECT_H
@@ -105,15 +105,15 @@ struct v3_vcpu_inspection {
 	uint32_t num_exits;                /**< how many of @ref exits there are */
 	uint32_t zero2;                    /**< keeps the layout free of holes */
 	/**
-	 * Why the guest was left, oldest first, whether or not there is a trace; all as in one, but with a TSC
-	 * of 0. Since creation or reset.
+	 * Why the guest was left, oldest first, whether or not there is a trace; all as in one, but
+	 * with a TSC of 0. Since creation or reset.
 	 */
 	struct v3_trace_event exits[V3_INSPECT_EXITS];
 };
 
 /**
- * Looks at a vCPU in any state of its VM. If the VM runs, all its vCPUs are stopped for a moment, in which its
- * clock stands still; a VM that is about to end is waited for.
+ * Looks at a vCPU in any state of its VM. If the VM runs, all its vCPUs are stopped for a moment,
+ * in which its clock stands still; a VM that is about to end is waited for.
  * @param gva linear address to walk; the inspection's walk is of this one.
  * @return V3_OK. Context: process, not from a hook of the same VM.
  */

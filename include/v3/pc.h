@@ -36,11 +36,12 @@ struct v3_pc_config {
 };
 
 /**
- * Adds LAPICs, IOAPIC, 8259 pair, 8254 with port 0x61, RTC/CMOS, the paravirtual clock of KVM guests, COM1, PCI
- * host bridge, ACPI power management, reset and exit ports, and writes ACPI tables and MP table into guest memory.
- * @return V3_OK, V3_ERR_NOMEM, V3_ERR_EXIST, V3_ERR_STATE, V3_ERR_VERSION (struct_size), V3_ERR_INVALID
- * (reserved), V3_ERR_RANGE (rtc_seconds after the year 9999). On error the VM can only be destroyed.
- * Context: process.
+ * Adds LAPICs, IOAPIC, 8259 pair, 8254 with port 0x61, RTC/CMOS, the paravirtual clock of KVM
+ * guests, COM1, PCI host bridge, ACPI power management, reset and exit ports, and writes ACPI
+ * tables and MP table into guest memory.
+ * @return V3_OK, V3_ERR_NOMEM, V3_ERR_EXIST, V3_ERR_STATE, V3_ERR_VERSION (struct_size),
+ * V3_ERR_INVALID (reserved), V3_ERR_RANGE (rtc_seconds after the year 9999). On error the VM can
+ * only be destroyed. Context: process.
  */
 enum v3_status v3_pc_attach(struct v3_vm *vm, const struct v3_pc_config *config);
 

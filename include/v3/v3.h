@@ -96,7 +96,8 @@ enum v3_status v3_cpu_disable(struct v3_host *host, unsigned int cpu);
 /**
  * For how long at most the end of an HLT is polled for before the vCPU's thread sleeps; 0: not at
  * all. Only where the host's can_poll hook allows it, and only after HLTs that were short:
- * a vCPU that sleeps long stops polling by itself. V3_ERR_RANGE: over V3_HALT_POLL_MAX_NS. Context: any.
+ * a vCPU that sleeps long stops polling by itself. V3_ERR_RANGE: over V3_HALT_POLL_MAX_NS. Context:
+ * any.
  */
 enum v3_status v3_host_set_halt_poll(struct v3_host *host, uint64_t ns);
 /** @} */
@@ -115,14 +116,15 @@ struct v3_mem_config {
 };
 
 /**
- * For v3_vm_config.flags: an MSR that libv3 does not know reads as 0 and writes to it are dropped; without it
- * both raise \#GP. Either way the log tells each of them once.
+ * For v3_vm_config.flags: an MSR that libv3 does not know reads as 0 and writes to it are dropped;
+ * without it both raise \#GP. Either way the log tells each of them once.
  */
 #define V3_VM_IGNORE_UNKNOWN_MSRS (1u << 0)
 
 /**
- * For v3_vm_config.flags: an instruction that would have to be emulated, because it touches a device, but is not
- * one that libv3 emulates, raises \#UD in the guest. Without it the VM ends and its bytes are in the reason.
+ * For v3_vm_config.flags: an instruction that would have to be emulated, because it touches a
+ * device, but is not one that libv3 emulates, raises \#UD in the guest. Without it the VM ends and
+ * its bytes are in the reason.
  */
 #define V3_VM_UNEMULATED_UD (1u << 1)
 
@@ -145,10 +147,10 @@ struct v3_vm_config {
 	/** Handed to console_notify and state_notify. */
 	void *ctx;
 	/**
-	 * What the vCPUs look like: "MODEL[,-FEATURE]...", or NULL for "host". MODEL is host (all that
-	 * the host has and libv3 virtualizes), x86-64-v2, x86-64-v3 or x86-64-v4 (the levels of the
-	 * psABI). FEATURE, spelled as in Linux's /proc/cpuinfo, is hidden, and so is what depends on
-	 * it. At most 1023 characters.
+	 * What the vCPUs look like: "MODEL[,-FEATURE]...", or NULL for "host". MODEL is host (all
+	 * that the host has and libv3 virtualizes), x86-64-v2, x86-64-v3 or x86-64-v4 (the levels
+	 * of the psABI). FEATURE, spelled as in Linux's /proc/cpuinfo, is hidden, and so is what
+	 * depends on it. At most 1023 characters.
 	 */
 	const char *cpu;
 	/** V3_VM_IGNORE_UNKNOWN_MSRS, V3_VM_UNEMULATED_UD. */
@@ -221,11 +223,12 @@ enum v3_status v3_vm_stop(struct v3_vm *vm);
 void v3_vm_destroy(struct v3_vm *vm);
 
 /**
- * Resets a VM whatever its state, as by the button of a PC: ends what its vCPUs do, puts vCPUs and devices into
- * their power-on state (a device without a reset stays as it is), drops console input that the guest has not
- * read, and leaves the VM V3_VM_CREATED. The caller loads an image again and calls v3_vm_start(). Memory keeps
- * its contents, as a PC's does, firmware tables included; the loaders write all that they promise. The VM's clock
- * goes on, but stands still from the reset to the start. Statistics, traces and console output are kept.
+ * Resets a VM whatever its state, as by the button of a PC: ends what its vCPUs do, puts vCPUs and
+ * devices into their power-on state (a device without a reset stays as it is), drops console input
+ * that the guest has not read, and leaves the VM V3_VM_CREATED. The caller loads an image again and
+ * calls v3_vm_start(). Memory keeps its contents, as a PC's does, firmware tables included; the
+ * loaders write all that they promise. The VM's clock goes on, but stands still from the reset to
+ * the start. Statistics, traces and console output are kept.
  *
  * This is also how a guest's own wish for a reset is met: such a guest ends with V3_END_RESET.
  * @return V3_OK. Context: process, not from a hook of the same VM.
@@ -233,8 +236,9 @@ void v3_vm_destroy(struct v3_vm *vm);
 enum v3_status v3_vm_reset(struct v3_vm *vm);
 
 /**
- * Gives an NMI to all vCPUs, as a PC's button for it does; those that wait for a start-up IPI ignore it.
- * v3_vcpu_nmi() gives one to a single vCPU. V3_ERR_STATE unless RUNNING or PAUSED. Context: any.
+ * Gives an NMI to all vCPUs, as a PC's button for it does; those that wait for a start-up IPI
+ * ignore it. v3_vcpu_nmi() gives one to a single vCPU. V3_ERR_STATE unless RUNNING or PAUSED.
+ * Context: any.
  */
 enum v3_status v3_vm_nmi(struct v3_vm *vm);
 
@@ -328,9 +332,14 @@ enum v3_status v3_vcpu_set_state(struct v3_vcpu *vcpu, const struct v3_vcpu_stat
  * is not backed. Guest memory has no lock: a running guest may change it meanwhile. Context: any.
  */
 enum v3_status v3_vm_read(struct v3_vm *vm, v3_gpa_t gpa, void *buf, size_t len);
-/** Copies to guest RAM or ROM (this is the VMM's own access). As v3_vm_read() else. Context: any. */
+/**
+ * Copies to guest RAM or ROM (this is the VMM's own access). As v3_vm_read() else. Context: any.
+ */
 enum v3_status v3_vm_write(struct v3_vm *vm, v3_gpa_t gpa, const void *buf, size_t len);
-/** Direct pointer to @p len contiguous bytes of guest RAM or ROM, or NULL. Valid until destroy. Context: any. */
+/**
+ * Direct pointer to @p len contiguous bytes of guest RAM or ROM, or NULL. Valid until destroy.
+ * Context: any.
+ */
 void *v3_vm_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len);
 
 /** Kinds of guest-physical ranges, as a guest's memory map (e820) tells them. */
@@ -346,7 +355,10 @@ struct v3_mem_range {
 	enum v3_mem_kind kind; /**< what is there */
 	int32_t node;          /**< NUMA node of the host that was asked for, or V3_NODE_ANY */
 };
-/** The @p index-th range of the memory map in address order; V3_ERR_NOENT past the end. Context: any. */
+/**
+ * The @p index-th range of the memory map in address order; V3_ERR_NOENT past the end. Context:
+ * any.
+ */
 enum v3_status v3_vm_mem_range(const struct v3_vm *vm, unsigned int index,
 			       struct v3_mem_range *range);
 /** @} */
@@ -355,9 +367,13 @@ enum v3_status v3_vm_mem_range(const struct v3_vm *vm, unsigned int index,
  * @{ */
 /** Serial consoles of a VM (COM1 is 0). */
 #define V3_NUM_CONSOLES 1
-/** Takes up to @p len bytes of guest output; returns how many. One reader at a time. Context: any. */
+/**
+ * Takes up to @p len bytes of guest output; returns how many. One reader at a time. Context: any.
+ */
 size_t v3_console_read(struct v3_vm *vm, unsigned int index, void *buf, size_t len);
-/** Gives input to the guest; returns how many bytes were taken. One writer at a time. Context: any. */
+/**
+ * Gives input to the guest; returns how many bytes were taken. One writer at a time. Context: any.
+ */
 size_t v3_console_write(struct v3_vm *vm, unsigned int index, const void *buf, size_t len);
 /** @} */
 

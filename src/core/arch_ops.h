@@ -80,8 +80,9 @@ struct v3_insn_env {
 };
 
 /*
- * Contexts: "process" may sleep; "cpu": on the CPU in question, interrupts off; "thread": on the vCPU's own
- * thread between load() and put(), outside of the guest; "stopped": no one runs the vCPU.
+ * Contexts: "process" may sleep; "cpu": on the CPU in question, interrupts off; "thread": on the
+ * vCPU's own thread between load() and put(), outside of the guest; "stopped": no one runs the
+ * vCPU.
  */
 struct v3_arch_ops {
 	const char *name;
@@ -108,7 +109,10 @@ struct v3_arch_ops {
 	enum v3_status (*vcpu_create)(struct v3_vcpu *vcpu);
 	void (*vcpu_destroy)(struct v3_vcpu *vcpu);
 
-	/* Full architectural state but GPRs, RIP, RFLAGS, XCR0 and DR0-3, which the core keeps. Stopped or thread. */
+	/*
+	 * Full architectural state but GPRs, RIP, RFLAGS, XCR0 and DR0-3, which the core keeps.
+	 * Stopped or thread.
+	 */
 	void (*get_state)(struct v3_vcpu *vcpu, struct v3_vcpu_state *state);
 	void (*set_state)(struct v3_vcpu *vcpu, const struct v3_vcpu_state *state);
 
@@ -116,8 +120,9 @@ struct v3_arch_ops {
 	void (*load)(struct v3_vcpu *vcpu);
 	void (*put)(struct v3_vcpu *vcpu);
 	/*
-	 * One entry: blocks interrupts, asks v3_vcpu_may_enter(), runs the guest until an exit (or gives
-	 * V3_EXIT_NONE), unblocks. An interrupted event comes back in vcpu->interrupted. Thread.
+	 * One entry: blocks interrupts, asks v3_vcpu_may_enter(), runs the guest until an exit (or
+	 * gives V3_EXIT_NONE), unblocks. An interrupted event comes back in vcpu->interrupted.
+	 * Thread.
 	 */
 	void (*run)(struct v3_vcpu *vcpu, struct v3_exit *exit);
 
@@ -142,7 +147,9 @@ struct v3_arch_ops {
 	size_t (*describe)(struct v3_vcpu *vcpu, char *buf, size_t size);
 };
 
-/* The back end for this CPU, or NULL if libv3 has none for it. The only place that names back ends. */
+/*
+ * The back end for this CPU, or NULL if libv3 has none for it. The only place that names back ends.
+ */
 const struct v3_arch_ops *v3_arch_detect(void);
 
 #endif

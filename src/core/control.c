@@ -100,7 +100,10 @@ static void request_all(struct v3_vm *vm, uint32_t request)
 			v3_vcpu_request(vm->vcpus[i], request);
 }
 
-/* A request that goes with the state, which a reset takes back with it. Caller holds lock, and tells them after. */
+/*
+ * A request that goes with the state, which a reset takes back with it. Caller holds lock, and
+ * tells them after.
+ */
 static void mark_all(struct v3_vm *vm, uint32_t request)
 {
 	unsigned int i;
@@ -111,8 +114,8 @@ static void mark_all(struct v3_vm *vm, uint32_t request)
 }
 
 /*
- * Pauses are counted, so that an answer to the one before is not taken for one to this: a vCPU may sleep
- * through a resume and the pause after it.
+ * Pauses are counted, so that an answer to the one before is not taken for one to this: a vCPU may
+ * sleep through a resume and the pause after it.
  */
 static void request_pause(struct v3_vm *vm)
 {

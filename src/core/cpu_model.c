@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which CPU features a guest gets. Lists are of what is let through: a feature nobody has thought about
- * stays hidden.
+ * Which CPU features a guest gets. Lists are of what is let through: a feature nobody has thought
+ * about stays hidden.
  */
 #include "core/cpu_model.h"
 
@@ -60,8 +60,8 @@ static const struct v3_cpu_features levels[] = {
 };
 
 /*
- * With every model, where the host has it: what matters to a guest's kernel, and ways to do faster what
- * can be done without.
+ * With every model, where the host has it: what matters to a guest's kernel, and ways to do faster
+ * what can be done without.
  */
 static const struct v3_cpu_features always = { {
 	[V3_CPU_1_ECX] = V3_CPUID_1_ECX_PCID | V3_CPUID_1_ECX_X2APIC |
@@ -107,7 +107,10 @@ static const struct v3_cpu_features made = { {
 			 V3_CPUID_1_ECX_HYPERVISOR,
 	[V3_CPU_1_EDX] = V3_CPUID_1_EDX_APIC | V3_CPUID_1_EDX_HTT,
 	[V3_CPU_6_EAX] = V3_CPUID_6_EAX_ARAT,	/* the LAPIC timer never stops */
-	/* With it Linux does not test the TSC against slower clocks, whose ticks a guest may get late. */
+	/*
+	 * With it Linux does not test the TSC against slower clocks, whose ticks a guest may get
+	 * late.
+	 */
 	[V3_CPU_7_EBX] = V3_CPUID_7_EBX_TSC_ADJUST,
 	[V3_CPU_EXT1_ECX] = V3_CPUID_80000001_ECX_CMP_LEGACY,
 	[V3_CPU_EXT8_EBX] = V3_CPUID_80000008_EBX_EFERLMSLE_UNSUPPORTED,
@@ -241,8 +244,8 @@ void v3_cpu_host_features(void (*read)(uint32_t leaf, uint32_t subleaf,
 		host->word[i] = (word_read(read, &v3_cpu_words[i]) | made.word[i]) &
 				offered.word[i];
 	/*
-	 * The TSC of a virtual machine, which is what guests' time here is made of, stands on that of the
-	 * machine below it; it is not told to be invariant because the machine may change.
+	 * The TSC of a virtual machine, which is what guests' time here is made of, stands on that
+	 * of the machine below it; it is not told to be invariant because the machine may change.
 	 */
 	if (word_read(read, &v3_cpu_words[V3_CPU_1_ECX]) & V3_CPUID_1_ECX_HYPERVISOR &&
 	    leaf_exists(read, V3_CPUID_LEAF_APM))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CPU models: which features a guest gets of those that the host has. Pure: the Linux command compiles
- * it too, to check descriptions and to tell which models a machine can give.
+ * CPU models: which features a guest gets of those that the host has. Pure: the Linux command
+ * compiles it too, to check descriptions and to tell which models a machine can give.
  */
 #ifndef V3_CORE_CPU_MODEL_H
 #define V3_CORE_CPU_MODEL_H
@@ -55,7 +55,10 @@ struct v3_cpu_part {
 	size_t len;
 };
 
-/* "MODEL[,-FEATURE]...": names as in /proc/cpuinfo of Linux. After an error *part is what it is about. */
+/*
+ * "MODEL[,-FEATURE]...": names as in /proc/cpuinfo of Linux. After an error *part is what it is
+ * about.
+ */
 enum v3_cpu_error v3_cpu_parse(const char *text, struct v3_cpu_spec *spec,
 			       struct v3_cpu_part *part);
 /* Adds one feature to those to hide. */
@@ -68,7 +71,8 @@ const char *v3_cpu_model_name(enum v3_cpu_model model);
 bool v3_cpu_model_find(const char *name, size_t len, enum v3_cpu_model *model);
 
 /*
- * What the host can give: read is CPUID; xcr0 the state components that the host has enabled (0: no XSAVE).
+ * What the host can give: read is CPUID; xcr0 the state components that the host has enabled (0: no
+ * XSAVE).
  */
 void v3_cpu_host_features(void (*read)(uint32_t leaf, uint32_t subleaf,
 				       struct v3_cpuid_regs *regs),
@@ -91,8 +95,8 @@ struct v3_cpu_word_place {
 extern const struct v3_cpu_word_place v3_cpu_words[V3_CPU_WORDS];
 
 /*
- * Names of features, blanks between, "..." at the end if there is no room; returns the length. Features
- * without a name are left out.
+ * Names of features, blanks between, "..." at the end if there is no room; returns the length.
+ * Features without a name are left out.
  */
 size_t v3_cpu_names(const struct v3_cpu_features *features, char *buf, size_t size);
 

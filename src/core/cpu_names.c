@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names of CPU features, as Linux spells them in /proc/cpuinfo, and of models. A guest never sees many of
- * these; to hide them is no mistake.
+ * Names of CPU features, as Linux spells them in /proc/cpuinfo, and of models. A guest never sees
+ * many of these; to hide them is no mistake.
  */
 #include "core/cpu_model.h"
 

@@ -25,8 +25,9 @@ unsigned int v3_cpuid_phys_bits(const struct v3_vm *vm)
 }
 
 /*
- * Size of the XSAVE area for the components in xcr0 (SDM 1 13.4.3). In the compacted format they follow each
- * other, those with bit 1 of ECX at multiples of 64 bytes; in the standard format EBX says where.
+ * Size of the XSAVE area for the components in xcr0 (SDM 1 13.4.3). In the compacted format they
+ * follow each other, those with bit 1 of ECX at multiples of 64 bytes; in the standard format EBX
+ * says where.
  */
 static uint32_t area_size(const struct v3_vm *vm, uint64_t xcr0, bool compacted)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What CPUID tells a guest, computed once: the host's answers, less what the VM's CPU model does not have
- * and what libv3 does not virtualize; the guest's own topology.
+ * What CPUID tells a guest, computed once: the host's answers, less what the VM's CPU model does
+ * not have and what libv3 does not virtualize; the guest's own topology.
  */
 #include "core/vm.h"
 
@@ -15,7 +15,9 @@
 #define HV_SIGNATURE_ECX 0x4d4d5633u	/* "3VMM" */
 #define HV_SIGNATURE_EDX 0x65726f63u	/* "core" */
 
-/* Fields of EAX of a cache's subleaf: type (0: no more), level, sharing CPUs - 1; Intel: cores - 1. */
+/*
+ * Fields of EAX of a cache's subleaf: type (0: no more), level, sharing CPUs - 1; Intel: cores - 1.
+ */
 #define CACHE_TYPE_MASK 0x1fu
 #define CACHE_LEVEL(eax) ((eax) >> 5 & 7)
 #define CACHE_SHARING_SHIFT 14
@@ -37,7 +39,8 @@ static struct v3_cpuid *entry_add(struct v3_vm *vm, uint32_t leaf, uint32_t subl
 }
 
 /*
- * Adds what the host says, and gives it for editing. There is always room: a test checks V3_MAX_CPUID.
+ * Adds what the host says, and gives it for editing. There is always room: a test checks
+ * V3_MAX_CPUID.
  */
 static struct v3_cpuid *host_add(struct v3_vm *vm, uint32_t leaf, uint32_t subleaf,
 				 bool has_subleaf)
@@ -101,8 +104,8 @@ static void ext_features_add(struct v3_vm *vm)
 }
 
 /*
- * Leaf 0xD: the sizes in EBX of subleaves 0 and 1 follow XCR0, so they are dynamic (SDM 1 13.2). Only
- * components that XCR0 may have get a subleaf.
+ * Leaf 0xD: the sizes in EBX of subleaves 0 and 1 follow XCR0, so they are dynamic (SDM 1 13.2).
+ * Only components that XCR0 may have get a subleaf.
  */
 static void xsave_add(struct v3_vm *vm)
 {
@@ -126,7 +129,9 @@ static void xsave_add(struct v3_vm *vm)
 	vm->cpuid[first].regs.ecx = v3_cpuid_xsave_size(vm, xcr0);
 }
 
-/* Leaves 0xB and 0x1F: one thread a core, all cores in one package (SDM 2A CPUID). EDX is per vCPU. */
+/*
+ * Leaves 0xB and 0x1F: one thread a core, all cores in one package (SDM 2A CPUID). EDX is per vCPU.
+ */
 static void topology_add(struct v3_vm *vm, uint32_t leaf)
 {
 	unsigned int level;
@@ -145,8 +150,9 @@ static void topology_add(struct v3_vm *vm, uint32_t leaf)
 }
 
 /*
- * The host's caches: leaf 4 of Intel's CPUs, 0x8000001D of AMD's, which agree in the fields that matter
- * here. Caches of a core belong to one vCPU; more do not share one than on the host, or than there are.
+ * The host's caches: leaf 4 of Intel's CPUs, 0x8000001D of AMD's, which agree in the fields that
+ * matter here. Caches of a core belong to one vCPU; more do not share one than on the host, or than
+ * there are.
  */
 static void caches_add(struct v3_vm *vm, uint32_t leaf, bool cores)
 {
@@ -172,7 +178,10 @@ static void caches_add(struct v3_vm *vm, uint32_t leaf, bool cores)
 	}
 }
 
-/* Intel: the crystal's frequency, here the APIC timer's, and the TSC's ratio to it (SDM 3B 18.18.3). */
+/*
+ * Intel: the crystal's frequency, here the APIC timer's, and the TSC's ratio to it (SDM 3B
+ * 18.18.3).
+ */
 static void tsc_add(struct v3_vm *vm)
 {
 	*entry_add(vm, V3_CPUID_LEAF_TSC, 0, false) = (struct v3_cpuid){

@@ -52,7 +52,8 @@ void v3_devices_destroy(struct v3_vm *vm)
 
 /* --- Saved state --- */
 
-static enum v3_status save(struct v3_vm *vm, unsigned int index, void *buf, size_t room, size_t *len)
+static enum v3_status save(struct v3_vm *vm, unsigned int index, void *buf, size_t room,
+			   size_t *len)
 {
 	const struct v3_device *device;
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Execution of the instruction at RIP in software: the emulator's world is guest memory and devices. */
+/*
+ * Execution of the instruction at RIP in software: the emulator's world is guest memory and
+ * devices.
+ */
 #include "core/vm.h"
 
 #include "emul/emul.h"
@@ -177,7 +180,10 @@ static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expec
 
 	if (result != V3_EMUL_OK)
 		return result;
-	/* The instruction or its page tables have changed since the exit: the CPU does it, and atomically. */
+	/*
+	 * The instruction or its page tables have changed since the exit: the CPU does it, and
+	 * atomically.
+	 */
 	if (is_ram(vcpu, span.gpa[0], span.len[0]) &&
 	    (!span.len[1] || is_ram(vcpu, span.gpa[1], span.len[1])))
 		return V3_EMUL_STOP;
@@ -198,8 +204,8 @@ static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expec
 }
 
 /*
- * The CPU has checked the permission for the port of the exit, not for any other: a second vCPU may have put
- * another instruction here since. The guest then executes that one itself.
+ * The CPU has checked the permission for the port of the exit, not for any other: a second vCPU may
+ * have put another instruction here since. The guest then executes that one itself.
  */
 static bool port_allowed(const struct v3_exit *exit, uint16_t port, uint32_t size, bool in)
 {
@@ -277,9 +283,9 @@ static void regs_fill(struct v3_vcpu *vcpu, const struct world *world, struct v3
 }
 
 /*
- * Another vCPU may have put this instruction there after the exit, a breakpoint for example, and it may have
- * nothing to do with a device. So the guest executes it itself, and if the very next exit of the kind
- * is at the same one, it has. Interrupts may come in between.
+ * Another vCPU may have put this instruction there after the exit, a breakpoint for example, and it
+ * may have nothing to do with a device. So the guest executes it itself, and if the very next exit
+ * of the kind is at the same one, it has. Interrupts may come in between.
  */
 static bool exited_before(struct v3_vcpu *vcpu, enum v3_exit_kind kind, const struct v3_insn *insn,
 			  const uint8_t *bytes)

@@ -19,10 +19,10 @@ static void exit_hlt(struct v3_vcpu *vcpu, unsigned int len)
 }
 
 /*
- * A host interrupt came between STI and the next instruction. Where that is HLT, it is executed here: an
- * interrupt that became pending meanwhile must end the HLT, not come before it, or the guest would sleep
- * over the work that the handler left. A CPU that loads the shadow from its control block does the same;
- * QEMU's AMD-V forgets it.
+ * A host interrupt came between STI and the next instruction. Where that is HLT, it is executed
+ * here: an interrupt that became pending meanwhile must end the HLT, not come before it, or the
+ * guest would sleep over the work that the handler left. A CPU that loads the shadow from its
+ * control block does the same; QEMU's AMD-V forgets it.
  */
 static void exit_host_event(struct v3_vcpu *vcpu)
 {
@@ -30,7 +30,9 @@ static void exit_host_event(struct v3_vcpu *vcpu)
 		exit_hlt(vcpu, 1);
 }
 
-/* An exception that is intercepted only so that it cannot loop in microcode (#AC, #DB): it goes on. */
+/*
+ * An exception that is intercepted only so that it cannot loop in microcode (#AC, #DB): it goes on.
+ */
 static void exit_exception(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	if (exit->exception.vector == V3_EXCP_PF)
@@ -47,8 +49,8 @@ static void exit_shutdown(struct v3_vcpu *vcpu)
 }
 
 /*
- * The hardware or this library is at fault, not the guest. Not inlined: every exit would pay for the buffer, by
- * saved registers and a stack protector.
+ * The hardware or this library is at fault, not the guest. Not inlined: every exit would pay for
+ * the buffer, by saved registers and a stack protector.
  */
 static V3_NOINLINE void exit_broken(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
@@ -64,13 +66,19 @@ static V3_NOINLINE void exit_broken(struct v3_vcpu *vcpu, const struct v3_exit *
 		  (unsigned long long)vcpu->rip);
 }
 
-/* INVD and WBINVD: no device here bypasses the caches, so there is nothing to write back or to drop. */
+/*
+ * INVD and WBINVD: no device here bypasses the caches, so there is nothing to write back or to
+ * drop.
+ */
 static void exit_invd(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	v3_vcpu_skip(vcpu, exit->insn_len);
 }
 
-/* Stopped before the IRET that ends an NMI handler: NMIs may come again once it is done (APM2 15.21.9). */
+/*
+ * Stopped before the IRET that ends an NMI handler: NMIs may come again once it is done (APM2
+ * 15.21.9).
+ */
 static void exit_nmi_window(struct v3_vcpu *vcpu)
 {
 	/* A back end that follows the blocking itself stops when it is over. */
@@ -84,8 +92,9 @@ static void exit_nmi_window(struct v3_vcpu *vcpu)
 }
 
 /*
- * The first exit after that one. With an NMI waiting it is the trap of a single step, which the guest does not
- * see; if the IRET faulted instead, RIP has not moved and the trap flag is taken back.
+ * The first exit after that one. With an NMI waiting it is the trap of a single step, which the
+ * guest does not see; if the IRET faulted instead, RIP has not moved and the trap flag is taken
+ * back.
  */
 static bool nmi_iret_done(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {

@@ -21,7 +21,10 @@ static bool cr0_valid(struct v3_vcpu *vcpu, uint64_t value)
 		return false;
 	if (!((old ^ value) & V3_CR0_PG) || !(efer & V3_EFER_LME))
 		return true;
-	/* Into long mode, and out of it: not from 64-bit code, nor with PCIDs (APM2 14.6.1; SDM 3A 2.5). */
+	/*
+	 * Into long mode, and out of it: not from 64-bit code, nor with PCIDs (APM2 14.6.1; SDM 3A
+	 * 2.5).
+	 */
 	arch->get_segment(vcpu, V3_SEG_CS, &cs);
 	if (cs.attrib & V3_SEG_L)
 		return false;
@@ -130,7 +133,10 @@ static bool cr_write(struct v3_vcpu *vcpu, unsigned int cr, uint64_t value)
 	case 8:
 		if (value & ~V3_CR8_TPR_MASK)
 			return false;
-		/* Told at once: what waits behind the old priority is looked at before the next entry. */
+		/*
+		 * Told at once: what waits behind the old priority is looked at before the next
+		 * entry.
+		 */
 		vcpu->cr8 = vcpu->cr8_seen = (uint8_t)value;
 		vcpu->vm->intc->tpr_set(vcpu, vcpu->vm->intc_ctx, vcpu->cr8);
 		vcpu->inject_work = true;
@@ -218,7 +224,9 @@ void v3_exit_dr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	arch->insn_env(vcpu, &env);
 	if (!v3_insn_get(vcpu, &env, &insn, bytes))
 		return;
-	/* Another vCPU may have put something else here since: the guest executes that one itself. */
+	/*
+	 * Another vCPU may have put something else here since: the guest executes that one itself.
+	 */
 	if (insn.map != V3_MAP_0F || (insn.opcode != 0x21 && insn.opcode != 0x23))
 		return;
 	dr = insn.reg;

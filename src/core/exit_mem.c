@@ -62,8 +62,8 @@ static inline bool mmio_store(struct v3_vcpu *vcpu, const struct v3_emul_simple 
 }
 
 /*
- * Whether the fault's address is the operand's. At the start of a page it need not be: an operand that begins
- * in the page before faults there, too.
+ * Whether the fault's address is the operand's. At the start of a page it need not be: an operand
+ * that begins in the page before faults there, too.
  */
 static inline bool is_whole_operand(v3_gpa_t gpa, unsigned int size)
 {
@@ -73,8 +73,9 @@ static inline bool is_whole_operand(v3_gpa_t gpa, unsigned int size)
 }
 
 /*
- * Whether what the hardware found out about the exit's access is enough for this one. Not for a store where a
- * load exited: another vCPU has put it there since, and the page may be read-only for this code.
+ * Whether what the hardware found out about the exit's access is enough for this one. Not for a
+ * store where a load exited: another vCPU has put it there since, and the page may be read-only for
+ * this code.
  */
 static inline bool is_checked(const struct v3_exit *exit, const struct v3_emul_simple *op)
 {
@@ -144,7 +145,9 @@ void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	}
 	backed = v3_memory_ptr(vcpu->vm, gpa, 1) != NULL;
 	if (backed && !(exit->npf.write && v3_memory_is_rom(gpa))) {
-		/* Tables are complete, so this is a stale translation: the next access walks anew. */
+		/*
+		 * Tables are complete, so this is a stale translation: the next access walks anew.
+		 */
 		v3_stat_add(&vcpu->stats.ram_faults, 1);
 		vcpu->vm->arch->flush_tlb(vcpu);
 	} else if (needs_memory(exit)) {

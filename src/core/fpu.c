@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Guest FPU, SSE and AVX state. It is in the CPU's registers between fpu_begin and fpu_end, so an exit
- * does not touch it. XCR0 too is the guest's there: interrupt handlers of a host may
- * not use the FPU inside such a section (APM2 11.5, SDM 1 13).
+ * Guest FPU, SSE and AVX state. It is in the CPU's registers between fpu_begin and fpu_end, so an
+ * exit does not touch it. XCR0 too is the guest's there: interrupt handlers of a host may not use
+ * the FPU inside such a section (APM2 11.5, SDM 1 13).
  */
 #include "core/vm.h"
 
@@ -10,7 +10,10 @@
 #include "x86/cr.h"
 #include "x86/insn.h"
 
-/* Layout of the legacy area: FCW at 0, MXCSR at 24, XMM0 at 160 (APM2 11.4.4); the XSAVE header at 512. */
+/*
+ * Layout of the legacy area: FCW at 0, MXCSR at 24, XMM0 at 160 (APM2 11.4.4); the XSAVE header at
+ * 512.
+ */
 #define FPU_FCW 0
 #define FPU_MXCSR 24
 #define FPU_XMM 160
@@ -116,8 +119,8 @@ static uint8_t *component(const struct v3_vcpu *vcpu, uint64_t xcr0_bit)
 }
 
 /*
- * The components of mask into the area. Its header names no others then: those may be beyond the guest's XCR0,
- * which XRSTOR would not take. v3_fpu_put() writes all of it anew.
+ * The components of mask into the area. Its header names no others then: those may be beyond the
+ * guest's XCR0, which XRSTOR would not take. v3_fpu_put() writes all of it anew.
  */
 static uint64_t components_save(struct v3_vcpu *vcpu, uint64_t mask)
 {
@@ -129,7 +132,9 @@ static uint64_t components_save(struct v3_vcpu *vcpu, uint64_t mask)
 	return used;
 }
 
-/* FXSAVE: unlike XSAVE it saves XMM registers whatever XCR0 says, and SSE works without XCR0 too. */
+/*
+ * FXSAVE: unlike XSAVE it saves XMM registers whatever XCR0 says, and SSE works without XCR0 too.
+ */
 void v3_fpu_vec_get(struct v3_vcpu *vcpu, unsigned int reg, void *buf, unsigned int size)
 {
 	uint8_t *out = buf;

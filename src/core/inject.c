@@ -20,7 +20,10 @@ void v3_vcpu_exception(struct v3_vcpu *vcpu, uint8_t vector, bool has_error, uin
 {
 	int combined = vector;
 
-	/* An exit that took an exception back leaves it in the slot: this one came while it was delivered. */
+	/*
+	 * An exit that took an exception back leaves it in the slot: this one came while it was
+	 * delivered.
+	 */
 	if (vcpu->exception.valid) {
 		combined = v3_excp_combine(vcpu->exception.vector, vector);
 		if (combined < 0) {
@@ -158,14 +161,19 @@ static V3_NOINLINE unsigned int prepare_rare(struct v3_vcpu *vcpu)
 	unsigned int windows = 0;
 	bool delivered = deliver_first(vcpu) || (can_take_intr(vcpu) && deliver_intr(vcpu));
 
-	/* Only an exception goes before an NMI, whose turn it is at the handler's first instruction. */
+	/*
+	 * Only an exception goes before an NMI, whose turn it is at the handler's first
+	 * instruction.
+	 */
 	if (nmi_waits(vcpu))
 		windows |= V3_WINDOW_SOON;
 	if (vcpu->intr.valid && vcpu->intr.type != V3_EVENT_NMI)
 		windows |= V3_WINDOW_INTR;
 	if (vcpu->nmi_blocked && !vcpu->nmi_iret)
 		windows |= V3_WINDOW_NMI;
-	/* One step over the IRET, unless the guest steps itself, or a handler would see the flag. */
+	/*
+	 * One step over the IRET, unless the guest steps itself, or a handler would see the flag.
+	 */
 	if (vcpu->nmi_iret && vcpu->nmi_pending && !delivered &&
 	    !(vcpu->rflags & V3_RFLAGS_TF)) {
 		vcpu->rflags |= V3_RFLAGS_TF;

@@ -77,7 +77,9 @@ static void page_remember(struct v3_vcpu *vcpu, const struct v3_insn_env *env, v
 	page->code = code;
 }
 
-/* Host pointer to the code at gva and how much of its page follows; NULL: complain only if asked. */
+/*
+ * Host pointer to the code at gva and how much of its page follows; NULL: complain only if asked.
+ */
 static const uint8_t *code_ptr(struct v3_vcpu *vcpu, const struct v3_insn_env *env, v3_gva_t gva,
 			       unsigned int *left, bool complain)
 {

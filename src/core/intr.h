@@ -10,7 +10,8 @@
 
 /**
  * The interrupt controllers of a VM. peek, ack, tpr_get, tpr_set and pending are called on the
- * thread of the vCPU concerned, outside of the guest, with interrupts on or off; they must not sleep.
+ * thread of the vCPU concerned, outside of the guest, with interrupts on or off; they must not
+ * sleep.
  */
 struct v3_intc_ops {
 	/**
@@ -19,14 +20,20 @@ struct v3_intc_ops {
 	 * *tpr_blocked is set to true (the core then watches TPR writes), else false.
 	 */
 	int (*peek)(struct v3_vcpu *vcpu, void *ctx, bool *tpr_blocked);
-	/** Interrupt acknowledge: the vector the vCPU really takes (IRR to ISR, or 8259 INTA); -1 if it went away. */
+	/**
+	 * Interrupt acknowledge: the vector the vCPU really takes (IRR to ISR, or 8259 INTA); -1 if
+	 * it went away.
+	 */
 	int (*ack)(struct v3_vcpu *vcpu, void *ctx);
 	/** Task priority as CR8 (bits 3:0). */
 	unsigned int (*tpr_get)(struct v3_vcpu *vcpu, void *ctx);
 	void (*tpr_set)(struct v3_vcpu *vcpu, void *ctx, unsigned int cr8);
 	/** Behind v3_irq_set(). Any context. */
 	void (*irq_set)(void *ctx, unsigned int gsi, bool level);
-	/** The vCPU got an INIT: its local controller goes to INIT state (SDM 3A 11.4.7.3). On the vCPU's thread. */
+	/**
+	 * The vCPU got an INIT: its local controller goes to INIT state (SDM 3A 11.4.7.3). On the
+	 * vCPU's thread.
+	 */
 	void (*init)(struct v3_vcpu *vcpu, void *ctx);
 	/**
 	 * The time of v3_vcpu_timer_set() has come (@p due), or the guest has set its TSC before
@@ -36,24 +43,35 @@ struct v3_intc_ops {
 	void (*timer)(struct v3_vcpu *vcpu, void *ctx, bool due);
 };
 
-/** Gives the VM its interrupt controllers, once, while V3_VM_CREATED. Without any, no interrupt is ever delivered. */
+/**
+ * Gives the VM its interrupt controllers, once, while V3_VM_CREATED. Without any, no interrupt is
+ * ever delivered.
+ */
 enum v3_status v3_intc_attach(struct v3_vm *vm, const struct v3_intc_ops *ops, void *ctx);
 
 /**
- * The answer of peek may have changed: makes the vCPU ask again before it next runs guest code, wherever it is
- * (running, in HLT, on another CPU). Any context, any lock of the caller; cheap when the caller is the vCPU itself.
+ * The answer of peek may have changed: makes the vCPU ask again before it next runs guest code,
+ * wherever it is (running, in HLT, on another CPU). Any context, any lock of the caller; cheap when
+ * the caller is the vCPU itself.
  */
 void v3_vcpu_check_intr(struct v3_vcpu *vcpu);
 /** The same, cheaper, on the vCPU's thread outside of the guest if interrupts were only added. */
 void v3_vcpu_check_own(struct v3_vcpu *vcpu);
-/** INIT: the vCPU resets (APM2 14.1.3) and waits for a start-up IPI (the first vCPU restarts at the reset vector). Any context. */
+/**
+ * INIT: the vCPU resets (APM2 14.1.3) and waits for a start-up IPI (the first vCPU restarts at the
+ * reset vector). Any context.
+ */
 void v3_vcpu_init(struct v3_vcpu *vcpu);
-/** Start-up IPI: a vCPU that waits for one starts at @p vector << 12 in real mode; others ignore it. Any context. */
+/**
+ * Start-up IPI: a vCPU that waits for one starts at @p vector << 12 in real mode; others ignore it.
+ * Any context.
+ */
 void v3_vcpu_sipi(struct v3_vcpu *vcpu, uint8_t vector);
 
 /**
- * Sets the one timer of the vCPU's own interrupt controller: the method timer is called once when v3_now() is
- * @p deadline; UINT64_MAX: never. Takes no lock, so only on the vCPU's thread, or while it is parked or has none.
+ * Sets the one timer of the vCPU's own interrupt controller: the method timer is called once when
+ * v3_now() is @p deadline; UINT64_MAX: never. Takes no lock, so only on the vCPU's thread, or while
+ * it is parked or has none.
  */
 void v3_vcpu_timer_set(struct v3_vcpu *vcpu, uint64_t deadline);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Registration of device hooks, and finding them on an exit. Read-only once the VM runs: no locks. */
+/*
+ * Registration of device hooks, and finding them on an exit. Read-only once the VM runs: no locks.
+ */
 #include "core/vm.h"
 
 #include "lib/bits.h"
@@ -62,8 +64,10 @@ enum v3_status v3_io_hook(struct v3_vm *vm, uint16_t first, unsigned int count,
 		if (status != V3_OK)
 			return status;
 	}
-	vm->io[vm->num_io++] = (struct v3_io_hook){ first, (uint16_t)(end - 1), ops->in ? ops->in : in_ones,
-						    ops->out ? ops->out : out_nothing, ctx };
+	vm->io[vm->num_io++] = (struct v3_io_hook){
+		first, (uint16_t)(end - 1), ops->in ? ops->in : in_ones,
+		ops->out ? ops->out : out_nothing, ctx,
+	};
 	for (port = first; port < end; port++)
 		vm->io_pages[port / V3_IO_PAGE_PORTS][port % V3_IO_PAGE_PORTS] =
 			(uint8_t)vm->num_io;
@@ -170,8 +174,8 @@ const struct v3_mmio_hook *v3_mmio_find(struct v3_vm *vm, v3_gpa_t gpa)
 }
 
 /*
- * The hook of an access. Guests poll, so the last one is tried first. Hooks are whole pages and no access leaves
- * its page: one that begins in a hook ends there.
+ * The hook of an access. Guests poll, so the last one is tried first. Hooks are whole pages and no
+ * access leaves its page: one that begins in a hook ends there.
  */
 static const struct v3_mmio_hook *mmio_hook(struct v3_vcpu *vcpu, v3_gpa_t gpa)
 {

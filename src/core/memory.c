@@ -338,11 +338,13 @@ enum v3_status v3_vm_mem_range(const struct v3_vm *vm, unsigned int index,
 	const struct v3_mem_block *low = &vm->blocks[0];
 
 	if (index < 3) {
-		*range = index == 0 ? (struct v3_mem_range){ 0, V3_HOLE_START, V3_MEM_RAM, low->node } :
-			 index == 1 ? (struct v3_mem_range){ V3_HOLE_END, V3_ROM_END - V3_HOLE_END,
-							     V3_MEM_ROM, low->node } :
-				      (struct v3_mem_range){ V3_ROM_END, low->size - V3_ROM_END,
-							     V3_MEM_RAM, low->node };
+		const struct v3_mem_range pieces[3] = {
+			{ 0, V3_HOLE_START, V3_MEM_RAM, low->node },
+			{ V3_HOLE_END, V3_ROM_END - V3_HOLE_END, V3_MEM_ROM, low->node },
+			{ V3_ROM_END, low->size - V3_ROM_END, V3_MEM_RAM, low->node },
+		};
+
+		*range = pieces[index];
 		return V3_OK;
 	}
 	index -= 2;

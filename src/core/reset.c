@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reset of a VM as a whole. There is one way for the host's wish and for the guest's: a guest that asks for
- * a reset ends with V3_END_RESET, and the host resets the VM as it may do at any time.
+ * Reset of a VM as a whole. There is one way for the host's wish and for the guest's: a guest that
+ * asks for a reset ends with V3_END_RESET, and the host resets the VM as it may do at any time.
  */
 #include "core/vm.h"
 

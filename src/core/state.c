@@ -116,7 +116,10 @@ static bool is_stopped(const struct v3_vcpu *vcpu)
 {
 	enum v3_vm_state state = __atomic_load_n(&vcpu->vm->state, __ATOMIC_ACQUIRE);
 
-	/* A VM that has ended may have threads that are still on their way out; the end is parking, too. */
+	/*
+	 * A VM that has ended may have threads that are still on their way out; the end is parking,
+	 * too.
+	 */
 	if (state == V3_VM_STOPPED)
 		return !__atomic_load_n(&vcpu->thread, __ATOMIC_ACQUIRE) ||
 		       __atomic_load_n(&vcpu->parked, __ATOMIC_ACQUIRE) == V3_PARKED_FOR_GOOD;

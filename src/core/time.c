@@ -212,7 +212,9 @@ static uint64_t first_tsc(const struct v3_vcpu *vcpu)
 	return vcpu->own_tsc < tsc ? vcpu->own_tsc : tsc;
 }
 
-/* So long after the host's clock was read it follows from the TSC: by at most 500 ppm of steering. */
+/*
+ * So long after the host's clock was read it follows from the TSC: by at most 500 ppm of steering.
+ */
 #define CLOCK_KEPT_NS 250000u
 
 /* The host's clock when the TSC will be there. */

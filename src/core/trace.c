@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Event trace: for each vCPU a ring that only its thread writes and anyone reads. Events go through
- * v3_vcpu.enter, which points here instead of to the back end while there is something to trace: when there
- * is not, the way into and out of the guest has not even a branch more.
+ * v3_vcpu.enter, which points here instead of to the back end while there is something to trace:
+ * when there is not, the way into and out of the guest has not even a branch more.
  */
 #include <v3/trace.h>
 
@@ -21,7 +21,9 @@ _Static_assert(V3_TRACE_REQ_INTR == V3_REQ_INTR && V3_TRACE_REQ_TIMER == V3_REQ_
 
 /* In pages of its own: no other vCPU's data shares a cache line with it. */
 struct v3_trace_ring {
-	/* Events written so far. The event at position n is in slot n modulo the number of slots. */
+	/*
+	 * Events written so far. The event at position n is in slot n modulo the number of slots.
+	 */
 	uint64_t head;
 	uint64_t pad[7];
 	uint64_t slots[V3_TRACE_EVENTS][WORDS];
@@ -31,8 +33,8 @@ struct v3_trace_ring {
 /* --- Writing: the vCPU's thread --- */
 
 /*
- * Readers take a slot's words for the event at position n only if head is at most n + SLOTS - 1 after they
- * have read them, so head has to be visible before the words of the next event are.
+ * Readers take a slot's words for the event at position n only if head is at most n + SLOTS - 1
+ * after they have read them, so head has to be visible before the words of the next event are.
  */
 static void ring_put(struct v3_trace_ring *ring, const struct v3_trace_event *event)
 {
@@ -267,7 +269,9 @@ enum v3_status v3_trace_read(struct v3_vcpu *vcpu, uint64_t *position,
 	}
 	head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
 	first = head >= V3_TRACE_EVENTS ? head - V3_TRACE_EVENTS + 1 : 0;
-	/* The writer came round meanwhile: what it may have touched is none of what was asked for. */
+	/*
+	 * The writer came round meanwhile: what it may have touched is none of what was asked for.
+	 */
 	if (from < first)
 		skip = first - from < n ? (unsigned int)(first - from) : n;
 	*lost += skip;

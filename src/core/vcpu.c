@@ -257,8 +257,8 @@ static inline void exit_record(const struct v3_vcpu *vcpu, struct v3_exit_record
 }
 
 /*
- * Runs the guest until something needs the thread: a request, HLT, or the host wants the CPU. Returns where the
- * next exit goes, as record was for the first.
+ * Runs the guest until something needs the thread: a request, HLT, or the host wants the CPU.
+ * Returns where the next exit goes, as record was for the first.
  */
 static struct v3_exit_record *run_guest(struct v3_vcpu *vcpu, struct v3_exit_record *record)
 {

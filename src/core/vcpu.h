@@ -56,7 +56,7 @@ enum v3_vcpu_run {
  */
 #define V3_CODE_PAGES 16
 struct v3_code_page {
-	const uint8_t *code;		/* start of the page on the host; NULL: nothing remembered */
+	const uint8_t *code;		/* start of the page on the host; NULL: none remembered */
 	v3_gva_t gva;
 	uint64_t cr0, cr3, cr4, efer;
 	bool user;
@@ -82,7 +82,10 @@ struct v3_exit_record {
 };
 
 struct v3_vcpu {
-	/* Registers of the guest, current whenever it does not run. First: src/svm/entry.S uses the offset. */
+	/*
+	 * Registers of the guest, current whenever it does not run. First: src/svm/entry.S uses the
+	 * offset.
+	 */
 	uint64_t gpr[16];
 	uint64_t rip, rflags;
 
@@ -90,7 +93,10 @@ struct v3_vcpu {
 	uint32_t requests;
 	/* [any] enum v3_vcpu_mode */
 	uint32_t mode;
-	/* Host TSC at which the first timer is due, and the thread's own or the host's; all ones: none. */
+	/*
+	 * Host TSC at which the first timer is due, and the thread's own or the host's; all ones:
+	 * none.
+	 */
 	uint64_t timer_tsc, local_tsc;
 	/* Interrupt shadow of STI or MOV SS. */
 	bool shadow;
@@ -100,16 +106,23 @@ struct v3_vcpu {
 	uint64_t nmi_iret_rip;
 	/* v3_inject_prepare() has something to do. */
 	bool inject_work;
-	/* [any] V3_TRACE_ON_*, and what enters the guest: the back end's run(), or one that traces. */
+	/*
+	 * [any] V3_TRACE_ON_*, and what enters the guest: the back end's run(), or one that traces.
+	 */
 	uint8_t trace_on;
 	void (*enter)(struct v3_vcpu *vcpu, struct v3_exit *exit);
-	/* Task priority as the hardware holds it, and as the interrupt controller last heard of it. */
+	/*
+	 * Task priority as the hardware holds it, and as the interrupt controller last heard of it.
+	 */
 	uint8_t cr8, cr8_seen;
 	uint8_t run;			/* enum v3_vcpu_run */
 	uint8_t sipi_vector;		/* [any] valid with V3_REQ_SIPI */
 	uint64_t poll;			/* how long the next HLT is polled, TSC ticks */
 	uint32_t windows;		/* V3_WINDOW_* asked of the back end */
-	/* Nested faults and other exits that took an event back; redelivered by v3_inject_prepare(). */
+	/*
+	 * Nested faults and other exits that took an event back; redelivered by
+	 * v3_inject_prepare().
+	 */
 	struct v3_event interrupted;
 	struct v3_event exception;	/* to inject, from emulation */
 	struct v3_event intr;		/* acknowledged interrupt or NMI not delivered yet */
@@ -159,7 +172,8 @@ struct v3_vcpu {
 
 	struct v3_host_thread *thread;	/* guarded by v3_vm.control */
 	struct v3_host_event *event;	/* [const] */
-	uint32_t parked;		/* [any] v3_vm.pauses as it parked for it, or V3_PARKED_FOR_GOOD */
+	/* [any] v3_vm.pauses as it parked for it, or V3_PARKED_FOR_GOOD */
+	uint32_t parked;
 	bool arch_created;		/* [const] */
 	enum v3_status start_status;	/* of the thread; read when parked */
 
@@ -167,7 +181,10 @@ struct v3_vcpu {
 	v3_hpa_t trace_hpa;		/* of it; guarded by v3_vm.lock */
 
 	struct v3_vcpu_stats stats;	/* written by the thread, read by anyone */
-	/* Where the next exit goes. From its successor on the last ones follow, oldest first, for v3_vcpu_inspect(). */
+	/*
+	 * Where the next exit goes. From its successor on the last ones follow, oldest first, for
+	 * v3_vcpu_inspect().
+	 */
 	struct v3_exit_record *next_exit;
 	struct v3_exit_record exits[V3_INSPECT_EXITS + 1];
 };
@@ -190,8 +207,8 @@ void v3_vcpu_thread(void *arg);
 /* Sets requests and makes the vCPU notice them soon. Any context. */
 void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests);
 /*
- * For a back end, with interrupts blocked: marks the vCPU as in the guest and says whether it may enter. If
- * not, the mark is taken back.
+ * For a back end, with interrupts blocked: marks the vCPU as in the guest and says whether it may
+ * enter. If not, the mark is taken back.
  */
 bool v3_vcpu_may_enter(struct v3_vcpu *vcpu);
 /* For a back end, right after the guest ran. */
@@ -216,8 +233,9 @@ void v3_fpu_reset(struct v3_vcpu *vcpu);
 void v3_fpu_load(struct v3_vcpu *vcpu);
 void v3_fpu_put(struct v3_vcpu *vcpu);
 /*
- * One vector register (0..15) between the two: its low `size` bytes, up to 32. Set with zero_upper clears what is
- * above (VEX), and needs AVX in the guest's XCR0; without it `size` is at most 16. More than 16 bytes need AVX.
+ * One vector register (0..15) between the two: its low `size` bytes, up to 32. Set with zero_upper
+ * clears what is above (VEX), and needs AVX in the guest's XCR0; without it `size` is at most 16.
+ * More than 16 bytes need AVX.
  */
 void v3_fpu_vec_get(struct v3_vcpu *vcpu, unsigned int reg, void *buf, unsigned int size);
 void v3_fpu_vec_set(struct v3_vcpu *vcpu, unsigned int reg, const void *buf, unsigned int size,
@@ -254,8 +272,9 @@ void v3_exit_handle(struct v3_vcpu *vcpu, const struct v3_exit *exit);
 /* Runs due timers, then arms the host's timer for the next. Thread, no guest. */
 void v3_timers_run(struct v3_vcpu *vcpu);
 /*
- * After an exit for a host interrupt: if that was the host's timer, timers that are due run. It may have fired
- * although the TSC is not there yet, because the host's clock is steered: then it is armed again. Thread.
+ * After an exit for a host interrupt: if that was the host's timer, timers that are due run. It may
+ * have fired although the TSC is not there yet, because the host's clock is steered: then it is
+ * armed again. Thread.
  */
 void v3_timers_interrupted(struct v3_vcpu *vcpu);
 /* clock_ns() at which the first timer is due; UINT64_MAX: none. */
@@ -278,7 +297,10 @@ void v3_trace_init(struct v3_vcpu *vcpu);
 void v3_trace_destroy(struct v3_vcpu *vcpu);
 void v3_trace_inject(struct v3_vcpu *vcpu, const struct v3_event *what);
 void v3_trace_requests(struct v3_vcpu *vcpu, uint32_t taken);
-/* Fills in what an exit says, but for time and RIP. gpr: at least RAX to RBX as the guest left them. */
+/*
+ * Fills in what an exit says, but for time and RIP. gpr: at least RAX to RBX as the guest left
+ * them.
+ */
 void v3_trace_describe(const uint64_t *gpr, const struct v3_exit *exit,
 		       struct v3_trace_event *event);
 static inline bool v3_trace_wanted(const struct v3_vcpu *vcpu)
@@ -290,18 +312,21 @@ static inline bool v3_trace_wanted(const struct v3_vcpu *vcpu)
 void v3_exits_forget(struct v3_vcpu *vcpu);
 
 /* insn.c */
-/* The instruction at RIP is done: on to the next one. len 0: find it out (false: a fault is queued). */
+/*
+ * The instruction at RIP is done: on to the next one. len 0: find it out (false: a fault is
+ * queued).
+ */
 bool v3_vcpu_skip(struct v3_vcpu *vcpu, unsigned int len);
 /*
- * As v3_vcpu_skip() for an instruction of two bytes, 0F and opcode, when the hardware gave no length (len 0):
- * cheap if it has no prefixes.
+ * As v3_vcpu_skip() for an instruction of two bytes, 0F and opcode, when the hardware gave no
+ * length (len 0): cheap if it has no prefixes.
  */
 bool v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode);
 /* Whether the instruction at RIP is a HLT that the guest may execute. Queues no fault. */
 bool v3_insn_is_hlt(struct v3_vcpu *vcpu);
 /*
- * Fetches and decodes the instruction at RIP; its bytes stay in bytes. False: a fault is queued, the VM
- * ended, or the guest has to execute it again.
+ * Fetches and decodes the instruction at RIP; its bytes stay in bytes. False: a fault is queued,
+ * the VM ended, or the guest has to execute it again.
  */
 bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
 		 uint8_t bytes[V3_INSN_BUFFER]);
@@ -310,12 +335,18 @@ bool v3_insn_get(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_
  * is known; NULL: use the others.
  */
 const struct v3_insn_plain *v3_insn_plain(struct v3_vcpu *vcpu, const struct v3_insn_env *env);
-/* The two halves of v3_insn_get(). Fetch: up to 15 bytes at RIP, and how many; 0: a fault is queued or the VM ended. */
+/*
+ * The two halves of v3_insn_get(). Fetch: up to 15 bytes at RIP, and how many; 0: a fault is queued
+ * or the VM ended.
+ */
 unsigned int v3_insn_fetch(struct v3_vcpu *vcpu, const struct v3_insn_env *env,
 			   uint8_t bytes[V3_INSN_BUFFER]);
 bool v3_insn_decode(struct v3_vcpu *vcpu, const struct v3_insn_env *env, struct v3_insn *insn,
 		    const uint8_t bytes[V3_INSN_BUFFER], unsigned int n);
-/* End of an instruction that was executed in software: interrupt shadow, trap flag. RIP is already new. */
+/*
+ * End of an instruction that was executed in software: interrupt shadow, trap flag. RIP is already
+ * new.
+ */
 void v3_vcpu_insn_done(struct v3_vcpu *vcpu);
 
 /* emulate.c: executes the instruction at RIP in software, because of an exit. */

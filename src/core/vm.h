@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A virtual machine. Tags: [const] does not change after creation; [setup] changes only while the VM
- * is V3_VM_CREATED, by one thread, and is read without a lock afterwards; [lock]; [control]; [any].
+ * A virtual machine. Tags: [const] does not change after creation; [setup] changes only while the
+ * VM is V3_VM_CREATED, by one thread, and is read without a lock afterwards; [lock]; [control];
+ * [any].
  */
 #ifndef V3_CORE_VM_H
 #define V3_CORE_VM_H
@@ -103,9 +104,10 @@ struct v3_device {
 
 struct v3_console {
 	uint8_t *out;			/* [const] ring of V3_CONSOLE_OUT bytes */
-	uint32_t out_head, out_tail;	/* written / read positions, free-running; guarded by lock */
+	/* Positions written and read so far; these and the next three are guarded by lock. */
+	uint32_t out_head, out_tail;
 	uint8_t *in;			/* [const] ring of V3_CONSOLE_IN bytes */
-	uint32_t in_head, in_tail;	/* guarded by lock, as is the next */
+	uint32_t in_head, in_tail;
 	uint64_t dropped;		/* bytes of output that nobody read */
 	void (*input)(void *ctx);	/* [setup] */
 	void *input_ctx;
@@ -152,8 +154,8 @@ struct v3_vm {
 	struct v3_nested nested;
 
 	/*
-	 * Time, [control] to write while no vCPU runs, [any] to read. tsc_base: host TSC at which the
-	 * guest's was 0; moves on resume.
+	 * Time, [control] to write while no vCPU runs, [any] to read. tsc_base: host TSC at which
+	 * the guest's was 0; moves on resume.
 	 */
 	uint64_t tsc_base;
 	uint64_t paused_tsc;			/* host TSC when paused; 0: not paused */
@@ -168,7 +170,7 @@ struct v3_vm {
 	unsigned int log_count, log_dropped;	/* [lock] */
 	uint32_t unknown_msrs[V3_MAX_UNKNOWN_MSRS];	/* [lock] */
 	unsigned int num_unknown_msrs;		/* [lock] may be one more than there is room for */
-	uint32_t control;			/* 1 while a control call runs: v3_control_enter() */
+	uint32_t control;			/* 1 in a control call: v3_control_enter() */
 	struct v3_host_event *control_free;	/* [const] signaled when one is over */
 	struct v3_host_event *control_event;	/* [const] vCPUs signal it when they park */
 	uint32_t pauses;			/* [control] to write: pauses asked for so far */
@@ -185,8 +187,8 @@ struct v3_vm {
 };
 
 /*
- * control.c: stops the vCPUs of a VM for a moment, whatever its state, which does not change; control calls wait
- * until v3_vm_thaw(). Process.
+ * control.c: stops the vCPUs of a VM for a moment, whatever its state, which does not change;
+ * control calls wait until v3_vm_thaw(). Process.
  */
 void v3_vm_freeze(struct v3_vm *vm);
 void v3_vm_thaw(struct v3_vm *vm);
@@ -203,8 +205,8 @@ void *v3_vm_alloc(struct v3_vm *vm, size_t size);
 void v3_vm_free(struct v3_vm *vm, void *ptr, size_t size);
 
 /*
- * control.c: a control call has the VM to itself between these two; both sleep. still: no vCPU runs, nor
- * will before the control call is over; waits for the threads of a VM that has ended.
+ * control.c: a control call has the VM to itself between these two; both sleep. still: no vCPU
+ * runs, nor will before the control call is over; waits for the threads of a VM that has ended.
  */
 void v3_control_enter(struct v3_vm *vm);
 void v3_control_leave(struct v3_vm *vm);

@@ -25,8 +25,8 @@
 #define MIN_PERIOD_TICKS (V3_PIT_HZ / 20000)
 
 /*
- * Edges that a busy host made late are caught up with, at twice the rate: guests count them to tell the time
- * and to see whether the timer works. After a longer stop the rest is forgotten.
+ * Edges that a busy host made late are caught up with, at twice the rate: guests count them to tell
+ * the time and to see whether the timer works. After a longer stop the rest is forgotten.
  */
 #define MAX_OWED 64
 

@@ -78,10 +78,10 @@ struct v3_emul_ops {
 				     uint32_t size, uint32_t access,
 				     struct v3_emul_fault *fault);
 	/**
-	 * Atomic where memory is RAM, or V3_EMUL_STOP: if the `size` (1, 2, 4, 8, 16) bytes at linear equal
-	 * *expected, store *desired and set *swapped; else copy what is there to *expected
-	 * and clear *swapped. A locked ADD and the like reads first and then calls this, so a
-	 * device sees two reads and a write.
+	 * Atomic where memory is RAM, or V3_EMUL_STOP: if the `size` (1, 2, 4, 8, 16) bytes at
+	 * linear equal *expected, store *desired and set *swapped; else copy what is there to
+	 * *expected and clear *swapped. A locked ADD and the like reads first and then calls this,
+	 * so a device sees two reads and a write.
 	 */
 	enum v3_emul_result (*cmpxchg)(void *opaque, uint64_t linear, void *expected,
 				       const void *desired, uint32_t size, bool *swapped,
@@ -162,8 +162,8 @@ struct v3_emul_simple {
 bool v3_emul_simple_mmio(const struct v3_insn *insn, struct v3_emul_simple *out);
 
 /**
- * Tries the commonest forms without decoding: 64-bit mode, at most a REX prefix, MOV 89, 8B and C7 /0 with
- * 4 or 8 bytes of memory. Fills *op as v3_emul_simple_mmio() would.
+ * Tries the commonest forms without decoding: 64-bit mode, at most a REX prefix, MOV 89, 8B and C7
+ * /0 with 4 or 8 bytes of memory. Fills *op as v3_emul_simple_mmio() would.
  *
  * @param bytes  all 15 bytes of an instruction, whatever its length.
  * @return its length, or 0: use v3_decode().

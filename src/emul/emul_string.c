@@ -164,7 +164,10 @@ enum v3_emul_result v3_emu_string(struct v3_emu *e)
 			break;
 		}
 	}
-	/* Flags belong to the end of CMPS and SCAS: a fault in between shows the old ones (SDM2, REP). */
+	/*
+	 * Flags belong to the end of CMPS and SCAS: a fault in between shows the old ones (SDM2,
+	 * REP).
+	 */
 	e->regs->rflags = rflags;
 	return res;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SSE and AVX loads and stores that move data: whole registers, parts, elements, and copies of them. Nothing that
- * calculates.
+ * SSE and AVX loads and stores that move data: whole registers, parts, elements, and copies of
+ * them. Nothing that calculates.
  */
 #include "emul_internal.h"
 
@@ -11,7 +11,7 @@
 enum vec_fill {
 	FILL_ZERO,
 	FILL_BROADCAST,		/* copies of what was read, up to the vector's length */
-	FILL_EVEN,		/* each odd element of `unit` bytes becomes a copy of the even one below, */
+	FILL_EVEN,		/* odd elements of `unit` bytes get copies of even ones below, */
 	FILL_ODD,		/* or the other way round */
 };
 

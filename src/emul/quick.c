@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A look at the few instructions that reach devices nearly every time, at a fraction of the decoder's
- * cost. tests/unit/emul compares it with the decoder.
+ * A look at the few instructions that reach devices nearly every time, at a fraction of the
+ * decoder's cost. tests/unit/emul compares it with the decoder.
  */
 #include "emul/emul.h"
 

@@ -40,9 +40,10 @@
 const struct v3_nested_format *v3_ept_format(uint64_t ept_vpid_cap, bool ignore_pat);
 
 /*
- * The EPT pointer for tables at root; 0, which no EPT pointer is, if the CPU cannot have it: no walk of four
- * levels, root not a page's address, dirty without the capability. dirty: accessed and dirty flags, which make
- * the CPU's walks of the guest's own tables count as writes (SDM vol. 3 29.3.5).
+ * The EPT pointer for tables at root; 0, which no EPT pointer is, if the CPU cannot have it: no
+ * walk of four levels, root not a page's address, dirty without the capability. dirty: accessed and
+ * dirty flags, which make the CPU's walks of the guest's own tables count as writes (SDM vol. 3
+ * 29.3.5).
  */
 uint64_t v3_ept_pointer(uint64_t ept_vpid_cap, v3_hpa_t root, bool dirty);
 

@@ -10,7 +10,7 @@ struct shape {
 	unsigned int entry_size;	/* 4 or 8 */
 	unsigned int index_bits;
 	uint64_t root;
-	bool pae;			/* legacy PAE: the root's entries are pointers without rights */
+	bool pae;			/* legacy PAE: the root's entries carry no rights */
 };
 
 static struct shape shape_of(const struct v3_walk_cpu *cpu)
@@ -18,7 +18,8 @@ static struct shape shape_of(const struct v3_walk_cpu *cpu)
 	if (cpu->efer & V3_EFER_LMA)
 		return (struct shape){ 4, 8, V3_PT_INDEX_BITS, cpu->cr3 & V3_CR3_ADDR_MASK, false };
 	if (cpu->cr4 & V3_CR4_PAE)
-		return (struct shape){ 3, 8, V3_PT_INDEX_BITS, cpu->cr3 & V3_CR3_PAE_ADDR_MASK, true };
+		return (struct shape){ 3, 8, V3_PT_INDEX_BITS,
+				       cpu->cr3 & V3_CR3_PAE_ADDR_MASK, true };
 	return (struct shape){ 2, 4, V3_PT_INDEX_BITS_LEGACY, cpu->cr3 & V3_PTE_ADDR_MASK_LEGACY,
 			       false };
 }
@@ -38,8 +39,10 @@ static bool entry_read(const struct v3_walk_mem *mem, struct v3_page_level *leve
 		entry = mem->ptr(mem->ctx, level->entry, level->size);
 	if (!entry)
 		return false;
-	level->value = level->size == 8 ? __atomic_load_n((const uint64_t *)entry, __ATOMIC_RELAXED) :
-					  __atomic_load_n((const uint32_t *)entry, __ATOMIC_RELAXED);
+	if (level->size == 8)
+		level->value = __atomic_load_n((const uint64_t *)entry, __ATOMIC_RELAXED);
+	else
+		level->value = __atomic_load_n((const uint32_t *)entry, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -137,12 +140,13 @@ static bool step(const struct v3_walk_cpu *cpu, const struct v3_walk_mem *mem,
 void v3_guest_levels(const struct v3_walk_cpu *cpu, const struct v3_walk_mem *mem, v3_gva_t gva,
 		     struct v3_page_walk *walk)
 {
+	bool long_mode = cpu->cr0 & V3_CR0_PG && cpu->efer & V3_EFER_LMA;
 	struct shape shape = shape_of(cpu);
 	uint64_t table = shape.root;
 	unsigned int level;
 
 	*walk = (struct v3_page_walk){ .gva = gva, .writable = 1, .user = 1, .executable = 1 };
-	if (cpu->cr0 & V3_CR0_PG && cpu->efer & V3_EFER_LMA ? !v3_is_canonical(gva, 48) : gva >> 32) {
+	if (long_mode ? !v3_is_canonical(gva, 48) : gva >> 32) {
 		walk->end = V3_PAGE_NOT_CANONICAL;
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shows a walk of the guest's page tables level by level, for people who look at a guest: no rights are
- * checked, no bits are set, and what is found on the way is told even if it leads nowhere.
+ * Shows a walk of the guest's page tables level by level, for people who look at a guest: no rights
+ * are checked, no bits are set, and what is found on the way is told even if it leads nowhere.
  */
 #ifndef V3_PAGING_GUEST_LEVELS_H
 #define V3_PAGING_GUEST_LEVELS_H

@@ -117,8 +117,9 @@ static enum v3_walk_status finish(v3_gva_t gva, uint64_t base, unsigned int shif
 }
 
 /*
- * Walks 8-byte entries from a table whose entries span 1 << shift bytes (39: long mode; 21: below PAE's
- * pointers). On the path of each emulated instruction: one test per level for all that can be wrong.
+ * Walks 8-byte entries from a table whose entries span 1 << shift bytes (39: long mode; 21: below
+ * PAE's pointers). On the path of each emulated instruction: one test per level for all that can be
+ * wrong.
  */
 static enum v3_walk_status walk64(const struct walk *walk, uint64_t table, unsigned int shift,
 				  v3_gva_t gva, struct v3_walk_result *result)
@@ -195,7 +196,8 @@ static enum v3_walk_status leaf32(const struct walk *walk, struct rights rights,
 	return finish(gva, value & V3_PTE_ADDR_MASK_LEGACY, V3_PAGE_SHIFT, result);
 }
 
-static enum v3_walk_status walk32(const struct walk *walk, v3_gva_t gva, struct v3_walk_result *result)
+static enum v3_walk_status walk32(const struct walk *walk, v3_gva_t gva,
+				  struct v3_walk_result *result)
 {
 	uint64_t table = walk->cpu->cr3 & V3_PTE_ADDR_MASK_LEGACY;
 	struct rights rights = { ~0ull, 0 };

@@ -11,7 +11,9 @@
 /* State of the vCPU that decides a translation. */
 struct v3_walk_cpu {
 	uint64_t cr0, cr3, cr4, efer, rflags;
-	/* In legacy PAE mode hardware uses entries it loaded with CR3; this walker reads them anew. */
+	/*
+	 * In legacy PAE mode hardware uses entries it loaded with CR3; this walker reads them anew.
+	 */
 	bool user;		/* CPL 3 */
 	unsigned int phys_bits;	/* guest physical-address width */
 };
@@ -29,7 +31,9 @@ struct v3_walk_mem {
 	v3_gpa_t gpa;		/* of the block */
 	uint64_t size;		/* bytes of it that may be read and written, a multiple of 8 */
 	uint8_t *virt;
-	/* Host pointer to len (4 or 8) bytes of guest RAM, naturally aligned, or NULL if not RAM. */
+	/*
+	 * Host pointer to len (4 or 8) bytes of guest RAM, naturally aligned, or NULL if not RAM.
+	 */
 	void *(*ptr)(void *ctx, v3_gpa_t gpa, size_t len);
 	void *ctx;
 };
@@ -53,8 +57,8 @@ enum v3_walk_status v3_guest_walk(const struct v3_walk_cpu *cpu, const struct v3
 				  struct v3_walk_result *result);
 
 /*
- * The entries that a 4-level walk of gva reads: as long as all of them hold the same values, and the
- * registers in struct v3_walk_cpu are the same, the walk has the same result.
+ * The entries that a 4-level walk of gva reads: as long as all of them hold the same values, and
+ * the registers in struct v3_walk_cpu are the same, the walk has the same result.
  */
 struct v3_walk_trace {
 	unsigned int depth;
@@ -65,7 +69,10 @@ struct v3_walk_trace {
 	v3_gpa_t gpa;		/* that the leaf gives */
 };
 
-/* False if the walk does not end in a leaf, or the guest is not in long mode. Checks no rights, sets no bits. */
+/*
+ * False if the walk does not end in a leaf, or the guest is not in long mode. Checks no rights,
+ * sets no bits.
+ */
 bool v3_guest_walk_trace(const struct v3_walk_cpu *cpu, const struct v3_walk_mem *mem, v3_gva_t gva,
 			 struct v3_walk_trace *trace);
 

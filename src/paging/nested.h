@@ -73,7 +73,10 @@ enum v3_status v3_nested_unmap(struct v3_nested *nested, v3_gpa_t gpa, uint64_t 
 /* What maps gpa; false if nothing does. */
 bool v3_nested_lookup(const struct v3_nested *nested, v3_gpa_t gpa, struct v3_nested_leaf *leaf);
 
-/* Intel's formats are in ept.h. AMD nested paging: ordinary long-mode entries, walked as user accesses (APM2 15.25.5). */
+/*
+ * Intel's formats are in ept.h. AMD nested paging: ordinary long-mode entries, walked as user
+ * accesses (APM2 15.25.5).
+ */
 extern const struct v3_nested_format v3_npt_format_1g, v3_npt_format_2m;
 
 #endif

@@ -3,7 +3,9 @@
 #include "paging/nested.h"
 #include "x86/pte.h"
 
-/* The nested walk is a user access, so every entry has U; A and D preset save the CPU two writes. */
+/*
+ * The nested walk is a user access, so every entry has U; A and D preset save the CPU two writes.
+ */
 #define NPT_TABLE (V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_A)
 
 static uint64_t npt_leaf(unsigned int level, unsigned int access)

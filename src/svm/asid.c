@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ASIDs tag guest TLB entries (APM2 15.16). Each host CPU hands them out upwards from 1; when they run
- * out it flushes everything and begins a new generation, and every vCPU takes a new one.
+ * ASIDs tag guest TLB entries (APM2 15.16). Each host CPU hands them out upwards from 1; when they
+ * run out it flushes everything and begins a new generation, and every vCPU takes a new one.
  */
 #include "svm/svm.h"
 

@@ -152,7 +152,9 @@ enum v3_status svm_cpu_enable(struct v3_host *host, unsigned int index)
 		return V3_ERR_BUSY;
 	v3_x86_wrmsr(V3_MSR_EFER, efer | V3_EFER_SVME);
 	v3_x86_wrmsr(V3_MSR_VM_HSAVE_PA, cpu->hsave);
-	/* Whoever had SVM before us may have left entries under any ASID: flush before the first. */
+	/*
+	 * Whoever had SVM before us may have left entries under any ASID: flush before the first.
+	 */
 	cpu->asid_generation++;
 	cpu->next_asid = svm_host(host)->num_asids;
 	return V3_OK;

@@ -82,12 +82,13 @@ static void enter(struct v3_vcpu *vcpu, struct svm_vcpu *svm)
 }
 
 /*
- * On a CPU that does not save the next RIP, as QEMU's, an interrupt goes in as a virtual interrupt (APM2
- * 15.21.4), which the CPU takes at the first instruction boundary, rather than as an injected event: QEMU can
- * deliver one of those twice. Bochs, which saves it, has the injected event right, but leaves a virtual
- * interrupt pending until the guest turns interrupts off and on. The window for another interrupt, which is
- * a virtual interrupt as well, is left out meanwhile: what came after this one was acknowledged waits for
- * the handler's end of interrupt, which is an exit. Returns the event, or 0.
+ * On a CPU that does not save the next RIP, as QEMU's, an interrupt goes in as a virtual interrupt
+ * (APM2 15.21.4), which the CPU takes at the first instruction boundary, rather than as an injected
+ * event: QEMU can deliver one of those twice. Bochs, which saves it, has the injected event right,
+ * but leaves a virtual interrupt pending until the guest turns interrupts off and on. The window
+ * for another interrupt, which is a virtual interrupt as well, is left out meanwhile: what came
+ * after this one was acknowledged waits for the handler's end of interrupt, which is an exit.
+ * Returns the event, or 0.
  */
 static uint64_t virq_set(const struct v3_vcpu *vcpu, struct svm_vmcb *vmcb)
 {
@@ -96,7 +97,10 @@ static uint64_t virq_set(const struct v3_vcpu *vcpu, struct svm_vmcb *vmcb)
 	if (!(event & SVM_EVENT_VALID))
 		return 0;
 	if (event >> SVM_EVENT_TYPE_SHIFT & SVM_EVENT_TYPE_MASK || vcpu->host->caps.next_rip) {
-		/* Pending until VMRUN sets GIF, and taken when the event is delivered (APM2 15.17, 15.20). */
+		/*
+		 * Pending until VMRUN sets GIF, and taken when the event is delivered (APM2 15.17,
+		 * 15.20).
+		 */
 		if (vcpu->windows & V3_WINDOW_SOON)
 			v3_os_cpu_kick(vcpu->host, (unsigned int)vcpu->cpu);
 		return 0;
@@ -111,7 +115,9 @@ static uint64_t virq_set(const struct v3_vcpu *vcpu, struct svm_vmcb *vmcb)
 	return event;
 }
 
-/* After the exit: one that was not taken is still there. EXITINTINFO has one that was interrupted. */
+/*
+ * After the exit: one that was not taken is still there. EXITINTINFO has one that was interrupted.
+ */
 static void virq_take_back(struct v3_vcpu *vcpu, struct svm_vmcb *vmcb, uint64_t event)
 {
 	bool waits = vmcb->int_ctl & SVM_V_IRQ;
@@ -131,13 +137,15 @@ void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	uint64_t virq;
 
 	/*
-	 * With GIF = 0 and IF = 1, interrupts stay pending from the last look at requests until the guest
-	 * runs, and exit from it at once (APM2 15.17, 15.21.1).
+	 * With GIF = 0 and IF = 1, interrupts stay pending from the last look at requests until the
+	 * guest runs, and exit from it at once (APM2 15.17, 15.21.1).
 	 */
 	v3_x86_clgi();
 	if (!v3_vcpu_may_enter(vcpu)) {
 		v3_x86_stgi();
-		/* Its event goes back: what keeps it from entering may have to be delivered first. */
+		/*
+		 * Its event goes back: what keeps it from entering may have to be delivered first.
+		 */
 		if (vmcb->event_inj & SVM_EVENT_VALID) {
 			svm_event_decode(vmcb->event_inj, &vcpu->interrupted);
 			vmcb->event_inj = 0;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guest state in the VMCB's save area. Each change clears the clean bit that covers it (APM2 15.15.3). */
+/*
+ * Guest state in the VMCB's save area. Each change clears the clean bit that covers it (APM2
+ * 15.15.3).
+ */
 #include "svm/svm.h"
 
 #include "emul/decode.h"

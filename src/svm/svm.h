@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside the SVM back end. Instance data hangs on v3_host.arch_data, v3_vm.arch_data, v3_vcpu.arch. */
+/*
+ * Inside the SVM back end. Instance data hangs on v3_host.arch_data, v3_vm.arch_data, v3_vcpu.arch.
+ */
 #ifndef V3_SVM_SVM_H
 #define V3_SVM_SVM_H
 
@@ -32,7 +34,7 @@ struct svm_vcpu {
 	uint64_t asid_generation;	/* the vCPU's ASID belongs to this generation of asid_cpu */
 	struct svm_cpu *asid_cpu;
 	bool flush;			/* flush the guest's TLB entries at the next entry */
-	uint32_t clean_mask;		/* clean bits after an exit: all, or none without the feature */
+	uint32_t clean_mask;		/* clean bits after an exit: all, or none if not there */
 	uint64_t host_dr[4], host_dr7;
 };
 
@@ -108,8 +110,9 @@ uint64_t svm_get_dr(struct v3_vcpu *vcpu, unsigned int dr);
 void svm_set_dr(struct v3_vcpu *vcpu, unsigned int dr, uint64_t value);
 
 /*
- * entry.S: VMLOAD, VMRUN, VMSAVE, then the host's VMLOAD. gpr: the guest's 16 registers, of which RAX and
- * RSP live in the VMCB. Interrupts are blocked by GIF; RFLAGS.IF is set. Tests define their own.
+ * entry.S: VMLOAD, VMRUN, VMSAVE, then the host's VMLOAD. gpr: the guest's 16 registers, of which
+ * RAX and RSP live in the VMCB. Interrupts are blocked by GIF; RFLAGS.IF is set. Tests define their
+ * own.
  */
 void svm_enter(uint64_t *gpr, v3_hpa_t vmcb, v3_hpa_t host_vmcb);
 

@@ -54,7 +54,10 @@ void svm_vmcb_init(struct svm_vmcb *vmcb, v3_hpa_t iopm, v3_hpa_t msrpm, v3_hpa_
 		   const struct v3_host_caps *caps)
 {
 	memset(vmcb, 0, sizeof(*vmcb));
-	/* CR0, CR2, CR3 and CR8 are the guest's own under nested paging; CR4 has bits it must not set. */
+	/*
+	 * CR0, CR2, CR3 and CR8 are the guest's own under nested paging; CR4 has bits it must not
+	 * set.
+	 */
 	vmcb->intercept_cr = SVM_I_CR_WRITE(4);
 	vmcb->intercept_dr = SVM_I_DR_ALL;
 	/* #AC and #DB can loop inside the CPU for ever; #MC is the host's. */

@@ -64,8 +64,8 @@ void v3_x86_wbinvd(void);
 void v3_x86_int_mce(void);
 
 /*
- * What every guest entry executes: inline where V3_X86_INLINE says so (freestanding builds), because a call
- * and its prologue cost more than the instruction.
+ * What every guest entry executes: inline where V3_X86_INLINE says so (freestanding builds),
+ * because a call and its prologue cost more than the instruction.
  */
 #ifdef V3_X86_INLINE
 #define V3_X86_HOT static inline

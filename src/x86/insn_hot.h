@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Bodies of the instructions of insn.h that may be inline; included by insn.h or by priv.c, never elsewhere. */
+/*
+ * Bodies of the instructions of insn.h that may be inline; included by insn.h or by priv.c, never
+ * elsewhere.
+ */
 #ifndef V3_X86_INSN_HOT_H
 #define V3_X86_INSN_HOT_H
 
