@@ -161,6 +161,8 @@ static bool is_offered(const struct v3_vm *vm, uint32_t msr)
 		return v3_vm_has(vm, V3_CPU_7_EBX, V3_CPUID_7_EBX_TSC_ADJUST);
 	case V3_MSR_TSC_AUX:
 		return v3_vm_has(vm, V3_CPU_EXT1_EDX, V3_CPUID_80000001_EDX_RDTSCP);
+	case V3_MSR_MISC_ENABLE:
+		return vm->cpuid[0].regs.ebx == V3_CPUID_INTEL_EBX;
 	default:
 		return true;
 	}
@@ -198,6 +200,11 @@ static enum outcome msr_read(struct v3_vcpu *vcpu, uint32_t msr, uint64_t *value
 		return DONE;
 	case V3_MSR_PATCH_LEVEL:
 		*value = 0x01000065;	/* of no CPU: only says that there is microcode */
+		return DONE;
+	case V3_MSR_MISC_ENABLE:
+		/* Kernels read it before they can handle a fault. */
+		*value = V3_MISC_ENABLE_FAST_STRING | V3_MISC_ENABLE_BTS_UNAVAIL |
+			 V3_MISC_ENABLE_PEBS_UNAVAIL;
 		return DONE;
 	case V3_MSR_VM_CR:
 		*value = V3_VM_CR_SVMDIS | V3_VM_CR_LOCK;
@@ -269,6 +276,7 @@ static enum outcome msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value
 		return DONE;
 	case V3_MSR_PATCH_LEVEL:
 	case V3_MSR_AMD_DE_CFG:
+	case V3_MSR_MISC_ENABLE:	/* nothing of it can be switched */
 	case V3_MSR_AMD_HWCR:
 		return DONE;
 	case V3_MSR_MTRRCAP:

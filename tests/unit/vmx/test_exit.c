@@ -256,6 +256,31 @@ static void test_msr_bitmap(void **state)
 	assert_true(vmx_msr_bitmap_exits(bitmap, 0xc0010114, true));
 }
 
+/* An Intel guest's kernel reads it before it can handle a fault. */
+static void test_misc_enable(void **state)
+{
+	struct v3_exit exit = { .kind = V3_EXIT_RDMSR, .insn_len = 2 };
+
+	(void)state;
+	vcpu->gpr[1] = V3_MSR_MISC_ENABLE;
+	vcpu->gpr[0] = vcpu->gpr[2] = ~0ull;
+	v3_exit_rdmsr(vcpu, &exit);
+	assert_false(vcpu->exception.valid);
+	assert_int_equal(vcpu->gpr[0], V3_MISC_ENABLE_FAST_STRING | V3_MISC_ENABLE_BTS_UNAVAIL |
+			 V3_MISC_ENABLE_PEBS_UNAVAIL);
+	assert_int_equal(vcpu->gpr[2], 0);
+	vcpu->gpr[0] = 0;
+	v3_exit_wrmsr(vcpu, &exit);
+	assert_false(vcpu->exception.valid);
+	v3_exit_rdmsr(vcpu, &exit);
+	assert_true(vcpu->gpr[0] & V3_MISC_ENABLE_FAST_STRING);
+	/* AMD's CPUs do not have it. */
+	vm->cpuid[0].regs.ebx = 0;
+	v3_exit_rdmsr(vcpu, &exit);
+	assert_true(vcpu->exception.valid);
+	assert_int_equal(vcpu->exception.vector, 13);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -263,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_kinds), TEST(test_misconfig), TEST(test_io), TEST(test_ept_violation),
 		TEST(test_cr_dr), TEST(test_exceptions), TEST(test_msr_bitmap),
+		TEST(test_misc_enable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
