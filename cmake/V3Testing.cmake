@@ -2,9 +2,9 @@
 #
 # v3_unit_test(NAME <name> SOURCES <file>... [LIBS <target>...] [LABELS <label>...]
 #              [TIMEOUT <seconds>])
-# A CMocka executable unit_<name> and a ctest of that name with the label "unit" and those given. It is linked with
-# the hosted library and the fakes (tests/fakes), which take the place of V3_FAKED; archives, so that
-# a test which defines a function of the library itself gets its own.
+# A CMocka executable unit_<name> and a ctest of that name with the label "unit" and those given. It
+# is linked with the hosted library and the fakes (tests/fakes), which take the place of V3_FAKED;
+# archives, so that a test which defines a function of the library itself gets its own.
 
 find_package(PkgConfig QUIET)
 if(PKG_CONFIG_FOUND)
@@ -14,6 +14,9 @@ if(NOT CMOCKA_FOUND)
 	message(FATAL_ERROR "The unit tests need CMocka and pkg-config, and they were not found. "
 		"Install libcmocka-dev and pkg-config, or configure with -DV3_BUILD_TESTS=OFF.")
 endif()
+
+set(V3_SANITIZER_OPTIONS ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+	UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=second_deadlock_stack=1)
 
 function(v3_unit_test)
 	cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS")
@@ -30,5 +33,5 @@ function(v3_unit_test)
 	add_test(NAME unit_${arg_NAME} COMMAND unit_${arg_NAME})
 	set_tests_properties(unit_${arg_NAME} PROPERTIES
 		LABELS "unit;${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
-		ENVIRONMENT "ASAN_OPTIONS=detect_leaks=1:abort_on_error=0;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=second_deadlock_stack=1")
+		ENVIRONMENT "${V3_SANITIZER_OPTIONS}")
 endfunction()

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # usage: check_includes.sh REPOSITORY
 # Direction of dependencies, by the #include lines of src/ and include/:
-#   x86, lib <- paging, emul <- core <- devices, loader;  svm, vmx see paging, emul, x86, lib and four headers of the core
+#   x86, lib <- paging, emul <- core <- devices, loader
+#   svm, vmx see paging, emul, x86, lib and four headers of the core
 # and the rules of freestanding code: only the C headers a freestanding compiler has, no #ifdef of
 # an operating system. Prints each violation as file:line: reason.
 set -euo pipefail
@@ -16,7 +17,8 @@ complain() {
 
 declare -A sees=(
 	[x86]="x86" [lib]="lib x86" [paging]="paging x86 lib" [emul]="emul x86 lib"
-	[core]="core x86 lib paging emul" [svm]="svm x86 lib paging emul" [vmx]="vmx x86 lib paging emul"
+	[core]="core x86 lib paging emul"
+	[svm]="svm x86 lib paging emul" [vmx]="vmx x86 lib paging emul"
 	[devices]="devices core x86 lib paging emul" [loader]="loader core x86 lib paging emul"
 )
 
@@ -72,7 +74,8 @@ done < <(find include -name '*.h' | sort)
 # One file of the core chooses the back end.
 mapfile -t choosers < <(grep -lE 'v3_(svm|vmx)_ops' -r src/core --include='*.c' 2>/dev/null | sort)
 if ((${#choosers[@]} > 1)); then
-	complain "${choosers[0]}" 1 "only one file of the core may name v3_svm_ops or v3_vmx_ops, not ${choosers[*]}"
+	complain "${choosers[0]}" 1 \
+		"only one file of the core may name v3_svm_ops or v3_vmx_ops, not ${choosers[*]}"
 fi
 
 if ((bad == 0)); then
