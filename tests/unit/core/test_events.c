@@ -321,18 +321,25 @@ static void test_interrupted_nmi(void **state)
 	guest_destroy(script);
 }
 
-/*
- * An acknowledged interrupt that an exception overtook waits for its handler to allow interrupts.
- */
-static void test_interrupted_and_exception(void **state)
+/* The guest enters the handler of an exception that overtook an acknowledged interrupt. */
+static struct script *start_overtaken(void)
 {
 	struct script *script = start();
 
-	(void)state;
 	script->vmcb->exit_int_info = INJ_INTR(0x31);
 	guest_exit(script, SVM_EXIT_EXCEPTION + V3_EXCP_AC, 0, 0);
+	script->vmcb->exit_int_info = 0;
 	assert_int_equal(script->vmcb->event_inj, INJ_EXCP_ERR(V3_EXCP_AC, 0));
 	assert_true(window_open(script));
+	return script;
+}
+
+/* The interrupt waits for the handler to allow interrupts. */
+static void test_interrupted_and_exception(void **state)
+{
+	struct script *script = start_overtaken();
+
+	(void)state;
 	script->vmcb->rflags &= ~V3_RFLAGS_IF;
 	guest_intr(script);
 	assert_int_equal(script->vmcb->event_inj, 0);
@@ -431,13 +438,9 @@ static void test_nmi_behind_exception(void **state)
  */
 static void test_overtaken_waits(void **state)
 {
-	struct script *script = start();
+	struct script *script = start_overtaken();
 
 	(void)state;
-	script->vmcb->exit_int_info = INJ_INTR(0x31);
-	guest_exit(script, SVM_EXIT_EXCEPTION + V3_EXCP_AC, 0, 0);
-	script->vmcb->exit_int_info = 0;
-	assert_int_equal(script->vmcb->event_inj, INJ_EXCP_ERR(V3_EXCP_AC, 0));
 	/* The handler halts with interrupts off. */
 	script->vmcb->rflags &= ~V3_RFLAGS_IF;
 	guest_exit_halts(script, SVM_EXIT_HLT);
