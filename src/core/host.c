@@ -131,8 +131,8 @@ static enum v3_status features_unknown(struct v3_host *host, const char *name, s
 	for (; *names; names++)
 		used += v3_snprintf(known + used, sizeof(known) - used, " %s", *names);
 	v3_host_log(host, V3_LOG_ERROR,
-		    "v3: feature '%.*s' cannot be switched off: there are%s", len < 32 ? (int)len : 32,
-		    name, known);
+		    "v3: feature '%.*s' cannot be switched off: there are%s",
+		    len < 32 ? (int)len : 32, name, known);
 	return V3_ERR_INVALID;
 }
 

@@ -13,7 +13,10 @@ const char *const vmx_features[] = {
 	[VMX_F_RDTSCP] = "rdtscp", [VMX_F_INVPCID] = "invpcid", [VMX_F_COUNT] = NULL,
 };
 
-/* Bits that must be 1 on all CPUs and have no meaning for us (the default1 class, A.2), CR3 exits left out. */
+/*
+ * Bits that must be 1 on all CPUs and have no meaning for us (the default1 class, A.2), CR3 exits
+ * left out.
+ */
 #define PIN_RESERVED	0x00000016u
 #define PROC_RESERVED	0x04006172u
 #define EXIT_RESERVED	0x00036dfbu

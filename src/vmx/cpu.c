@@ -39,7 +39,10 @@ static void msrs_read(struct vmx_msrs *msrs)
 	msrs->cr4_fixed1 = v3_x86_rdmsr(V3_MSR_VMX_CR4_FIXED1);
 }
 
-/* Locked without VMX. Unlocked, as some firmware leaves it, the choice is ours: cpu_enable() (24.7). */
+/*
+ * Locked without VMX. Unlocked, as some firmware leaves it, the choice is ours: cpu_enable()
+ * (24.7).
+ */
 static bool firmware_forbids(void)
 {
 	uint64_t control = v3_x86_rdmsr(V3_MSR_FEATURE_CONTROL);
@@ -75,7 +78,8 @@ enum v3_status vmx_probe(struct v3_host *host, struct v3_host_caps *caps)
 	caps->backend = "vmx";
 	if (firmware_forbids()) {
 		v3_host_log(host, V3_LOG_ERROR,
-			    "v3: VT-x is disabled by firmware (IA32_FEATURE_CONTROL is locked without it): enable it in the BIOS setup");
+			    "v3: VT-x is disabled by firmware (FEATURE_CONTROL is locked): %s",
+			    "enable it in the BIOS setup");
 		return V3_ERR_DENIED;
 	}
 	vmx = v3_os_alloc(host, sizeof(*vmx));

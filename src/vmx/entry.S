@@ -2,12 +2,15 @@
 /*
  * int vmx_enter(uint64_t *gpr, bool resume, uint64_t *host_rsp)
  *
- * VM entry and exit switch RSP, RIP and RFLAGS themselves (SDM vol. 3 27.3.2, 28.5.3). An entry that is refused
- * goes on behind VMLAUNCH or VMRESUME; a guest's exit, or an entry that failed on guest state, at vmx_exit_point.
- * Interrupts are off before and after.
+ * VM entry and exit switch RSP, RIP and RFLAGS themselves (SDM vol. 3 27.3.2, 28.5.3). An entry
+ * that is refused goes on behind VMLAUNCH or VMRESUME; a guest's exit, or an entry that failed on
+ * guest state, at vmx_exit_point. Interrupts are off before and after.
  */
 #ifndef V3_ASM_AFTER_EXIT
-/* What a host kernel wants done with RAX free after the guest ran, such as filling the return stack buffer. */
+/*
+ * What a host kernel wants done with RAX free after the guest ran, such as filling the return stack
+ * buffer.
+ */
 #define V3_ASM_AFTER_EXIT
 #endif
 #ifndef V3_ASM_RET
@@ -63,7 +66,10 @@ vmx_enter:
 3:	movl	$FAIL_INVALID, %eax
 	jc	4f
 	movl	$FAIL_VALID, %eax
-	/* Never taken, one of the flags is set; so that readers of this code see how the next lines are reached. */
+	/*
+	 * Never taken, one of the flags is set; so that readers of this code see how the next lines
+	 * are reached.
+	 */
 	ja	vmx_exit_point
 4:	addq	$8, %rsp
 	jmp	5f

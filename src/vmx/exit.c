@@ -147,7 +147,10 @@ void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason
 		return;
 	case V3_VMX_REASON_INTR_WINDOW:
 	case V3_VMX_REASON_TPR:
-		/* After the MOV to CR8: the core sees the new priority, and looks at interrupts anew. */
+		/*
+		 * After the MOV to CR8: the core sees the new priority, and looks at interrupts
+		 * anew.
+		 */
 		exit->kind = V3_EXIT_INTR_WINDOW;
 		return;
 	case V3_VMX_REASON_NMI_WINDOW:
@@ -213,7 +216,10 @@ void vmx_interrupted_decode(struct v3_event *event)
 	uint32_t info = (uint32_t)vmx_read(V3_VMCS_IDT_EVENT);
 	unsigned int type = info >> V3_VMX_EVENT_TYPE_SHIFT & V3_VMX_EVENT_TYPE_MASK;
 
-	/* INT n, INT3, INTO, INT1: RIP is still at the instruction, and the guest executes it again (28.2.4). */
+	/*
+	 * INT n, INT3, INTO, INT1: RIP is still at the instruction, and the guest executes it again
+	 * (28.2.4).
+	 */
 	event->valid = info & V3_VMX_EVENT_VALID && type < V3_VMX_EVENT_SOFT_INTR;
 	event->type = (uint8_t)type;
 	event->vector = (uint8_t)info;

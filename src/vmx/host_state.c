@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The host's state around a guest's run. VM exits load what the VMCS has (SDM vol. 3 28.5); other MSRs are switched here,
- * and what exits leave different is put right: limits of GDTR and IDTR, LDTR, DR7, IA32_DEBUGCTL (28.5.1 to 28.5.4).
- * The limit of TR is 0x67 after an exit, and stays so: a host with an I/O permission map in its TSS has to load TR.
+ * The host's state around a guest's run. VM exits load what the VMCS has (SDM vol. 3 28.5); other
+ * MSRs are switched here, and what exits leave different is put right: limits of GDTR and IDTR,
+ * LDTR, DR7, IA32_DEBUGCTL (28.5.1 to 28.5.4). The limit of TR is 0x67 after an exit, and stays so:
+ * a host with an I/O permission map in its TSS has to load TR.
  */
 #include "vmx/vmx.h"
 
@@ -15,7 +16,8 @@ const uint32_t vmx_switched_msrs[VMX_SWITCHED_MSRS] = {
 	V3_MSR_STAR, V3_MSR_LSTAR, V3_MSR_CSTAR, V3_MSR_SFMASK, V3_MSR_KERNEL_GS_BASE,
 };
 
-#define SEL_NOT_IN_VMCS (V3_SEL_RPL_MASK | V3_SEL_TI)	/* bits that host selectors must not have, 27.2.3 */
+/* Bits that host selectors must not have, 27.2.3 */
+#define SEL_NOT_IN_VMCS (V3_SEL_RPL_MASK | V3_SEL_TI)
 
 static uint64_t tss_base(const struct v3_x86_segs *segs)
 {

@@ -53,7 +53,10 @@ void vmx_load(struct v3_vcpu *vcpu)
 	vmx->loaded = true;
 }
 
-/* VMCLEAR: no VMCS stays behind in a CPU, where another one's VMPTRLD or VMXOFF would spoil it (25.11.1). */
+/*
+ * VMCLEAR: no VMCS stays behind in a CPU, where another one's VMPTRLD or VMXOFF would spoil it
+ * (25.11.1).
+ */
 void vmx_put(struct v3_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
@@ -122,7 +125,10 @@ static void cr8_write(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 		vmx_write(V3_VMCS_TPR_THRESHOLD, vcpu->cr8);
 }
 
-/* Blocking by STI or MOV SS, of the kind it was; blocking by NMI, but for the NMI that goes in (27.3.1.5). */
+/*
+ * Blocking by STI or MOV SS, of the kind it was; blocking by NMI, but for the NMI that goes in
+ * (27.3.1.5).
+ */
 static uint32_t blocking_wanted(const struct v3_vcpu *vcpu, const struct vmx_vcpu *vmx)
 {
 	uint32_t blocking = 0;
@@ -193,8 +199,8 @@ static void regs_from_vmcs(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 }
 
 /*
- * An event was on its way into the guest, or an IRET that ended an NMI's blocking did not get to its end: the
- * blocking is put right for the next entry (28.2.3, 28.7.1.2).
+ * An event was on its way into the guest, or an IRET that ended an NMI's blocking did not get to
+ * its end: the blocking is put right for the next entry (28.2.3, 28.7.1.2).
  */
 static V3_NOINLINE void delivery_look(struct v3_vcpu *vcpu, uint32_t reason)
 {
@@ -254,7 +260,10 @@ static void after_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, struct v3_exi
 {
 	uint32_t reason = (uint32_t)vmx_read(V3_VMCS_EXIT_REASON);
 
-	/* NMIs stay blocked until the host's handler has run, and before interrupts is where it belongs. */
+	/*
+	 * NMIs stay blocked until the host's handler has run, and before interrupts is where it
+	 * belongs.
+	 */
 	if (reason == V3_VMX_REASON_EXCEPTION && is_nmi())
 		v3_x86_int_nmi();
 	v3_x86_sti();
@@ -273,11 +282,16 @@ void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 	int failed = V3_VMX_FAIL_INVALID;
 
-	/* From the last look at requests on, interrupts stay pending, and end the guest's run at once (26.2). */
+	/*
+	 * From the last look at requests on, interrupts stay pending, and end the guest's run at
+	 * once (26.2).
+	 */
 	v3_x86_cli();
 	if (!v3_vcpu_may_enter(vcpu)) {
 		v3_x86_sti();
-		/* Its event goes back: what keeps it from entering may have to be delivered first. */
+		/*
+		 * Its event goes back: what keeps it from entering may have to be delivered first.
+		 */
 		if (vmx->event.valid)
 			vcpu->interrupted = vmx->event;
 		vmx->event.valid = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Guest state: in the VMCS while the vCPU uses a CPU, else in an image of the same fields, because a VMCS can only be
- * read where it is current. SDM vol. 3 25.4, 27.3.1.
+ * Guest state: in the VMCS while the vCPU uses a CPU, else in an image of the same fields, because
+ * a VMCS can only be read where it is current. SDM vol. 3 25.4, 27.3.1.
  */
 #include "vmx/vmx.h"
 
@@ -115,7 +115,8 @@ static void set_segment(struct vmx_vcpu *vmx, enum v3_seg reg, const struct v3_s
 	vmx_guest_write(vmx, V3_VMCS_GUEST_SELECTOR(reg), seg->selector);
 	vmx_guest_write(vmx, V3_VMCS_GUEST_ACCESS(reg), access_of(reg, seg));
 	vmx_guest_write(vmx, V3_VMCS_GUEST_LIMIT(reg), seg->limit);
-	vmx_guest_write(vmx, V3_VMCS_GUEST_BASE(reg), base_32 ? (uint32_t)seg->base : canonical(seg->base));
+	vmx_guest_write(vmx, V3_VMCS_GUEST_BASE(reg),
+			base_32 ? (uint32_t)seg->base : canonical(seg->base));
 }
 
 /* --- Control registers, EFER, PAT --- */
@@ -144,7 +145,7 @@ uint64_t vmx_get_cr(struct v3_vcpu *vcpu, unsigned int cr)
 
 static void set_cr0(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint64_t value)
 {
-	const uint64_t caching = V3_CR0_CD | V3_CR0_NW;		/* of the CPU's caches: the host's */
+	const uint64_t caching = V3_CR0_CD | V3_CR0_NW;	/* the CPU's caches are the host's */
 
 	vmx_guest_write(vmx, V3_VMCS_GUEST_CR0,
 			(value & ~caching) | vmx_host(vcpu->host)->caps.cr0_fixed0);
@@ -157,7 +158,10 @@ static void set_cr4(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint64_t value)
 	vmx_guest_write(vmx, V3_VMCS_CR4_SHADOW, value);
 }
 
-/* The guest's own moves flush and load PDPTEs in the CPU; after one that was emulated it is done for it. */
+/*
+ * The guest's own moves flush and load PDPTEs in the CPU; after one that was emulated it is done
+ * for it.
+ */
 void vmx_set_cr(struct v3_vcpu *vcpu, unsigned int cr, uint64_t value)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);

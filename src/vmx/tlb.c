@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What CPUs cache of guests: linear and combined mappings by VPID (and EPT pointer), guest-physical ones by EPT
- * pointer (SDM vol. 3 29.4). Each host CPU hands out VPIDs upwards from 1; when they run out it flushes everything and
- * begins a new generation, and every vCPU takes a new one. Without VPIDs each entry and exit flushes by itself all
- * but the guest-physical mappings.
+ * What CPUs cache of guests: linear and combined mappings by VPID (and EPT pointer), guest-physical
+ * ones by EPT pointer (SDM vol. 3 29.4). Each host CPU hands out VPIDs upwards from 1; when they
+ * run out it flushes everything and begins a new generation, and every vCPU takes a new one.
+ * Without VPIDs each entry and exit flushes by itself all but the guest-physical mappings.
  */
 #include "vmx/vmx.h"
 
@@ -41,8 +41,8 @@ void vmx_tlb_load(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 	if (caps->vpid)
 		vmx_write(V3_VMCS_VPID, vmx->vpid);
 	/*
-	 * A new VPID has no entries, but the EPT pointer may be that of a VM that is gone, or the nested tables
-	 * have changed since this CPU saw them.
+	 * A new VPID has no entries, but the EPT pointer may be that of a VM that is gone, or the
+	 * nested tables have changed since this CPU saw them.
 	 */
 	vmx->work |= VMX_WORK_EPT;
 }

@@ -36,7 +36,9 @@ enum v3_status vmx_vm_create(struct v3_vm *vm)
 	vmx_msr_bitmap_fill(v3_os_virt(vm->host, vmx->msr_bitmap));
 	vmx->eptp = v3_ept_pointer(caps->ept_vpid, vm->nested.root, false);
 	vmx->proc2 = proc2_of(vm);
-	/* Bits that the guest's CPU does not have exit, for their #GP; VMXE is in the shadow only. */
+	/*
+	 * Bits that the guest's CPU does not have exit, for their #GP; VMXE is in the shadow only.
+	 */
 	vmx->cr4_mask = ~vm->cpu.cr4_mask | caps->cr4_fixed0;
 	vm->heap_bytes += V3_PAGE_SIZE;
 	vm->arch_data = vmx;
@@ -119,7 +121,10 @@ static void vmx_set_windows(struct v3_vcpu *vcpu, unsigned int windows)
 	vmx->proc &= ~(V3_VMX_PROC_INTR_WINDOW | V3_VMX_PROC_NMI_WINDOW);
 	if (windows & V3_WINDOW_INTR)
 		vmx->proc |= V3_VMX_PROC_INTR_WINDOW;
-	/* Opens at the end of the handler's IRET, or, for SOON, when the exception is delivered (26.2). */
+	/*
+	 * Opens at the end of the handler's IRET, or, for SOON, when the exception is delivered
+	 * (26.2).
+	 */
 	if (windows & (V3_WINDOW_NMI | V3_WINDOW_SOON))
 		vmx->proc |= V3_VMX_PROC_NMI_WINDOW;
 	if (!vmx->loaded)

@@ -7,11 +7,15 @@
 #include "x86/excp.h"
 #include "x86/msr.h"
 
-/* PAUSE exits when one loop of them, with at most the gap in cycles between two, lasts for the window. */
+/*
+ * PAUSE exits when one loop of them, with at most the gap in cycles between two, lasts for the
+ * window.
+ */
 #define PLE_GAP 128
 #define PLE_WINDOW 4096
 
-#define BITMAP_PART 1024u	/* reads of low MSRs, reads of high, writes of low, writes of high */
+/* Reads of low MSRs, reads of high ones, writes of low, writes of high */
+#define BITMAP_PART 1024u
 #define NO_BIT (~0u)
 
 /* Number of the read bit of an MSR, 25.6.9. Others always exit. */

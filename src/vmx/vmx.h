@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside the VT-x back end. Instance data hangs on v3_host.arch_data, v3_vm.arch_data, v3_vcpu.arch. */
+/*
+ * Inside the VT-x back end. Instance data hangs on v3_host.arch_data, v3_vm.arch_data,
+ * v3_vcpu.arch.
+ */
 #ifndef V3_VMX_VMX_H
 #define V3_VMX_VMX_H
 
@@ -77,7 +80,9 @@ struct vmx_vm {
 /* MSRs that VMX does not switch and the guest uses without exits. */
 #define VMX_SWITCHED_MSRS 5
 
-/* State of the host's between load and put: what the VMCS has, and what VM exits do not bring back. */
+/*
+ * State of the host's between load and put: what the VMCS has, and what VM exits do not bring back.
+ */
 struct vmx_host_state {
 	struct v3_x86_segs segs;
 	uint64_t cr0, cr3, cr4;		/* as in the VMCS */
@@ -129,7 +134,10 @@ static inline struct vmx_vcpu *vmx_vcpu(const struct v3_vcpu *vcpu)
 	return vcpu->arch;
 }
 
-/* Of the current VMCS. They cannot fail: the fields exist, and a VMCS is current between load and put. */
+/*
+ * Of the current VMCS. They cannot fail: the fields exist, and a VMCS is current between load and
+ * put.
+ */
 static inline uint64_t vmx_read(uint32_t field)
 {
 	uint64_t value = 0;
@@ -168,7 +176,9 @@ void vmx_vmcs_init(struct v3_vcpu *vcpu);
 
 /* host_state.c */
 extern const uint32_t vmx_switched_msrs[VMX_SWITCHED_MSRS];
-/* What the host has on this CPU goes into the current VMCS; the MSRs that VMX does not switch, too. */
+/*
+ * What the host has on this CPU goes into the current VMCS; the MSRs that VMX does not switch, too.
+ */
 void vmx_host_save(struct vmx_vcpu *vmx);
 void vmx_host_restore(struct vmx_vcpu *vmx);
 
@@ -214,12 +224,15 @@ uint64_t vmx_get_pat(struct v3_vcpu *vcpu);
 void vmx_set_pat(struct v3_vcpu *vcpu, uint64_t value);
 uint64_t vmx_get_dr(struct v3_vcpu *vcpu, unsigned int dr);
 void vmx_set_dr(struct v3_vcpu *vcpu, unsigned int dr, uint64_t value);
-/* Before an entry: the PDPTEs of a guest that uses PAE paging, which VM entry takes from the VMCS. */
+/*
+ * Before an entry: the PDPTEs of a guest that uses PAE paging, which VM entry takes from the VMCS.
+ */
 void vmx_pdptes_load(struct v3_vcpu *vcpu);
 
 /*
- * entry.S: VMLAUNCH, or VMRESUME with resume, with the guest's registers of gpr but RSP; back after the exit
- * with interrupts off. host_rsp: what the VMCS has for the host's RSP. 0, or V3_VMX_FAIL_*.
+ * entry.S: VMLAUNCH, or VMRESUME with resume, with the guest's registers of gpr but RSP; back after
+ * the exit with interrupts off. host_rsp: what the VMCS has for the host's RSP. 0, or
+ * V3_VMX_FAIL_*.
  */
 int vmx_enter(uint64_t *gpr, bool resume, uint64_t *host_rsp);
 /* Where an exit continues: the host's RIP in the VMCS. */

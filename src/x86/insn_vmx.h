@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The instructions of VT-x, as those of insn.h. They are defined in priv_vmx.c, and tests link other definitions
- * in its place. Those of VMX need VMX operation (but VMXON: CR4.VMXE) and CPL 0, else #UD or #GP. Each returns 0 if
- * it succeeded, V3_VMX_FAIL_INVALID without a current VMCS, V3_VMX_FAIL_VALID with one, whose VM-instruction error
- * field then says why. SDM vol. 3 chapter 31.
+ * The instructions of VT-x, as those of insn.h. They are defined in priv_vmx.c, and tests link
+ * other definitions in its place. Those of VMX need VMX operation (but VMXON: CR4.VMXE) and CPL 0,
+ * else #UD or #GP. Each returns 0 if it succeeded, V3_VMX_FAIL_INVALID without a current VMCS,
+ * V3_VMX_FAIL_VALID with one, whose VM-instruction error field then says why. SDM vol. 3 chapter
+ * 31.
  */
 #ifndef V3_X86_INSN_VMX_H
 #define V3_X86_INSN_VMX_H
@@ -29,7 +30,10 @@ int v3_x86_vmptrld(v3_hpa_t vmcs);
 int v3_x86_invept(uint64_t type, uint64_t eptp);
 int v3_x86_invvpid(uint64_t type, uint16_t vpid, v3_gva_t address);
 
-/* Segment and descriptor-table registers of the host, which VM exits do not bring back as they were. */
+/*
+ * Segment and descriptor-table registers of the host, which VM exits do not bring back as they
+ * were.
+ */
 struct v3_x86_segs {
 	uint16_t es, cs, ss, ds, fs, gs, ldtr, tr;
 	struct v3_desc_table_ptr gdtr, idtr;

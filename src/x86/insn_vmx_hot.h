@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Bodies of the instructions of insn_vmx.h that may be inline; included by insn_vmx.h or by priv_vmx.c, never elsewhere. */
+/*
+ * Bodies of the instructions of insn_vmx.h that may be inline; included by insn_vmx.h or by
+ * priv_vmx.c, never elsewhere.
+ */
 #ifndef V3_X86_INSN_VMX_HOT_H
 #define V3_X86_INSN_VMX_HOT_H
 

@@ -51,7 +51,8 @@ int v3_x86_invept(uint64_t type, uint64_t eptp)
 	bool invalid, valid;
 
 	__asm__ volatile("invept %2, %3"
-			 : "=@ccc"(invalid), "=@ccz"(valid) : "m"(descriptor), "r"(type) : "memory");
+			 : "=@ccc"(invalid), "=@ccz"(valid)
+			 : "m"(descriptor), "r"(type) : "memory");
 	return v3_vmx_result(invalid, valid);
 }
 
@@ -61,7 +62,8 @@ int v3_x86_invvpid(uint64_t type, uint16_t vpid, v3_gva_t address)
 	bool invalid, valid;
 
 	__asm__ volatile("invvpid %2, %3"
-			 : "=@ccc"(invalid), "=@ccz"(valid) : "m"(descriptor), "r"(type) : "memory");
+			 : "=@ccc"(invalid), "=@ccz"(valid)
+			 : "m"(descriptor), "r"(type) : "memory");
 	return v3_vmx_result(invalid, valid);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Intel VT-x: control bits, capability MSRs, exit reasons and the formats of what exits tell. The fields
- * themselves are in vmcs.h. SDM vol. 3 chapters 25 to 28, appendices A and C.
+ * Intel VT-x: control bits, capability MSRs, exit reasons and the formats of what exits tell. The
+ * fields themselves are in vmcs.h. SDM vol. 3 chapters 25 to 28, appendices A and C.
  */
 #ifndef V3_X86_VMX_H
 #define V3_X86_VMX_H

@@ -77,7 +77,9 @@ static void test_no_extension(void **state)
 
 static void test_features_off(void **state)
 {
-	static const char *const bad[] = { "nosuch", "vpid,nosuch", "vpi", "vpidx", ",", "vpid,,ple" };
+	static const char *const bad[] = {
+		"nosuch", "vpid,nosuch", "vpi", "vpidx", ",", "vpid,,ple",
+	};
 	unsigned int i;
 
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Both back ends give the core the same exit for the same thing that a guest does: what the VMCB has for it
- * (APM2 appendix C) beside what the VMCS has (SDM vol. 3 28.2).
+ * Both back ends give the core the same exit for the same thing that a guest does: what the VMCB
+ * has for it (APM2 appendix C) beside what the VMCS has (SDM vol. 3 28.2).
  */
 /* Before the machine, whose names its parameters have. */
 #include "svm/svm.h"
@@ -163,11 +163,11 @@ static void test_equal(void **state)
 
 		svm_exit(&actions[i], &svm, &svm_event);
 		vmx_exit(vcpu, &actions[i], &vmx, &vmx_event);
-		if (svm.kind != vmx.kind || svm.insn_len != vmx.insn_len || !same_part(&svm, &vmx) ||
-		    !same_event(&svm_event, &vmx_event))
-			fail_msg("%s: %s of %u bytes by SVM, %s of %u bytes by VT-x", actions[i].name,
-				 v3_exit_name(svm.kind), svm.insn_len, v3_exit_name(vmx.kind),
-				 vmx.insn_len);
+		if (svm.kind != vmx.kind || svm.insn_len != vmx.insn_len ||
+		    !same_part(&svm, &vmx) || !same_event(&svm_event, &vmx_event))
+			fail_msg("%s: %s of %u bytes by SVM, %s of %u bytes by VT-x",
+				 actions[i].name, v3_exit_name(svm.kind), svm.insn_len,
+				 v3_exit_name(vmx.kind), vmx.insn_len);
 		seen |= 1u << svm.kind;
 	}
 	vmx_put(vcpu);

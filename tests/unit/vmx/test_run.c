@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Around one entry: events, windows, blocking, what is written when, failing entries. SDM vol. 3 chapters 27, 28. */
+/*
+ * Around one entry: events, windows, blocking, what is written when, failing entries. SDM vol. 3
+ * chapters 27, 28.
+ */
 #include "machine.h"
 
 #include "x86/cr.h"
@@ -295,7 +298,10 @@ static void test_tpr(void **state)
 	vcpu->cr8 = tpr[0] = 1;
 	enter(vcpu);
 	assert_int_equal(entered(vcpu, V3_VMCS_TPR_THRESHOLD), 1);
-	/* By the guest, and not low enough for who waits: an entry with the old threshold would fail (27.2.1.1). */
+	/*
+	 * By the guest, and not low enough for who waits: an entry with the old threshold would
+	 * fail (27.2.1.1).
+	 */
 	vcpu->cr8 = tpr[0] = 5;
 	tpr[1] = 2;
 	enter(vcpu);
@@ -466,7 +472,7 @@ static void test_entry_fails(void **state)
 	assert_true(v3_fake_irqs_on());
 	assert_int_equal(exit.kind, V3_EXIT_INVALID);
 	assert_int_equal(exit.raw.code, V3_VMX_REASON_ENTRY_FAILED | V3_VMX_REASON_ENTRY_STATE);
-	assert_true(logged("vm: vCPU 0: VM entry failed: guest state that this CPU does not allow"));
+	assert_true(logged("vCPU 0: VM entry failed: guest state that this CPU does not allow"));
 	assert_true(v3_vmx_ops.describe(vcpu, text, sizeof(text)) > 0);
 	assert_non_null(strstr(text, "CR0"));
 	/* Not launched by that. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guest state in the VMCS and in the image, and what VM entry wants of it. SDM vol. 3 25.4, 27.3.1. */
+/*
+ * Guest state in the VMCS and in the image, and what VM entry wants of it. SDM vol. 3 25.4, 27.3.1.
+ */
 #include "machine.h"
 
 #include "emul/decode.h"

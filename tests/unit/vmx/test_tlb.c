@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Entry by entry: which VPID, and which INVVPID and INVEPT come before it. Emulators do not show a flush that is
- * missing, so this is the place that does. SDM vol. 3 29.4.
+ * Entry by entry: which VPID, and which INVVPID and INVEPT come before it. Emulators do not show a
+ * flush that is missing, so this is the place that does. SDM vol. 3 29.4.
  */
 #include "machine.h"
 
@@ -55,7 +55,9 @@ static void expect_none(const struct flushes *done)
 	assert_int_equal(done->vpid_one + done->vpid_all + done->ept_one + done->ept_all, 0);
 }
 
-/* The first of all flushes everything, the first of a vCPU what may be there of its nested tables. */
+/*
+ * The first of all flushes everything, the first of a vCPU what may be there of its nested tables.
+ */
 static void test_first_runs(void **state)
 {
 	struct flushes done;
@@ -161,7 +163,8 @@ static void set_state(struct v3_vcpu *vcpu)
 }
 
 static void (*const flushing[])(struct v3_vcpu *vcpu) = {
-	set_cr0_wp, set_cr0_pe, set_cr3, set_cr4_pge, set_cr4_smep, set_efer_nxe, set_pat, set_state,
+	set_cr0_wp, set_cr0_pe, set_cr3, set_cr4_pge, set_cr4_smep, set_efer_nxe, set_pat,
+	set_state,
 };
 
 /* What was changed of the guest's tables for it: its own VPID, once. */
