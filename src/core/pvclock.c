@@ -41,8 +41,8 @@ static uint32_t version_begin(uint32_t *version)
 {
 	uint32_t odd = (__atomic_load_n(version, __ATOMIC_RELAXED) + 1) | 1;
 
-	__atomic_store_n(version, odd, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	/* An exchange, as nothing that is written next may be seen before it. */
+	__atomic_exchange_n(version, odd, __ATOMIC_ACQUIRE);
 	return odd + 1;
 }
 
