@@ -336,9 +336,10 @@ static void emul_fault(struct v3_vcpu *vcpu, const struct v3_emul_fault *fault)
 void v3_emulate(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	struct world world = { .vcpu = vcpu, .exit = exit };
+	bool steps = vcpu->rflags & V3_RFLAGS_TF;
 	struct v3_emul_regs regs;
 	struct v3_emul_ctx ctx = { .regs = &regs, .ops = &world_ops, .opaque = &world,
-				   .rep_budget = REP_BUDGET };
+				   .rep_budget = steps ? 1 : REP_BUDGET };
 	struct v3_insn insn;
 	uint8_t bytes[V3_INSN_BUFFER];
 	enum v3_emul_result result;
@@ -355,7 +356,9 @@ void v3_emulate(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	/* Finished iterations of a string instruction stay done, whatever came after them. */
 	vcpu->rflags = regs.rflags;
 	vcpu->rip = regs.rip;
-	if (result == V3_EMUL_OK)
+	/* A single step is one iteration (SDM 3B 18.3.1.4). */
+	if (result == V3_EMUL_OK ||
+	    (result == V3_EMUL_AGAIN && steps && insn.flags & (V3_INSN_REP | V3_INSN_REPNE)))
 		v3_vcpu_insn_done(vcpu);
 	else if (result == V3_EMUL_FAULT)
 		emul_fault(vcpu, &ctx.fault);

@@ -466,6 +466,32 @@ static void test_string_moves(void **state)
 	guest_destroy(script);
 }
 
+/* A debugger's single step is one iteration of a string instruction. */
+static void test_string_steps(void **state)
+{
+	struct script *script = create("\xf3\xa4", 2);	/* rep movsb */
+
+	(void)state;
+	guest_start(script);
+	script->gpr[RSI] = DEVICE;
+	script->gpr[RDI] = DATA;
+	script->gpr[RCX] = 2;
+	script->vmcb->rflags |= V3_RFLAGS_TF;
+	npf(script, DEVICE, false);
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP(V3_EXCP_DB));
+	assert_true(script->vmcb->dr6 & V3_DR6_BS);
+	assert_int_equal(guest_rip(script), 0);
+	assert_int_equal(script->gpr[RCX], 1);
+	script->vmcb->dr6 = V3_DR6_RESET;
+	npf(script, DEVICE + 1, false);
+	assert_int_equal(script->vmcb->event_inj, INJ_EXCP(V3_EXCP_DB));
+	assert_true(script->vmcb->dr6 & V3_DR6_BS);
+	assert_int_equal(guest_rip(script), 2);
+	assert_int_equal(script->gpr[RCX], 0);
+	assert_int_equal(device.reads, 2);
+	guest_destroy(script);
+}
+
 /* A long one stops now and then, so that the vCPU hears of requests. */
 static void test_long_string(void **state)
 {
@@ -691,6 +717,7 @@ int main(void)
 		cmocka_unit_test(test_atomics_on_device),
 		cmocka_unit_test(test_atomics_on_rom),
 		cmocka_unit_test(test_string_moves),
+		cmocka_unit_test(test_string_steps),
 		cmocka_unit_test(test_long_string),
 		cmocka_unit_test(test_fault_in_emulation),
 		cmocka_unit_test(test_table_outside_in_emulation),
