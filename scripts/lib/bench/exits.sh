@@ -5,33 +5,51 @@
 # One boot of the lab in counting mode: the same lwk image under v3 and under KVM. Sourced by
 # scripts/bench.
 
-# NAME|LIMIT|UNIT|WHAT: LIMIT is of v3's value where it ends with "abs", of the ratio to the bare
+# GROUP|NAME|LIMIT|UNIT|WHAT: LIMIT is of v3's value where it ends with "abs", of the ratio to the bare
 # machine's where it ends with "bare", else of the ratio to KVM's.
 bench_exits_rows()
 {
 	cat <<-END
-	cpuid|0.25|instructions|CPUID leaf 0
-	msr|0.25|instructions|RDMSR IA32_APIC_BASE
-	hypercall|0.25|instructions|VMMCALL
-	port|0.25|instructions|IN from the in-core 8259
-	mmio_ioapic|0.25|instructions|read of the in-core I/O APIC
-	mmio_lapic|0.25|instructions|read of the in-core local APIC
-	self_ipi|0.25|instructions|self-IPI, xAPIC ICR write to EOI
-	ipi_roundtrip|0.3|instructions|IPI to another vCPU that spins, and one back
-	hlt_wake|0.3|instructions|IPI to a vCPU in HLT, until its handler
-	timer_fire|0.3|instructions|APIC timer of 20 us, armed by its count, until its handler, less these
-	timer_cost||instructions|the same timer: all that it takes from a program that computes meanwhile
-	serial_irq|0.3|instructions|UART interrupt through the I/O APIC, until its handler is over
-	launch|0.1|instructions|start to first output; a guest of 4 MiB, its RAM included (KVM: 64 MiB, untouched)
-	launch_ram||instructions|the same with 64 MiB of RAM, allocated and zeroed
-	linux_init|1.1 bare|instructions|Debian's vmlinuz from launch to its init; the bare machine with its firmware
-	linux_kernel|1.1 bare|instructions|the same by the kernel's own clock: without firmware, loading, unpacking
-	table_pages_1g|8 abs|pages|nested tables of a 1 GiB guest
-	ram_faults_1g|0 abs|faults|nested faults on RAM of a 1 GiB guest
-	vmm_bytes|262144 abs|bytes|VMM memory beside RAM, per VM
-	vcpu_bytes|65536 abs|bytes|VMM memory per vCPU
-	text|153600 abs|bytes|text of the freestanding library
+	exits|cpuid|0.25|instructions|CPUID leaf 0
+	exits|msr|0.25|instructions|RDMSR IA32_APIC_BASE
+	exits|hypercall|0.25|instructions|VMMCALL
+	exits|port|0.25|instructions|IN from the in-core 8259
+	exits|mmio_ioapic|0.25|instructions|read of the in-core I/O APIC
+	exits|mmio_lapic|0.25|instructions|read of the in-core local APIC
+	exits|self_ipi|0.25|instructions|self-IPI, xAPIC ICR write to EOI
+	interrupts|ipi_roundtrip|0.3|instructions|IPI to another vCPU that spins, and one back
+	interrupts|hlt_wake|0.3|instructions|IPI to a vCPU in HLT, until its handler
+	interrupts|timer_fire|0.3|instructions|APIC timer of 20 us, armed by its count, until its handler, less these
+	interrupts|timer_cost|0.3|instructions|the same timer: all that it takes from a program that computes meanwhile
+	interrupts|serial_irq|0.3|instructions|UART interrupt through the I/O APIC, until its handler is over
+	launch|launch|0.1|instructions|start to first output; a guest of 4 MiB, its RAM included (KVM: 64 MiB, untouched)
+	launch|launch_ram||instructions|the same with 64 MiB of RAM, allocated and zeroed
+	linux|linux_init|1.1 bare|instructions|Debian's vmlinuz from launch to its init; the bare machine with its firmware
+	linux|linux_kernel|1.1 bare|instructions|the same by the kernel's own clock: without firmware, loading, unpacking
+	sizes|table_pages_1g|8 abs|pages|nested tables of a 1 GiB guest
+	sizes|ram_faults_1g|0 abs|faults|nested faults on RAM of a 1 GiB guest
+	sizes|vmm_bytes|262144 abs|bytes|VMM memory beside RAM, per VM
+	sizes|vcpu_bytes|65536 abs|bytes|VMM memory per vCPU
+	sizes|text|153600 abs|bytes|text of the freestanding library
 	END
+}
+
+# The groups that --only takes.
+bench_exits_groups() { bench_exits_rows | cut -d '|' -f 1 | uniq | tr '\n' ' '; }
+
+# bench_exits_check GROUP... - each exists, and there is one.
+bench_exits_check()
+{
+	local known group
+
+	known=$(bench_exits_groups)
+	[ $# -gt 0 ] || v3_die 2 "exits: --only needs some of: $known"
+	for group; do
+		case " $known" in
+		*" $group "*) ;;
+		*) v3_die 2 "exits: there is no group '$group' of rows, but: $known" ;;
+		esac
+	done
 }
 
 # What the guest and the bare machine boot. The lab's clock is known, so nobody has to measure it.
@@ -62,17 +80,24 @@ bench_linux_bare()
 
 bench_exits()
 {
-	local tmp=$1 samples=1000 kver status=0
+	local tmp=$1 samples=1000 kver status=0 only groups=()
 
 	shift
+	only=$(bench_exits_groups)
 	while [ $# -gt 0 ]; do
 		case $1 in
+		--only) [ $# -ge 2 ] || v3_die 2 "--only needs groups"; only=${2//,/ }; shift ;;
 		-n) [ $# -ge 2 ] || v3_die 2 "-n needs a number"; samples=$2; shift ;;
-		-h | --help) echo "scripts/bench exits [--json FILE] [-n SAMPLES]"; return ;;
+		-h | --help)
+			echo "scripts/bench exits [--json FILE] [-n SAMPLES] [--only GROUP,...]"
+			echo "Groups of rows: $(bench_exits_groups)"
+			return ;;
 		*) v3_die 2 "exits: unknown option '$1'" ;;
 		esac
 		shift
 	done
+	read -r -a groups <<<"$only"
+	bench_exits_check ${groups[@]+"${groups[@]}"}
 	v3_packages lab build bench
 	kver=$(v3_kernel)
 	v3_packages_headers "$kver"
@@ -83,7 +108,13 @@ bench_exits()
 		v3_step "build stamp" gcc -O2 -Wall -Werror -static -o "$tmp/stamp" \
 			"$V3_ROOT/scripts/lib/bench/stamp.c"
 		v3_step "build init" bench_linux_initramfs "$tmp"
-		v3_step "boot the bare machine" bench_linux_bare "$(v3_kernel_image "$kver")" "$tmp"
+		: >"$tmp/bare.raw"
+		case " ${groups[*]} " in
+		*" linux "*)
+			v3_step "boot the bare machine" bench_linux_bare \
+				"$(v3_kernel_image "$kver")" "$tmp"
+			;;
+		esac
 	} >&2
 	v3_say "measuring in the lab (QEMU $(v3_qemu_version), counting mode: one TSC tick is one" \
 		"instruction; not the price of a VMRUN or a TLB miss)"
@@ -91,14 +122,17 @@ bench_exits()
 		--add "$V3_BUILD/release/examples/lwk/lwk.elf" \
 		--add "$V3_ROOT/scripts/lib/bench/exits.lab:/lab/exits.lab" \
 		--add "$tmp/init.cpio" --add "$(v3_kernel_image "$kver"):/lab/vmlinuz" \
-		-- sh exits.lab "$samples" "$bench_linux_mem" "$bench_linux_append" >"$tmp/raw" 2>"$tmp/stderr" || status=$?
+		-- sh exits.lab "$samples" "$bench_linux_mem" "$bench_linux_append" \
+		"${groups[*]}" >"$tmp/raw" 2>"$tmp/stderr" || status=$?
 	if [ "$status" != 0 ]; then
 		cat "$tmp/raw" "$tmp/stderr" >&2
 		v3_die 1 "the measurement in the lab ended with status $status"
 	fi
 	cat "$tmp/bare.raw" >>"$tmp/raw"
 	echo "@v3 text $(bench_text "$V3_BUILD/freestanding/libv3.a")" >>"$tmp/raw"
-	bench_exits_rows >"$tmp/rows"
+	for only in "${groups[@]}"; do
+		bench_exits_rows | sed -n "s/^$only|//p"
+	done >"$tmp/rows"
 	bench_table "$tmp/raw" "$tmp/rows"
 }
 
