@@ -385,6 +385,8 @@ void v3_timers_host_start(struct v3_vcpu *vcpu, unsigned int cpu)
 {
 	vcpu->host_timer_tsc = NEVER;
 	local_update(vcpu);
+	vcpu->clock_tsc = v3_x86_rdtsc();
+	vcpu->clock_ns = v3_os_clock_ns(vcpu->host);
 	if (v3_os_timer_create(vcpu->host, cpu, &vcpu->host_timer) != V3_OK) {
 		vcpu->host_timer = NULL;
 		v3_vm_log(vcpu->vm, V3_LOG_WARN,
