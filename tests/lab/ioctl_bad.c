@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <v3/inspect.h>
+
 #include "linux_vm.h"
 
 static int dev, checks, failures;
@@ -441,7 +443,8 @@ static void resets(void)
 /* What user memory is asked for by inspection, trace and note. */
 static void looks(void)
 {
-	struct v3_ioc_inspect inspect = { .size = 984, .inspection = (uintptr_t)unmapped };
+	const unsigned int size = sizeof(struct v3_vcpu_inspection);
+	struct v3_ioc_inspect inspect = { .size = size, .inspection = (uintptr_t)unmapped };
 	struct v3_ioc_trace trace = { .on = 2 };
 	struct v3_ioc_trace_read read_ = { .capacity = 1 };
 	struct v3_ioc_note note = { .flags = V3_IOC_NOTE_SET, .size = V3_IOC_NOTE_MAX + 1 };
@@ -455,7 +458,7 @@ static void looks(void)
 	EXPECT(EFAULT, told(vm, V3_IOC_INSPECT, &inspect));
 	inspect.vcpu = 1;
 	EXPECT(ENOENT, told(vm, V3_IOC_INSPECT, &inspect));
-	inspect = (struct v3_ioc_inspect){ .size = 983 };
+	inspect = (struct v3_ioc_inspect){ .size = size - 1 };
 	EXPECT(EPROTONOSUPPORT, told(vm, V3_IOC_INSPECT, &inspect));
 	EXPECT(EINVAL, told(vm, V3_IOC_TRACE, &trace));
 	EXPECT(ENOENT, told(vm, V3_IOC_TRACE_READ, &read_));
@@ -644,7 +647,7 @@ static void random_requests(void)
 }
 
 /* Everybody creates, runs, opens and destroys VMs of the same two names. */
-static void contender(unsigned int seed)
+static void contender(unsigned int seed, unsigned int *tally)
 {
 	int i, fd = open(V3_DEV_PATH, O_RDWR);
 
@@ -661,7 +664,8 @@ static void contender(unsigned int seed)
 		load.segments[0].gpa = load.entry = 0x1000000 >> 4;
 		if (!call(fd, V3_IOC_CREATE, &arg)) {
 			call(arg.fd, V3_IOC_LOAD_SEGMENTS, &load);
-			call(arg.fd, V3_IOC_START, &none);
+			if (!call(arg.fd, V3_IOC_START, &none))
+				__atomic_add_fetch(&tally[0], 1, __ATOMIC_SEQ_CST);
 			if (noise() & 1)
 				call(arg.fd, V3_IOC_PAUSE, &none);
 			close(arg.fd);
@@ -670,6 +674,7 @@ static void contender(unsigned int seed)
 		if (!call(fd, V3_IOC_OPEN, &other)) {
 			struct v3_ioc_state state = { .timeout_ms = 5 };
 
+			__atomic_add_fetch(&tally[1], 1, __ATOMIC_SEQ_CST);
 			call(other.fd, V3_IOC_WAIT, &state);
 			call(other.fd, noise() & 1 ? V3_IOC_DESTROY : V3_IOC_STOP, &none);
 			close(other.fd);
@@ -680,16 +685,20 @@ static void contender(unsigned int seed)
 
 static void contention(void)
 {
+	unsigned int *tally = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				   -1, 0);
 	unsigned int i;
 	int status;
 
 	for (i = 0; i < 4; i++)
 		if (!fork())
-			contender(i);
+			contender(i, tally);
 	for (i = 0; i < 4; i++) {
 		wait(&status);
 		EXPECT(0, status);
 	}
+	printf("contention: %u VMs started, %u opened\n", tally[0], tally[1]);
+	EXPECT(true, tally[0] > 0 && tally[1] > 0);
 }
 
 static void part(const char *name, void (*fn)(void))
