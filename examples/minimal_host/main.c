@@ -22,7 +22,16 @@ static struct {
 	uint64_t stats;		/* not 0: print statistics at the end */
 	uint64_t entry;		/* of a Linux kernel: 64, 32, or 0 for what it has */
 	uint64_t ud;		/* not 0: instructions that cannot be emulated raise #UD */
-} opt = { 64 * BM_MIB, 60, 0, 0, 0 };
+	char off[128];		/* features of the hardware that are not to be used */
+} opt = { 64 * BM_MIB, 60, 0, 0, 0, "" };
+
+static void off_option(const struct bm_option *o)
+{
+	if (o->value_length >= sizeof(opt.off))
+		bm_option_bad(o, "must have at most 127 characters");
+	memcpy(opt.off, o->value, o->value_length);
+	opt.off[o->value_length] = 0;
+}
 
 static void parse_options(const char *cmdline)
 {
@@ -39,6 +48,8 @@ static void parse_options(const char *cmdline)
 			opt.entry = bm_option_number(&o, 64);
 		else if (bm_option_is(&o, "unemulated_ud"))
 			opt.ud = bm_option_number(&o, 1);
+		else if (bm_option_is(&o, "off"))
+			off_option(&o);
 		else
 			bm_option_unknown(&o);
 	}
@@ -138,11 +149,13 @@ static int run_vm(struct v3_host *host)
 
 static int run_host(void)
 {
+	struct v3_os_hooks hooks = mh_hooks;
 	struct v3_host_caps caps;
 	struct v3_host *host;
 	int code;
 
-	if (mh_failed("v3_init", v3_init(&mh_hooks, &host)))
+	hooks.features_off = opt.off;
+	if (mh_failed("v3_init", v3_init(&hooks, &host)))
 		return EXIT_HOST;
 	v3_host_caps(host, &caps);
 	bm_printf("%s: libv3 %s, %s, %u ASIDs, nested leaves of 1 GiB: %s\n", bm_name,

@@ -4,7 +4,7 @@
 #
 # The cases of tests/vmx/run: each boots a machine and says what it expects of it.
 
-# programs MODEL BACK-END PROGRAMS - what a guest can do by itself, in one machine.
+# programs MODEL BACK-END PROGRAMS [OPTION] - what a guest can do by itself, in one machine.
 programs()
 {
 	local row rows=()
@@ -12,7 +12,7 @@ programs()
 	for row in empty cpuid msr port mmio_ioapic hypercall mmio_lapic self_ipi self_ipi_x2apic; do
 		rows+=("^bench: name=$row min=[1-9][0-9]* med=[1-9][0-9]* max=[1-9][0-9]* n=20\$")
 	done
-	machine "$1" 'stats=1' "run=hello,cpuid,tick,rearm,cpu,absent,romwrite,vector$3 n=20"
+	machine "$1" "stats=1 ${4:-}" "run=hello,cpuid,tick,rearm,cpu,absent,romwrite,vector$3 n=20"
 	expect 0 '^minimal_host: entry$' "^minimal_host: libv3 [0-9.]+, $2, " '^lwk: entry$' \
 		"hypervisor 'libv3VMMcore'" '^Hello from a lightweight kernel\.$' "${rows[@]}" \
 		'^tick: counted 20$' '^rearm: timer of 4000 us fired after [0-9]+ us$' \
@@ -35,6 +35,29 @@ case_sandy_bridge_2600k() { intel_programs sandy_bridge_2600k; }
 # AMD-V by another emulator than QEMU, with next RIPs saved, flushes by ASID and a pause filter. What
 # is missing of lwk's programs is what Bochs lacks, see README.md.
 case_ryzen() { programs ryzen svm ''; }
+
+# The same without all that is optional.
+case_features_off()
+{
+	programs skylake_x vmx ,debug \
+		off=vpid,invvpid-one,invept-one,ept-2m,ept-1g,tpr-shadow,ple,wbinvd,rdtscp,invpcid
+	expect 0 ', 1 ASIDs, nested leaves of 1 GiB: no$' ' leaf_2m=0 ' \
+		'^debug: rounds=20 .* wrong=0$'
+}
+
+# Next RIPs stay: without them interrupts are virtual interrupts, which Bochs does not deliver.
+case_ryzen_features_off()
+{
+	programs ryzen svm '' off=decode-assist,clean-bits,flush-by-asid,pause-filter,npt-1g
+	expect 0 'nested leaves of 1 GiB: no$'
+}
+
+case_feature_unknown()
+{
+	machine skylake_x 'off=vpid,nosuch' 'run=hello'
+	expect 121 "feature 'nosuch' cannot be switched off: there are vpid invvpid-one " \
+		'^minimal_host: v3_init: invalid'
+}
 
 # Without extended page tables: one clear message, and nothing is left of what was begun.
 case_penryn_t9600()
