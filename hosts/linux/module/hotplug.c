@@ -75,13 +75,13 @@ static int pm_event(struct notifier_block *block, unsigned long event, void *dat
 			result = notifier_from_errno(-EBUSY);
 			break;
 		}
-		v3_lx_refuse = "the host is about to suspend";
+		WRITE_ONCE(v3_lx_refuse, "the host is about to suspend");
 		v3_lx_virt_give_back();
 		break;
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		v3_lx_refuse = NULL;
+		WRITE_ONCE(v3_lx_refuse, NULL);
 		break;
 	}
 	mutex_unlock(&v3_lx_vms_lock);
@@ -96,7 +96,7 @@ static int reboot_event(struct notifier_block *block, unsigned long event, void 
 	struct v3_lx_vm *vm;
 
 	mutex_lock(&v3_lx_vms_lock);
-	v3_lx_refuse = "the host is going down";
+	WRITE_ONCE(v3_lx_refuse, "the host is going down");
 	list_for_each_entry(vm, &v3_lx_vms, link)
 		end_vm(vm, "the host is going down");
 	v3_lx_virt_give_back();

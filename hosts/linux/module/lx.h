@@ -159,7 +159,7 @@ struct v3_lx_vm {
 };
 extern struct list_head v3_lx_vms;
 extern struct mutex v3_lx_vms_lock;
-/* Why no VM can be created now, or NULL. Guarded by v3_lx_vms_lock. */
+/* Why no VM can be created or started now, or NULL. Written under v3_lx_vms_lock. */
 extern const char *v3_lx_refuse;
 
 /* Enters a name into the registry. */

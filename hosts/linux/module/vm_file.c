@@ -109,8 +109,13 @@ static enum v3_status do_load_multiboot(struct v3_lx_call *call, void *target, v
 
 static enum v3_status start(struct v3_lx_call *call, struct v3_lx_vm *vm, struct v3_vm *core)
 {
+	const char *refuse = READ_ONCE(v3_lx_refuse);
 	enum v3_status status;
 
+	/* one that was still being created when all others were ended, or was reset since */
+	if (refuse)
+		return v3_lx_fail(call, V3_ERR_BUSY, "cannot start VM '%s': %s", vm->name,
+				  refuse);
 	call->vm = vm;
 	status = v3_vm_start(core);
 	call->vm = NULL;
