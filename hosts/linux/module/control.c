@@ -12,11 +12,6 @@
 
 #include "lx.h"
 
-static bool backend_name(char *buf, size_t size, const struct v3_host_caps *caps)
-{
-	return strscpy(buf, caps->backend, size) >= 0;
-}
-
 static enum v3_status do_version(struct v3_lx_call *call, void *target, void *data)
 {
 	struct v3_ioc_version *arg = data;
@@ -31,7 +26,7 @@ static enum v3_status do_version(struct v3_lx_call *call, void *target, void *da
 	strscpy(arg->version, V3_VERSION_STRING, sizeof(arg->version));
 	if (v3_lx.host) {
 		v3_host_caps(v3_lx.host, &caps);
-		backend_name(arg->backend, sizeof(arg->backend), &caps);
+		strscpy(arg->backend, caps.backend, sizeof(arg->backend));
 	}
 	return V3_OK;
 }
@@ -79,7 +74,7 @@ static enum v3_status do_caps(struct v3_lx_call *call, void *target, void *data)
 	memcpy(arg->host_message, v3_lx.init_message, sizeof(arg->host_message));
 	memset(arg->backend, 0, sizeof(arg->backend));
 	if (caps.backend)
-		backend_name(arg->backend, sizeof(arg->backend), &caps);
+		strscpy(arg->backend, caps.backend, sizeof(arg->backend));
 	arg->flags = caps_flags(&caps);
 	arg->xcr0 = caps.xcr0;
 	arg->num_asids = caps.num_asids;
@@ -186,7 +181,8 @@ static enum v3_status vm_descriptor(struct v3_lx_call *call, struct v3_lx_vm *vm
 	enum v3_status status;
 
 	if (!data)
-		return V3_ERR_NOMEM;
+		return v3_lx_fail(call, V3_ERR_NOMEM,
+				  "VM '%s': the host has no memory for a descriptor", vm->name);
 	data->vm = vm;
 	data->owner = owner;
 	kref_get(&vm->ref);
@@ -307,7 +303,8 @@ static enum v3_status do_list(struct v3_lx_call *call, void *target, void *data)
 	room = min_t(u32, arg->capacity, 1024);
 	entries = kvcalloc(max(room, 1u), sizeof(*entries), GFP_KERNEL);
 	if (!entries)
-		return V3_ERR_NOMEM;
+		return v3_lx_fail(call, V3_ERR_NOMEM,
+				  "the host has no memory for a list of %u VMs", room);
 	arg->count = 0;
 	mutex_lock(&v3_lx_vms_lock);
 	rcu_read_lock();

@@ -104,7 +104,8 @@ enum v3_status v3_lx_vm_new(struct v3_lx_call *call, const char *name, struct v3
 	enum v3_status status = V3_OK;
 
 	if (!vm)
-		return V3_ERR_NOMEM;
+		return v3_lx_fail(call, V3_ERR_NOMEM, "VM '%s': the host has no memory for it",
+				  name);
 	mutex_lock(&v3_lx_vms_lock);
 	if (v3_lx_refuse) {
 		status = v3_lx_fail(call, V3_ERR_BUSY, "cannot create VM '%s': %s", name,
