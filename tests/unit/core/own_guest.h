@@ -38,7 +38,9 @@ static inline unsigned int vcpu_of(struct v3_vm *vm, const uint64_t *gpr)
 	return i;
 }
 
-/* Puts a vCPU into 64-bit mode with flat segments and page tables at @tables, about to run at @rip. */
+/*
+ * Puts a vCPU into 64-bit mode with flat segments and page tables at @tables, about to run at @rip.
+ */
 static inline void enter_mode64(struct v3_vcpu *vcpu, uint64_t tables, uint64_t rip)
 {
 	struct v3_vcpu_state state;

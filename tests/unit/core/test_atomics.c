@@ -67,8 +67,8 @@ static const uint8_t add_code[] = {
 };
 
 /*
- * The page tables changed after the fault: the operand is RAM by now. The guest executes the instruction
- * again, as only the CPU can do it in one go.
+ * The page tables changed after the fault: the operand is RAM by now. The guest executes the
+ * instruction again, as only the CPU can do it in one go.
  */
 static void test_on_ram(void **state)
 {

@@ -6,35 +6,38 @@
 #define ARITH V3_RFLAGS_ARITH
 #define NOT_AF (ARITH & ~V3_RFLAGS_AF)
 
-#define FORMS(op)	{ V3_MAP_ONE, (op), (op) + 5, 0, 0, K_PLAIN, false }
+/* One-byte opcodes, and those of the 0F map. */
+#define ONE(first, last, regs, kind)	{ V3_MAP_ONE, first, last, 0, regs, kind, false }
+#define TWO(first, last, regs, kind)	{ V3_MAP_0F, first, last, 0, regs, kind, false }
+#define FORMS(op)			ONE((op), (op) + 5, 0, K_PLAIN)
 
 const struct template cpu_templates[] = {
 	FORMS(0x00), FORMS(0x08), FORMS(0x10), FORMS(0x18),
 	FORMS(0x20), FORMS(0x28), FORMS(0x30), FORMS(0x38),
 	{ V3_MAP_ONE, 0x63, 0x63, 0, 0, K_PLAIN, true },
-	{ V3_MAP_ONE, 0x80, 0x81, 0, 0, K_PLAIN, false }, { V3_MAP_ONE, 0x83, 0x83, 0, 0, K_PLAIN, false },
-	{ V3_MAP_ONE, 0x84, 0x8c, 0, 0, K_PLAIN, false },
-	{ V3_MAP_ONE, 0xa0, 0xa3, 0, 0, K_PLAIN, false }, { V3_MAP_ONE, 0xa8, 0xa9, 0, 0, K_PLAIN, false },
-	{ V3_MAP_ONE, 0xc0, 0xc1, 0, 0, K_PLAIN, false }, { V3_MAP_ONE, 0xd0, 0xd3, 0, 0, K_PLAIN, false },
-	{ V3_MAP_ONE, 0xc6, 0xc7, 0, 0x01, K_PLAIN, false },
-	{ V3_MAP_ONE, 0xf6, 0xf7, 0, 0x3f, K_PLAIN, false },
-	{ V3_MAP_ONE, 0xf6, 0xf7, 0, 0xc0, K_DIVIDE, false },
-	{ V3_MAP_ONE, 0x69, 0x69, 0, 0, K_PLAIN, false }, { V3_MAP_ONE, 0x6b, 0x6b, 0, 0, K_PLAIN, false },
-	{ V3_MAP_ONE, 0xfe, 0xff, 0, 0x03, K_PLAIN, false },
-	{ V3_MAP_ONE, 0xff, 0xff, 0, 0x54, K_STACK, false },
-	{ V3_MAP_ONE, 0x50, 0x5f, 0, 0, K_STACK, false }, { V3_MAP_ONE, 0x8f, 0x8f, 0, 0x01, K_STACK, false },
-	{ V3_MAP_ONE, 0x68, 0x68, 0, 0, K_STACK, false }, { V3_MAP_ONE, 0x6a, 0x6a, 0, 0, K_STACK, false },
-	{ V3_MAP_ONE, 0xe8, 0xe8, 0, 0, K_STACK, false },
-	{ V3_MAP_ONE, 0xa4, 0xa7, 0, 0, K_STRING, false }, { V3_MAP_ONE, 0xaa, 0xaf, 0, 0, K_STRING, false },
-	{ V3_MAP_0F, 0x40, 0x4f, 0, 0, K_PLAIN, false }, { V3_MAP_0F, 0x90, 0x9f, 0, 0, K_PLAIN, false },
-	{ V3_MAP_0F, 0xa3, 0xa3, 0, 0, K_BITS, false }, { V3_MAP_0F, 0xab, 0xab, 0, 0, K_BITS, false },
-	{ V3_MAP_0F, 0xb3, 0xb3, 0, 0, K_BITS, false }, { V3_MAP_0F, 0xbb, 0xbb, 0, 0, K_BITS, false },
-	{ V3_MAP_0F, 0xba, 0xba, 0, 0xf0, K_PLAIN, false },
-	{ V3_MAP_0F, 0xa4, 0xa5, 0, 0, K_PLAIN, false }, { V3_MAP_0F, 0xac, 0xad, 0, 0, K_PLAIN, false },
-	{ V3_MAP_0F, 0xb0, 0xb1, 0, 0, K_PLAIN, false }, { V3_MAP_0F, 0xc7, 0xc7, 0, 0x02, K_PLAIN, false },
-	{ V3_MAP_0F, 0xb6, 0xb7, 0, 0, K_PLAIN, false }, { V3_MAP_0F, 0xbe, 0xbf, 0, 0, K_PLAIN, false },
-	{ V3_MAP_0F, 0xaf, 0xaf, 0, 0, K_PLAIN, false },
-	{ V3_MAP_0F, 0xc0, 0xc1, 0, 0, K_PLAIN, false }, { V3_MAP_0F, 0xc3, 0xc3, 0, 0, K_PLAIN, false },
+	ONE(0x80, 0x81, 0, K_PLAIN), ONE(0x83, 0x83, 0, K_PLAIN),
+	ONE(0x84, 0x8c, 0, K_PLAIN),
+	ONE(0xa0, 0xa3, 0, K_PLAIN), ONE(0xa8, 0xa9, 0, K_PLAIN),
+	ONE(0xc0, 0xc1, 0, K_PLAIN), ONE(0xd0, 0xd3, 0, K_PLAIN),
+	ONE(0xc6, 0xc7, 0x01, K_PLAIN),
+	ONE(0xf6, 0xf7, 0x3f, K_PLAIN),
+	ONE(0xf6, 0xf7, 0xc0, K_DIVIDE),
+	ONE(0x69, 0x69, 0, K_PLAIN), ONE(0x6b, 0x6b, 0, K_PLAIN),
+	ONE(0xfe, 0xff, 0x03, K_PLAIN),
+	ONE(0xff, 0xff, 0x54, K_STACK),
+	ONE(0x50, 0x5f, 0, K_STACK), ONE(0x8f, 0x8f, 0x01, K_STACK),
+	ONE(0x68, 0x68, 0, K_STACK), ONE(0x6a, 0x6a, 0, K_STACK),
+	ONE(0xe8, 0xe8, 0, K_STACK),
+	ONE(0xa4, 0xa7, 0, K_STRING), ONE(0xaa, 0xaf, 0, K_STRING),
+	TWO(0x40, 0x4f, 0, K_PLAIN), TWO(0x90, 0x9f, 0, K_PLAIN),
+	TWO(0xa3, 0xa3, 0, K_BITS), TWO(0xab, 0xab, 0, K_BITS),
+	TWO(0xb3, 0xb3, 0, K_BITS), TWO(0xbb, 0xbb, 0, K_BITS),
+	TWO(0xba, 0xba, 0xf0, K_PLAIN),
+	TWO(0xa4, 0xa5, 0, K_PLAIN), TWO(0xac, 0xad, 0, K_PLAIN),
+	TWO(0xb0, 0xb1, 0, K_PLAIN), TWO(0xc7, 0xc7, 0x02, K_PLAIN),
+	TWO(0xb6, 0xb7, 0, K_PLAIN), TWO(0xbe, 0xbf, 0, K_PLAIN),
+	TWO(0xaf, 0xaf, 0, K_PLAIN),
+	TWO(0xc0, 0xc1, 0, K_PLAIN), TWO(0xc3, 0xc3, 0, K_PLAIN),
 	{ V3_MAP_0F38, 0xf0, 0xf1, 0, 0, K_PLAIN, false },
 #define VEC(map, first, last, pp) \
 	{ map, first, last, pp, 0, K_VEC, false }, { map, first, last, pp, 0, K_VEX, false }
@@ -61,7 +64,9 @@ static size_t put_vex(struct rng *r, const struct template *t, enum v3_insn_mode
 		      uint8_t *p)
 {
 	uint8_t payload = (uint8_t)(rng_next(r) & 0xfc) | t->pp;
-	/* C4 and C5 are LES and LDS outside of 64-bit mode unless a register form seems to follow. */
+	/*
+	 * C4 and C5 are LES and LDS outside of 64-bit mode unless a register form seems to follow.
+	 */
 	uint8_t high = mode == V3_INSN_MODE_64 ? 0 : 0xc0;
 
 	if (t->map == V3_MAP_0F && rng_below(r, 2)) {
@@ -163,7 +168,8 @@ static void patch_disp(struct trial *tr, int64_t disp)
 /* Bits above the address size must not matter. */
 static uint64_t garbage_above(struct rng *r, const struct trial *tr, uint64_t value)
 {
-	uint64_t mask = tr->insn.addrsize == 2 ? 0xffff : tr->insn.addrsize == 4 ? 0xffffffff : ~0ull;
+	uint64_t mask = tr->insn.addrsize == 2 ? 0xffff :
+			tr->insn.addrsize == 4 ? 0xffffffff : ~0ull;
 
 	value = (value & mask) | (rng_next(r) & ~mask);
 	return tr->mode == V3_INSN_MODE_64 ? value : (uint32_t)value;
@@ -253,7 +259,9 @@ static void set_registers(struct rng *r, const struct cpu *cpu, const struct tem
 	gpr[6] = data + 200 + rng_below(r, 256) - view->base[insn->seg];
 	gpr[7] = data + 400 + rng_below(r, 256) - view->base[V3_SEG_ES];
 	gpr[1] = rng_below(r, 20);
-	/* With a count of 0 some of Intel's CPUs clear the upper halves, others leave them alone. */
+	/*
+	 * With a count of 0 some of Intel's CPUs clear the upper halves, others leave them alone.
+	 */
 	if (gpr[1] || insn->addrsize != 4) {
 		gpr[6] = garbage_above(r, tr, gpr[6]);
 		gpr[7] = garbage_above(r, tr, gpr[7]);
@@ -317,8 +325,8 @@ static void put_dividend(struct trial *tr, unsigned __int128 value)
 }
 
 /*
- * A dividend whose quotient fits, just so at times. False if this changes where the operand is, or what, and if
- * the divisor is 0.
+ * A dividend whose quotient fits, just so at times. False if this changes where the operand is, or
+ * what, and if the divisor is 0.
  */
 static bool set_dividend(struct rng *r, struct trial *tr, size_t at)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The cases of cpu_diff.c: random instructions of every form, with registers and memory that suit them. */
+/*
+ * The cases of cpu_diff.c: random instructions of every form, with registers and memory that suit
+ * them.
+ */
 #ifndef V3_TEST_CPU_CASES_H
 #define V3_TEST_CPU_CASES_H
 
@@ -44,7 +47,9 @@ bool case_instruction(struct rng *rng, const struct template *t, struct trial *t
 /* Registers and memory for it; false if its form cannot be aimed at memory in reach. */
 bool case_operands(struct rng *rng, const struct cpu *cpu, const struct template *t,
 		   struct trial *tr);
-/* Registers or a displacement that make the operand `target`; false if the form does not allow it. */
+/*
+ * Registers or a displacement that make the operand `target`; false if the form does not allow it.
+ */
 bool case_aim(struct rng *rng, const struct cpu *cpu, struct trial *tr, uint64_t target);
 /* Arithmetic flags that the manuals define after this instruction. */
 uint64_t case_defined_flags(const struct trial *tr);

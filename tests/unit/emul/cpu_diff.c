@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Emulator against the real CPU: every instruction form that user mode can run (cpu_cases.c), with
- * random operands, registers, prefixes and addressing forms, in 64, 32 and 16-bit code. Compared are general
- * registers, the defined arithmetic flags, vector registers, and all memory in reach.
+ * random operands, registers, prefixes and addressing forms, in 64, 32 and 16-bit code. Compared
+ * are general registers, the defined arithmetic flags, vector registers, and all memory in reach.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,7 +216,8 @@ static bool run_template(struct world *w, struct trial *tr, const struct templat
 	uint32_t done = 0;
 
 	for (uint32_t n = 0; done < cases && n < 50 * cases && *bad < 20; n++) {
-		if (!case_instruction(&w->emul.rng, t, tr) || !case_operands(&w->emul.rng, &w->emul.cpu, t, tr))
+		if (!case_instruction(&w->emul.rng, t, tr) ||
+		    !case_operands(&w->emul.rng, &w->emul.cpu, t, tr))
 			continue;
 		done++;
 		*bad += !run_trial(w, tr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What cpu_diff.c and cpu_faults.c share: the emulator's side of a case, with the registers and the memory that
- * the CPU has.
+ * What cpu_diff.c and cpu_faults.c share: the emulator's side of a case, with the registers and the
+ * memory that the CPU has.
  */
 #ifndef V3_TEST_CPU_EMUL_H
 #define V3_TEST_CPU_EMUL_H
@@ -17,15 +17,17 @@ struct cpu_emul {
 };
 
 /*
- * Opens the CPU's side for code of a mode, and fills in all of *emul. Skips the test, with a message, where this
- * machine has no such code. cpu_close() in the end.
+ * Opens the CPU's side for code of a mode, and fills in all of *emul. Skips the test, with a
+ * message, where this machine has no such code. cpu_close() in the end.
  */
 void cpu_emul_open(struct cpu_emul *emul, enum v3_insn_mode mode, uint64_t seed);
 
 /* Whether this CPU, and code of this mode, has the instructions of a template. */
 bool cpu_emul_has(const struct cpu_emul *emul, const struct template *t, enum v3_insn_mode mode);
 
-/* The register file of the emulator, on the registers of *m, which are its vector registers, too. */
+/*
+ * The register file of the emulator, on the registers of *m, which are its vector registers, too.
+ */
 void cpu_emul_regs(struct cpu_emul *emul, enum v3_insn_mode mode, struct v3_emul_regs *regs,
 		   struct machine *m);
 

@@ -2,8 +2,8 @@
 /*
  * Emulator against the real CPU where instructions fault: operands in pages that are not there or
  * read-only, across the border of such a page, misaligned, not canonical, and quotients that do not
- * fit. Vector, error code, CR2 and RIP must be the same, and so must registers, flags and memory: as
- * before the instruction, but for what a REP has done.
+ * fit. Vector, error code, CR2 and RIP must be the same, and so must registers, flags and memory:
+ * as before the instruction, but for what a REP has done.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -154,13 +154,15 @@ static bool make_trouble(struct world *w, const struct template *t, struct trial
 	if (!(insn->flags & V3_INSN_MEM) ||
 	    (t->kind == K_STACK && insn->opcode == 0xff && (insn->reg & 7) != 6))
 		return false;
-	if (insn->addrsize == 8 && insn->base != V3_INSN_NO_REG && rng_below(&w->emul.rng, 6) == 0) {
+	if (insn->addrsize == 8 && insn->base != V3_INSN_NO_REG &&
+	    rng_below(&w->emul.rng, 6) == 0) {
 		gpr[insn->base] ^= 1ull << (47 + rng_below(&w->emul.rng, 17));
 		return insn->base != 4 || t->kind != K_STACK;
 	}
 	if (may_lock(insn))
 		where &= ~31ull;
-	return case_aim(&w->emul.rng, &w->emul.cpu, tr, where) && (t->kind != K_STACK || insn->base != 4);
+	return case_aim(&w->emul.rng, &w->emul.cpu, tr, where) &&
+	       (t->kind != K_STACK || insn->base != 4);
 }
 
 /* -- comparing -- */
@@ -214,7 +216,8 @@ static bool run_trial(struct world *w, const struct trial *tr)
 
 	memcpy(w->emul.cpu.data, tr->mem, MEM_SIZE);
 	memcpy(before, w->emul.cpu.page, CPU_PAGE);
-	faulted = cpu_try(&w->emul.cpu, tr->mode, tr->bytes, tr->insn.length, &tr->in, &cpu, &fault);
+	faulted = cpu_try(&w->emul.cpu, tr->mode, tr->bytes, tr->insn.length, &tr->in, &cpu,
+			  &fault);
 	memcpy(after, w->emul.cpu.page, CPU_PAGE);
 	memcpy(w->emul.cpu.page, before, CPU_PAGE);
 	cpu_emul_regs(&w->emul, tr->mode, &regs, &emul);

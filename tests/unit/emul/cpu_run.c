@@ -203,7 +203,8 @@ bool cpu_set_mode(struct cpu *cpu, enum v3_insn_mode mode)
 /* After the instruction: the jump to 64-bit code at STUB, where another one leads to cpu_leave. */
 static void put_jumps(struct cpu *cpu, enum v3_insn_mode mode, size_t at)
 {
-	static const uint8_t jump[6] = { 0xff, 0x25, 0, 0, 0, 0 };	/* jmp *0(%rip), and the address */
+	/* jmp *0(%rip), and the address */
+	static const uint8_t jump[6] = { 0xff, 0x25, 0, 0, 0, 0 };
 	void (*leave)(void) = cpu_leave;
 	uint32_t stub = (uint32_t)(uintptr_t)cpu->code + STUB;
 	uint16_t cs = CS_64;

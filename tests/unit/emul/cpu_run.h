@@ -50,8 +50,8 @@ bool cpu_open(struct cpu *cpu);
 void cpu_close(struct cpu *cpu);
 
 /*
- * Makes code of a mode possible: 16 and 32 bits need segments of their own (modify_ldt). False with a message if
- * this kernel does not let us. All following cpu_run() must be of this mode.
+ * Makes code of a mode possible: 16 and 32 bits need segments of their own (modify_ldt). False with
+ * a message if this kernel does not let us. All following cpu_run() must be of this mode.
  */
 bool cpu_set_mode(struct cpu *cpu, enum v3_insn_mode mode);
 
