@@ -45,13 +45,19 @@ static unsigned int halt_poll_ns = V3_HALT_POLL_NS;
 module_param_cb(halt_poll_ns, &halt_poll_ops, &halt_poll_ns, 0644);
 MODULE_PARM_DESC(halt_poll_ns, "how long at most the end of a HLT is polled for; 0: never");
 
+static char *features_off = "";
+module_param(features_off, charp, 0444);
+MODULE_PARM_DESC(features_off, "optional features of SVM or VT-x not to be used, such as vpid,ple");
+
 /* 0 also where the machine cannot do it; an error only if the module is unusable. */
 static int host_init(void)
 {
+	struct v3_os_hooks hooks = v3_lx_hooks;
 	struct v3_lx_call call;
 
+	hooks.features_off = features_off;
 	v3_lx_call_begin(&call);
-	v3_lx.init_status = v3_init(&v3_lx_hooks, &v3_lx.host);
+	v3_lx.init_status = v3_init(&hooks, &v3_lx.host);
 	v3_lx_call_end(&call);
 	if (!v3_lx.init_status) {
 		kernel_param_lock(THIS_MODULE);

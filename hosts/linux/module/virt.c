@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /*
  * Who owns AMD-V or VT-x on each CPU. There is no registry of owners in Linux: the hardware's own
- * state is the only evidence that KVM or another hypervisor is at work (APM2 15.4, 15.30; SDM vol. 3
- * 24.7). CR4 is also Linux's: it has a copy of it for each CPU and writes CR4 from that, so that
+ * state is the only evidence that KVM or another hypervisor is at work (APM2 15.4, 15.30; SDM vol.
+ * 3 24.7). CR4 is also Linux's: it has a copy of it for each CPU and writes CR4 from that, so that
  * VMXE must be set and cleared by the kernel's own function.
  */
 #include <linux/cpu.h>
@@ -136,14 +136,16 @@ static void owner_message(enum v3_ioc_owner owner, unsigned int cpu, const char 
 		break;
 	case V3_IOC_OWNER_DENIED:
 		scnprintf(buf, size, "CPU %u: %s: enable it in the firmware setup", cpu,
-			  cpu_has_svm() ? "AMD-V is disabled (VM_CR.SVMDIS)" :
-					  "VT-x is disabled (FEATURE_CONTROL is locked without it)");
+			  cpu_has_svm() ?
+				  "AMD-V is disabled (VM_CR.SVMDIS)" :
+				  "VT-x is disabled (FEATURE_CONTROL is locked without it)");
 		break;
 	case V3_IOC_OWNER_OFFLINE:
 		scnprintf(buf, size, "CPU %u is offline", cpu);
 		break;
 	case V3_IOC_OWNER_ABSENT:
-		scnprintf(buf, size, "CPU %u has neither AMD-V nor VT-x by CPUID, or a hypervisor hides it",
+		scnprintf(buf, size,
+			  "CPU %u has neither AMD-V nor VT-x by CPUID, or a hypervisor hides it",
 			  cpu);
 		break;
 	}
@@ -218,9 +220,9 @@ static void emergency_vmxoff(void)
 }
 
 /*
- * A crash or an emergency reboot: the next kernel must find neither SVM nor VMX on, and INIT must get
- * through (it is held while GIF is 0, and in VMX operation: APM2 15.17, SDM vol. 3 24.8), on this CPU,
- * in whatever state it was.
+ * A crash or an emergency reboot: the next kernel must find neither SVM nor VMX on, and INIT must
+ * get through (it is held while GIF is 0, and in VMX operation: APM2 15.17, SDM vol. 3 24.8), on
+ * this CPU, in whatever state it was.
  */
 static void emergency_disable(void)
 {
