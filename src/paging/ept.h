@@ -11,7 +11,7 @@
 /* Entries */
 #define V3_EPT_R		(1ULL << 0)
 #define V3_EPT_W		(1ULL << 1)
-#define V3_EPT_X		(1ULL << 2)	/* with mode-based execute control: supervisor only */
+#define V3_EPT_X		(1ULL << 2)	/* execute */
 #define V3_EPT_MEMTYPE_SHIFT	3		/* leaves: 3 bits, V3_MEMTYPE_* but UC_MINUS */
 #define V3_EPT_MEMTYPE_MASK	(7ULL << V3_EPT_MEMTYPE_SHIFT)
 #define V3_EPT_IGNORE_PAT	(1ULL << 6)	/* leaves */

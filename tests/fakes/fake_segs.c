@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Segment and descriptor-table registers of the fake CPU, and what VM exits do to them (SDM vol. 3 28.5.2). */
+/*
+ * Segment and descriptor-table registers of the fake CPU, and what VM exits do to them (SDM vol. 3
+ * 28.5.2).
+ */
 #include <string.h>
 
 #include "fakes/fake_fail.h"

@@ -231,9 +231,11 @@ static const char *vmxon_fault(void)
 		return "without CR4.VMXE: #UD";
 	if ((fake_vmx_msr(V3_MSR_FEATURE_CONTROL) & need) != need)
 		return "not enabled in FEATURE_CONTROL: #GP";
-	if (~cr0 & fake_vmx_msr(V3_MSR_VMX_CR0_FIXED0) || cr0 & ~fake_vmx_msr(V3_MSR_VMX_CR0_FIXED1))
+	if (~cr0 & fake_vmx_msr(V3_MSR_VMX_CR0_FIXED0) ||
+	    cr0 & ~fake_vmx_msr(V3_MSR_VMX_CR0_FIXED1))
 		return "with a CR0 that VMX operation forbids: #GP";
-	if (~cr4 & fake_vmx_msr(V3_MSR_VMX_CR4_FIXED0) || cr4 & ~fake_vmx_msr(V3_MSR_VMX_CR4_FIXED1))
+	if (~cr4 & fake_vmx_msr(V3_MSR_VMX_CR4_FIXED0) ||
+	    cr4 & ~fake_vmx_msr(V3_MSR_VMX_CR4_FIXED1))
 		return "with a CR4 that VMX operation forbids: #GP";
 	return NULL;
 }

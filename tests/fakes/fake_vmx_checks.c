@@ -36,7 +36,8 @@ struct controls {
 static struct controls controls_of(const struct fake_vmcs *vmcs)
 {
 	struct controls c = {
-		.vmcs = vmcs, .pin = get(vmcs, V3_VMCS_PIN_CTLS), .proc = get(vmcs, V3_VMCS_PROC_CTLS),
+		.vmcs = vmcs,
+		.pin = get(vmcs, V3_VMCS_PIN_CTLS), .proc = get(vmcs, V3_VMCS_PROC_CTLS),
 		.exit = get(vmcs, V3_VMCS_EXIT_CTLS), .entry = get(vmcs, V3_VMCS_ENTRY_CTLS),
 	};
 
@@ -156,7 +157,7 @@ static const char *check_event(const struct controls *c)
 		return "type and vector of the event";
 	if (!!(event & V3_VMX_EVENT_HAS_ERROR) !=
 	    (type == V3_VMX_EVENT_EXCEPTION && protected_mode && has_error_code(vector)))
-		return "error code of the event where there must be none, or none where there must be";
+		return "error code where there must be none, or none where there must be one";
 	if (event & V3_VMX_EVENT_HAS_ERROR && get(c->vmcs, V3_VMCS_ENTRY_ERROR) >> 16)
 		return "error code of the event";
 	if (type >= V3_VMX_EVENT_SOFT_INTR &&
@@ -253,10 +254,11 @@ const char *fake_vmx_host_check(const struct fake_vmcs *vmcs)
 	uint64_t cr0 = get(vmcs, V3_VMCS_HOST_CR0), cr4 = get(vmcs, V3_VMCS_HOST_CR4);
 	uint64_t exit_ctls = get(vmcs, V3_VMCS_EXIT_CTLS), efer;
 
-	if (~cr0 & fake_vmx_msr(V3_MSR_VMX_CR0_FIXED0) || cr0 & ~fake_vmx_msr(V3_MSR_VMX_CR0_FIXED1))
+	if (~cr0 & fake_vmx_msr(V3_MSR_VMX_CR0_FIXED0) ||
+	    cr0 & ~fake_vmx_msr(V3_MSR_VMX_CR0_FIXED1))
 		return "host CR0";
-	if (~cr4 & fake_vmx_msr(V3_MSR_VMX_CR4_FIXED0) || cr4 & ~fake_vmx_msr(V3_MSR_VMX_CR4_FIXED1) ||
-	    !(cr4 & V3_CR4_PAE))
+	if (~cr4 & fake_vmx_msr(V3_MSR_VMX_CR4_FIXED0) ||
+	    cr4 & ~fake_vmx_msr(V3_MSR_VMX_CR4_FIXED1) || !(cr4 & V3_CR4_PAE))
 		return "host CR4";
 	if (!fake_vmx_address_ok(get(vmcs, V3_VMCS_HOST_CR3) & ~0xfffULL, V3_PAGE_SIZE))
 		return "host CR3";

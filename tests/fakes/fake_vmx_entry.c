@@ -156,7 +156,10 @@ static void save_guest(struct fake_vmcs *vmcs)
 	uint64_t ctls = fake_vmcs_read(vmcs, V3_VMCS_EXIT_CTLS);
 	uint64_t entry = fake_vmcs_read(vmcs, V3_VMCS_ENTRY_CTLS);
 
-	/* The script changes the guest's EFER and PAT in the VMCS; without these controls that is lost. */
+	/*
+	 * The script changes the guest's EFER and PAT in the VMCS; without these controls that is
+	 * lost.
+	 */
 	if (!(ctls & V3_VMX_EXIT_CTL_SAVE_EFER) && entry & V3_VMX_ENTRY_CTL_LOAD_EFER)
 		set(vmcs, V3_VMCS_GUEST_EFER, v3_fake_msr_get(V3_MSR_EFER));
 	if (!(ctls & V3_VMX_EXIT_CTL_SAVE_PAT) && entry & V3_VMX_ENTRY_CTL_LOAD_PAT)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which fields a VMCS has. SDM vol. 3 appendix B, where footnotes tell which control makes a field exist. */
+/*
+ * Which fields a VMCS has. SDM vol. 3 appendix B, where footnotes tell which control makes a field
+ * exist.
+ */
 #include "fakes/fake_vmx_state.h"
 #include "x86/msr.h"
 #include "x86/vmcs.h"
@@ -24,12 +27,15 @@ struct field {
 };
 
 #define SEGMENT(n) \
-	{ V3_VMCS_GUEST_SELECTOR(n), MUST, ALWAYS, 0 }, { V3_VMCS_GUEST_LIMIT(n), MUST, ALWAYS, 0 }, \
-	{ V3_VMCS_GUEST_ACCESS(n), MUST, ALWAYS, 0 }, { V3_VMCS_GUEST_BASE(n), MUST, ALWAYS, 0 }
+	{ V3_VMCS_GUEST_SELECTOR(n), MUST, ALWAYS, 0 }, \
+	{ V3_VMCS_GUEST_LIMIT(n), MUST, ALWAYS, 0 }, \
+	{ V3_VMCS_GUEST_ACCESS(n), MUST, ALWAYS, 0 }, \
+	{ V3_VMCS_GUEST_BASE(n), MUST, ALWAYS, 0 }
 
 static const struct field fields[] = {
 	{ V3_VMCS_VPID, IF_ON, PROC2, V3_VMX_PROC2_VPID },
-	SEGMENT(0), SEGMENT(1), SEGMENT(2), SEGMENT(3), SEGMENT(4), SEGMENT(5), SEGMENT(6), SEGMENT(7),
+	SEGMENT(0), SEGMENT(1), SEGMENT(2), SEGMENT(3),
+	SEGMENT(4), SEGMENT(5), SEGMENT(6), SEGMENT(7),
 	{ V3_VMCS_GUEST_INTR_STATUS, IF_ON, PROC2, V3_VMX_PROC2_INTR_DELIVERY },
 	{ V3_VMCS_HOST_ES, MUST, ALWAYS, 0 },
 	{ V3_VMCS_HOST_CS, MUST, ALWAYS, 0 },

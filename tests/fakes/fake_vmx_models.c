@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CPUID and capability MSRs of four CPU models as a bare-metal program read them in Bochs 2.7, whose BIOS
- * leaves FEATURE_CONTROL locked with VMX on. Not all leaves: what libv3 looks at.
+ * CPUID and capability MSRs of four CPU models as a bare-metal program read them in Bochs 2.7,
+ * whose BIOS leaves FEATURE_CONTROL locked with VMX on. Not all leaves: what libv3 looks at.
  */
 #include "fakes/fake_fail.h"
 #include "fakes/fake_vmx.h"
@@ -241,8 +241,8 @@ void v3_fake_vmx_set_model(enum v3_fake_vmx_model which)
 		const struct cpuid *c = &model->cpuid[i];
 
 		if (c->regs.eax | c->regs.ebx | c->regs.ecx | c->regs.edx)
-			v3_fake_cpuid_set(c->leaf, c->subleaf, c->regs.eax, c->regs.ebx, c->regs.ecx,
-					  c->regs.edx);
+			v3_fake_cpuid_set(c->leaf, c->subleaf, c->regs.eax, c->regs.ebx,
+					  c->regs.ecx, c->regs.edx);
 	}
 	for (i = 0; i < NUM_MSRS; i++)
 		if (model->msrs[i] != NONE)
@@ -268,5 +268,6 @@ void v3_fake_vmx_deny(uint32_t msr, uint32_t bits)
 	set_read_only(msr, value & ~((uint64_t)bits << 32));
 	if (msr >= V3_MSR_VMX_PINBASED_CTLS && msr <= V3_MSR_VMX_ENTRY_CTLS &&
 	    v3_fake_msr_get(V3_MSR_VMX_BASIC) & V3_VMX_BASIC_TRUE)
-		v3_fake_vmx_deny(msr - V3_MSR_VMX_PINBASED_CTLS + V3_MSR_VMX_TRUE_PINBASED_CTLS, bits);
+		v3_fake_vmx_deny(msr - V3_MSR_VMX_PINBASED_CTLS + V3_MSR_VMX_TRUE_PINBASED_CTLS,
+				 bits);
 }

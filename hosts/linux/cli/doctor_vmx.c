@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * v3 doctor: VT-x. CPUID only tells that it is there; the rest is in MSRs, which the msr driver shows to
- * root, and in part among the "vmx flags" of /proc/cpuinfo. SDM vol. 3 24.7 (FEATURE_CONTROL), appendix A.
+ * v3 doctor: VT-x. CPUID only tells that it is there; the rest is in MSRs, which the msr driver
+ * shows to root, and in part among the "vmx flags" of /proc/cpuinfo. SDM vol. 3 24.7
+ * (FEATURE_CONTROL), appendix A.
  */
 #include "doctor.h"
 
@@ -142,10 +143,12 @@ static void report_firmware(struct v3_doctor *doctor, const struct vmx *vmx)
 			v3_doctor_say(doctor, V3_HEALTH_OK, "firmware", "VT-x is enabled");
 		else
 			v3_doctor_say(doctor, V3_HEALTH_FAIL, "firmware",
-				      "VT-x is disabled (FEATURE_CONTROL is locked without it): enable "
-				      "'Intel Virtualization Technology' or 'VMX' in the firmware setup");
+				      "VT-x is disabled (FEATURE_CONTROL is locked without it): "
+				      "enable 'Intel Virtualization Technology' or 'VMX' in the "
+				      "firmware setup");
 	} else if (vmx->known) {
-		v3_doctor_say(doctor, V3_HEALTH_OK, "firmware", "VT-x is enabled, as Linux found it");
+		v3_doctor_say(doctor, V3_HEALTH_OK, "firmware",
+			      "VT-x is enabled, as Linux found it");
 	} else {
 		v3_doctor_say(doctor, V3_HEALTH_WARN, "firmware",
 			      "not known whether firmware disabled VT-x: load the v3 module (or "
@@ -171,14 +174,15 @@ static void report_needed(struct v3_doctor *doctor, const struct v3_cpu_facts *c
 			      has(vmx, VMX_AD) ? ", accessed and dirty flags" : "");
 	else
 		v3_doctor_say(doctor, V3_HEALTH_FAIL, "nested paging",
-			      "this CPU has VT-x without extended page tables (EPT), which v3 needs%s",
+			      "this CPU has VT-x without extended page tables (EPT), which v3 "
+			      "needs%s",
 			      below);
 	if (has(vmx, VMX_UNRESTRICTED))
 		v3_doctor_say(doctor, V3_HEALTH_OK, "real mode", "by the CPU (unrestricted guest)");
 	else
 		v3_doctor_say(doctor, V3_HEALTH_FAIL, "real mode",
-			      "this CPU has VT-x without unrestricted guest, which v3 needs for guests "
-			      "in real mode%s",
+			      "this CPU has VT-x without unrestricted guest, which v3 needs for "
+			      "guests in real mode%s",
 			      below);
 }
 
@@ -213,6 +217,7 @@ void v3_doctor_vmx(struct v3_doctor *doctor, const struct v3_cpu_facts *cpu)
 		report_extras(doctor, &vmx);
 	} else if (!doctor->have_caps) {
 		v3_doctor_say(doctor, V3_HEALTH_WARN, "nested paging",
-			      "not known: Linux tells only where VT-x is enabled, the msr driver only root");
+			      "not known: Linux tells only where VT-x is enabled, the msr driver "
+			      "only root");
 	}
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The fake of VT-x: VMfail with the error numbers of the SDM (vol. 3 31.4), and complaints about faults. */
+/*
+ * The fake of VT-x: VMfail with the error numbers of the SDM (vol. 3 31.4), and complaints about
+ * faults.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -252,7 +255,8 @@ static void test_models(void **state)
 			cap = v3_x86_rdmsr(V3_MSR_VMX_EPT_VPID_CAP);
 		else
 			EXPECT_FAIL("RDMSR", v3_x86_rdmsr(V3_MSR_VMX_EPT_VPID_CAP));
-		assert_int_equal(cap ? v3_ept_format(cap, false)->max_leaf : 0, expected[i].max_leaf);
+		assert_int_equal(cap ? v3_ept_format(cap, false)->max_leaf : 0,
+				 expected[i].max_leaf);
 		assert_int_equal(!!(proc2 & V3_VMX_PROC2_VPID), expected[i].vpid);
 		assert_int_equal(!!(proc2 & V3_VMX_PROC2_UNRESTRICTED), expected[i].unrestricted);
 		assert_int_equal(!!(proc2 & V3_VMX_PROC2_INTR_DELIVERY), expected[i].intr_delivery);
@@ -369,7 +373,8 @@ static void test_entry(void **state)
 		v3_fake_vmcs_set(vmcs, V3_VMCS_EXIT_MSR_LOAD, page);
 		v3_fake_vmcs_set(vmcs, V3_VMCS_EXIT_MSR_LOAD_COUNT, 1);
 		v3_fake_vmcs_set(vmcs, V3_VMCS_ENTRY_EVENT,
-				 V3_VMX_EVENT_VALID | V3_VMX_EVENT_NMI << V3_VMX_EVENT_TYPE_SHIFT | 2);
+				 V3_VMX_EVENT_VALID |
+					 V3_VMX_EVENT_NMI << V3_VMX_EVENT_TYPE_SHIFT | 2);
 		gpr[3] = 0x33;
 		v3_x86_write_dr7(0x7ff);
 		expect_error(v3_fake_vmx_enter(gpr, true), 5);
@@ -422,7 +427,10 @@ static const struct {
 	{ V3_VMCS_CR3_TARGET_COUNT, 5, CONTROLS },
 	{ V3_VMCS_PROC_CTLS2, V3_VMX_PROC2_UNRESTRICTED, CONTROLS },
 	{ V3_VMCS_PROC_CTLS2, V3_VMX_PROC2_X2APIC, CONTROLS },
-	/* Events: no error code for #PF, one for #UD, vector 32 as exception, software interrupt of length 0 */
+	/*
+	 * Events: no error code for #PF, one for #UD, vector 32 as exception, software interrupt of
+	 * length 0
+	 */
 	{ V3_VMCS_ENTRY_EVENT, 0x8000030e, CONTROLS },
 	{ V3_VMCS_ENTRY_EVENT, 0x80000b06, CONTROLS },
 	{ V3_VMCS_ENTRY_EVENT, 0x80000320, CONTROLS },
@@ -472,7 +480,8 @@ static void test_wrong_fields(void **state)
 		right = v3_fake_vmcs_get(vmcs, wrong[i].field);
 		v3_fake_vmcs_set(vmcs, wrong[i].field, wrong[i].value);
 		if (wrong[i].field == V3_VMCS_HOST_PAT || wrong[i].field == V3_VMCS_HOST_EFER)
-			v3_fake_msr_set(wrong[i].field == V3_VMCS_HOST_PAT ? V3_MSR_PAT : V3_MSR_EFER,
+			v3_fake_msr_set(wrong[i].field == V3_VMCS_HOST_PAT ? V3_MSR_PAT :
+									     V3_MSR_EFER,
 					wrong[i].value);
 		if (wrong[i].outcome < STATE) {
 			expect_error(v3_fake_vmx_enter(gpr, false), wrong[i].outcome);
@@ -504,9 +513,8 @@ static void test_real_mode(void **state)
 	assert_int_equal(v3_fake_vmx_enter(gpr, false), V3_VMX_OK);
 	assert_int_equal(v3_x86_vmread(V3_VMCS_EXIT_REASON, &value), V3_VMX_OK);
 	assert_int_equal(value, V3_VMX_REASON_HLT);
-	value = v3_fake_vmcs_get(vmcs, V3_VMCS_PROC_CTLS2);
-	assert_int_equal(v3_x86_vmwrite(V3_VMCS_PROC_CTLS2, value & ~(uint64_t)V3_VMX_PROC2_UNRESTRICTED),
-			 V3_VMX_OK);
+	value = v3_fake_vmcs_get(vmcs, V3_VMCS_PROC_CTLS2) & ~(uint64_t)V3_VMX_PROC2_UNRESTRICTED;
+	assert_int_equal(v3_x86_vmwrite(V3_VMCS_PROC_CTLS2, value), V3_VMX_OK);
 	gpr[3] = 0x33;
 	assert_int_equal(v3_fake_vmx_enter(gpr, true), V3_VMX_OK);
 	assert_int_equal(v3_x86_vmread(V3_VMCS_EXIT_REASON, &value), V3_VMX_OK);
@@ -549,8 +557,8 @@ static void test_entry_msrs(void **state)
 static void test_own_rules(void **state)
 {
 	static const uint32_t own[] = {
-		V3_VMCS_HOST_CR3, V3_VMCS_HOST_FS_BASE, V3_VMCS_HOST_GS_BASE, V3_VMCS_HOST_SYSENTER_EIP,
-		V3_VMCS_HOST_TR_BASE, V3_VMCS_HOST_CS,
+		V3_VMCS_HOST_CR3, V3_VMCS_HOST_FS_BASE, V3_VMCS_HOST_GS_BASE,
+		V3_VMCS_HOST_SYSENTER_EIP, V3_VMCS_HOST_TR_BASE, V3_VMCS_HOST_CS,
 	};
 	uint64_t gpr[16] = { [3] = 0x33 }, right;
 	struct v3_x86_segs segs;

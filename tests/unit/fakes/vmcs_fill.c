@@ -26,7 +26,8 @@ static void fill_controls(v3_hpa_t vmcs)
 	uint64_t proc2 = adjust(V3_MSR_VMX_PROCBASED_CTLS2,
 				V3_VMX_PROC2_EPT | V3_VMX_PROC2_VPID | V3_VMX_PROC2_UNRESTRICTED);
 
-	SET(V3_VMCS_PIN_CTLS, adjust(V3_MSR_VMX_TRUE_PINBASED_CTLS, V3_VMX_PIN_INTR | V3_VMX_PIN_NMI));
+	SET(V3_VMCS_PIN_CTLS,
+	    adjust(V3_MSR_VMX_TRUE_PINBASED_CTLS, V3_VMX_PIN_INTR | V3_VMX_PIN_NMI));
 	SET(V3_VMCS_PROC_CTLS, adjust(V3_MSR_VMX_TRUE_PROCBASED_CTLS,
 				      V3_VMX_PROC_HLT | V3_VMX_PROC_IO | V3_VMX_PROC_MSR_BITMAPS |
 					      V3_VMX_PROC_SECONDARY));
@@ -36,9 +37,9 @@ static void fill_controls(v3_hpa_t vmcs)
 		   V3_VMX_EXIT_CTL_HOST_64 | V3_VMX_EXIT_CTL_SAVE_PAT | V3_VMX_EXIT_CTL_LOAD_PAT |
 			   V3_VMX_EXIT_CTL_SAVE_EFER | V3_VMX_EXIT_CTL_LOAD_EFER));
 	SET(V3_VMCS_ENTRY_CTLS,
-	    adjust(V3_MSR_VMX_TRUE_ENTRY_CTLS, V3_VMX_ENTRY_CTL_LOAD_DEBUG | V3_VMX_ENTRY_CTL_IA32E |
-						       V3_VMX_ENTRY_CTL_LOAD_PAT |
-						       V3_VMX_ENTRY_CTL_LOAD_EFER));
+	    adjust(V3_MSR_VMX_TRUE_ENTRY_CTLS,
+		   V3_VMX_ENTRY_CTL_LOAD_DEBUG | V3_VMX_ENTRY_CTL_IA32E |
+			   V3_VMX_ENTRY_CTL_LOAD_PAT | V3_VMX_ENTRY_CTL_LOAD_EFER));
 	SET(V3_VMCS_MSR_BITMAP, PAGE);
 	if (proc2 & V3_VMX_PROC2_EPT)
 		SET(V3_VMCS_EPTP, PAGE | V3_EPTP_WALK_4 | V3_MEMTYPE_WB);
@@ -99,7 +100,8 @@ static void fill_pat_efer(v3_hpa_t vmcs)
 		SET(V3_VMCS_GUEST_EFER, V3_EFER_LME | V3_EFER_LMA);
 }
 
-static void fill_segment(v3_hpa_t vmcs, unsigned int i, uint64_t selector, uint64_t limit, uint64_t access)
+static void fill_segment(v3_hpa_t vmcs, unsigned int i, uint64_t selector, uint64_t limit,
+			 uint64_t access)
 {
 	SET(V3_VMCS_GUEST_SELECTOR(i), selector);
 	SET(V3_VMCS_GUEST_BASE(i), 0);

@@ -10,7 +10,10 @@
 #include "paging/ept.h"
 #include "x86/msr.h"
 
-/* IA32_VMX_EPT_VPID_CAP as a CPU with everything has it, and one without 1 GiB leaves and A/D flags. */
+/*
+ * IA32_VMX_EPT_VPID_CAP as a CPU with everything has it, and one without 1 GiB leaves and A/D
+ * flags.
+ */
 #define CAP_ALL 0x00000f0106334141ull
 #define CAP_OLD 0x00000f0106114141ull
 
@@ -45,7 +48,7 @@ static void test_no_misconfiguration(void **state)
 		for (level = 1; level <= 3; level++) {
 			for (access = 1; access < 16; access += 2) {
 				uint64_t leaf = format->leaf(level, access);
-				uint64_t type = (leaf & V3_EPT_MEMTYPE_MASK) >> V3_EPT_MEMTYPE_SHIFT;
+				uint64_t type = leaf >> V3_EPT_MEMTYPE_SHIFT & 7;
 
 				assert_true(leaf & V3_EPT_R);
 				assert_true(type == V3_MEMTYPE_UC || type == V3_MEMTYPE_WB);
@@ -75,7 +78,8 @@ static void test_pointer(void **state)
 	assert_int_equal(v3_ept_pointer(CAP_OLD, root, true), 0);
 	/* A CPU that reads its tables uncached only; one that knows neither type. */
 	assert_int_equal(v3_ept_pointer(CAP_ALL & ~V3_EPT_CAP_WB, root, false), root | 0x18);
-	assert_int_equal(v3_ept_pointer(CAP_ALL & ~(V3_EPT_CAP_WB | V3_EPT_CAP_UC), root, false), 0);
+	assert_int_equal(v3_ept_pointer(CAP_ALL & ~(V3_EPT_CAP_WB | V3_EPT_CAP_UC), root, false),
+			 0);
 	assert_int_equal(v3_ept_pointer(CAP_ALL & ~V3_EPT_CAP_WALK_4, root, false), 0);
 	assert_int_equal(v3_ept_pointer(CAP_ALL, root | 8, false), 0);
 	assert_int_equal(v3_ept_pointer(CAP_ALL, 1ull << 52, false), 0);
