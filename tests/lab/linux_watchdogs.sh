@@ -26,7 +26,8 @@ expect 42 linux_vm -m 1024 large exit
 for cpu in 0 1; do
 	for guest in spin exits; do
 		expect 0 linux_vm -d -c $cpu busy $guest
-		sleep 5
+		# a stall is told of after 3 seconds
+		sleep 4
 		[ "$(complaints)" = 0 ] || fail "$(dmesg | tail -n 30)"
 		# a program that shares the CPU gets somewhere
 		start=$(cut -d. -f1 /proc/uptime)
