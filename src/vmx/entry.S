@@ -6,6 +6,10 @@
  * that is refused goes on behind VMLAUNCH or VMRESUME; a guest's exit, or an entry that failed on
  * guest state, at vmx_exit_point. Interrupts are off before and after.
  */
+#ifndef V3_ASM_BEFORE_ENTRY
+/* What a host kernel wants done before the guest runs, such as clearing buffers; flags are free. */
+#define V3_ASM_BEFORE_ENTRY
+#endif
 #ifndef V3_ASM_AFTER_EXIT
 /*
  * What a host kernel wants done with RAX free after the guest ran, such as filling the return stack
@@ -41,7 +45,8 @@ vmx_enter:
 	movq	%rsp, (%rdx)
 	movl	$VMCS_HOST_RSP, %eax
 	vmwrite	%rsp, %rax
-1:	testb	%sil, %sil
+1:	V3_ASM_BEFORE_ENTRY
+	testb	%sil, %sil
 
 	/* Flags stay as they are. */
 	movq	0x00(%rdi), %rax
