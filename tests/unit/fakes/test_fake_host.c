@@ -11,6 +11,7 @@
 #include "fakes/fake_host.h"
 #include "fakes/fake_x86.h"
 #include "lib/lock.h"
+#include "x86/cr.h"
 #include "x86/insn.h"
 
 static struct v3_fake_host *host;
@@ -203,6 +204,32 @@ static void test_cpu_call(void **state)
 	EXPECT_FAIL("virt_acquire", os->virt_acquire(os->ctx, 0));
 }
 
+static void take_vmx(void *arg)
+{
+	const uint64_t vmxe = V3_CR4_VMXE;
+
+	EXPECT_FAIL("which is not held", os->cr4_update(os->ctx, vmxe, 0));
+	v3_x86_write_cr4(v3_x86_read_cr4() & ~vmxe);
+	assert_int_equal(os->virt_acquire(os->ctx, 1), V3_OK);
+	EXPECT_FAIL("cr4_update", os->cr4_update(os->ctx, V3_CR4_SMXE, 0));
+	v3_x86_write_cr4(v3_x86_read_cr4() & ~(uint64_t)V3_CR4_SMXE);
+	v3_fake_host_set_cr4_answer(host, V3_ERR_NOTSUP);
+	assert_int_equal(os->cr4_update(os->ctx, vmxe, 0), V3_ERR_NOTSUP);
+	assert_false(v3_x86_read_cr4() & vmxe);
+	v3_fake_host_set_cr4_answer(host, V3_OK);
+	assert_int_equal(os->cr4_update(os->ctx, vmxe, 0), V3_OK);
+	assert_true(v3_x86_read_cr4() & vmxe);
+	assert_int_equal(os->cr4_update(os->ctx, 0, vmxe), V3_OK);
+	assert_false(v3_x86_read_cr4() & vmxe);
+	os->virt_release(os->ctx, 1);
+	(void)arg;
+}
+
+static void test_cr4(void **state)
+{
+	assert_int_equal(os->cpu_call(os->ctx, 1, take_vmx, NULL), V3_OK);
+}
+
 static void test_time(void **state)
 {
 	struct v3_host_timer *timer;
@@ -252,6 +279,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_leaks_are_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_contexts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cpu_call, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cr4, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
 	};
