@@ -23,7 +23,7 @@ static const uint16_t image_fields[VMX_IMAGE_FIELDS] = {
 	V3_VMCS_GUEST_IDTR_BASE, V3_VMCS_GUEST_CR0, V3_VMCS_GUEST_CR3, V3_VMCS_GUEST_CR4,
 	V3_VMCS_CR0_SHADOW, V3_VMCS_CR4_SHADOW, V3_VMCS_GUEST_DR7, V3_VMCS_GUEST_EFER,
 	V3_VMCS_GUEST_PAT, V3_VMCS_GUEST_SYSENTER_CS, V3_VMCS_GUEST_SYSENTER_ESP,
-	V3_VMCS_GUEST_SYSENTER_EIP, V3_VMCS_ENTRY_CTLS,
+	V3_VMCS_GUEST_SYSENTER_EIP, V3_VMCS_ENTRY_CTLS, V3_VMCS_GUEST_PENDING_DEBUG,
 };
 
 static unsigned int image_index(uint32_t field)
@@ -347,6 +347,8 @@ void vmx_set_state(struct v3_vcpu *vcpu, const struct v3_vcpu_state *state)
 	vmx_guest_write(vmx, V3_VMCS_GUEST_SYSENTER_ESP, canonical(state->sysenter_esp));
 	vmx_guest_write(vmx, V3_VMCS_GUEST_SYSENTER_EIP, canonical(state->sysenter_eip));
 	vmx_guest_write(vmx, V3_VMCS_GUEST_PAT, state->pat);
+	/* A single step that was not taken is not the new state's. */
+	vmx_guest_write(vmx, V3_VMCS_GUEST_PENDING_DEBUG, 0);
 	vmx->work |= VMX_WORK_VPID | VMX_WORK_PDPTE;
 }
 

@@ -108,7 +108,6 @@ void vmx_vmcs_init(struct v3_vcpu *vcpu)
 	vmx_write(V3_VMCS_LINK_POINTER, ~0ull);
 	vmx_write(V3_VMCS_GUEST_DEBUGCTL, 0);
 	vmx_write(V3_VMCS_GUEST_ACTIVITY, V3_VMX_ACTIVE);
-	vmx_write(V3_VMCS_GUEST_PENDING_DEBUG, 0);
 	/* Fields that an entry writes when they change, to begin with. */
 	vmx->rip = vmx->rsp = vmx->host.rsp = 0;
 	vmx->rflags = V3_RFLAGS_FIXED1;

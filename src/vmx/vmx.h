@@ -67,7 +67,7 @@ struct vmx_vm {
 };
 
 /* Guest state in the VMCS that is not copied at each exit: indexes of vmx_vcpu.image. */
-#define VMX_IMAGE_FIELDS 48
+#define VMX_IMAGE_FIELDS 49
 
 /* Bits of CR0 that the guest sees in the shadow only: NE must be set, the caches are the host's. */
 #define VMX_CR0_OWNED (V3_CR0_NE | V3_CR0_NW | V3_CR0_CD)

@@ -146,6 +146,21 @@ static void test_guest_changes(void **unused)
 	assert_int_equal(state.gpr[4], 0x88);
 }
 
+/* An INIT in the middle of a single step. */
+static void test_pending_debug(void **unused)
+{
+	(void)unused;
+	EXIT_WITH({ V3_VMCS_EXIT_REASON, V3_VMX_REASON_INTR },
+		  { V3_VMCS_GUEST_PENDING_DEBUG, V3_VMX_PENDING_BS });
+	run_once(0, 0);
+	exit_intr();
+	run_once(0, 0);
+	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_PENDING_DEBUG), V3_VMX_PENDING_BS);
+	v3_vcpu_reset(vcpu, true);
+	run_once(0, 0);
+	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_PENDING_DEBUG), 0);
+}
+
 /* Values that AMD-V takes are made such as VM entry and WRMSR take. */
 static void test_inexact_state(void **unused)
 {
@@ -265,7 +280,8 @@ static void test_insn_env(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_round_trip), TEST(test_guest_changes), TEST(test_inexact_state),
+		TEST(test_round_trip), TEST(test_guest_changes), TEST(test_pending_debug),
+		TEST(test_inexact_state),
 		TEST(test_owned_bits), TEST(test_pdptes), TEST(test_insn_env),
 	};
 
