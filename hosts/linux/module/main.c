@@ -76,7 +76,9 @@ static int host_init(void)
 	case V3_ERR_NOMEM:
 		return -ENOMEM;
 	default:
-		v3_lx_logf(V3_LOG_ERROR, "cannot initialize: %s", v3_lx.init_message);
+		/* libv3 has said why, or nobody has */
+		if (!*call.log)
+			v3_lx_logf(V3_LOG_ERROR, "cannot initialize: %s", v3_lx.init_message);
 		return -EINVAL;
 	}
 }
