@@ -70,7 +70,7 @@ bench_linux_bare()
 {
 	local options=()
 
-	v3_machine amd 1 "$bench_linux_mem" icount ''
+	v3_machine 1 "$bench_linux_mem" icount ''
 	timeout 300 qemu-system-x86_64 "${options[@]}" -serial "file:$2/bare" -kernel "$1" \
 		-initrd "$2/init.cpio" -append "$bench_linux_append" </dev/null 2>"$2/bare.stderr" ||
 		{ cat "$2/bare" "$2/bare.stderr"; return 1; }
