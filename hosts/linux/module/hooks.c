@@ -6,6 +6,7 @@
 #include <linux/sched/stat.h>
 #include <linux/slab.h>
 
+#include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/io.h>
 #include <asm/tsc.h>
@@ -83,6 +84,9 @@ static void lx_fpu_begin(void *ctx)
 
 static void lx_fpu_end(void *ctx)
 {
+	/* VM exits leave a TSS without I/O permissions: Linux loads it anew for who has some. */
+	if (boot_cpu_has(X86_FEATURE_VMX))
+		invalidate_tss_limit();
 	kernel_fpu_end();
 }
 
