@@ -272,8 +272,9 @@ void v3_vcpu_timer_set(struct v3_vcpu *vcpu, uint64_t deadline)
 	/* The host's timer has to be moved forward; it is never moved back. */
 	if (vcpu->own_tsc == NEVER || vcpu->own_tsc - vcpu->lead >= vcpu->host_timer_tsc)
 		return;
-	/* A parked vCPU's timer is set by another thread, which may be on another CPU. */
-	if (__atomic_load_n(&vcpu->mode, __ATOMIC_RELAXED) == V3_VCPU_OUTSIDE)
+	/* A timer of a vCPU that is parked, or not started, is set by another thread. */
+	if (vcpu->host_timer &&
+	    __atomic_load_n(&vcpu->mode, __ATOMIC_RELAXED) == V3_VCPU_OUTSIDE)
 		host_timer_arm(vcpu, v3_x86_rdtsc());
 	else
 		v3_vcpu_request(vcpu, V3_REQ_TIMER);
