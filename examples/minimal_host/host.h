@@ -58,8 +58,8 @@ void mh_event_wait(struct v3_host_event *event, uint64_t deadline);
 void mh_event_signal(struct v3_host_event *event);
 void mh_yield(void);
 bool mh_others_ready(void);
-/* First deadline in the future that a thread waits for. */
-uint64_t mh_sched_deadline(uint64_t now);
+/* First deadline later than that for which a thread waits. */
+uint64_t mh_sched_deadline(uint64_t after);
 
 /* elf.c */
 struct mh_elf {

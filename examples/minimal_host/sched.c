@@ -67,13 +67,13 @@ bool mh_others_ready(void)
 	return false;
 }
 
-uint64_t mh_sched_deadline(uint64_t now)
+uint64_t mh_sched_deadline(uint64_t after)
 {
 	struct v3_host_thread *t = current;
 	uint64_t first = UINT64_MAX;
 
 	do {
-		if (t->state == WAITING && t->deadline > now && t->deadline < first)
+		if (t->state == WAITING && t->deadline > after && t->deadline < first)
 			first = t->deadline;
 		t = t->next;
 	} while (t != current);

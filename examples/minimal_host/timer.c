@@ -44,42 +44,52 @@ static void irq_restore(bool on)
 		bm_irq_on();
 }
 
-static uint64_t first_deadline(uint64_t now)
+static uint64_t first_deadline(uint64_t after)
 {
-	uint64_t first = mh_sched_deadline(now);
+	uint64_t first = mh_sched_deadline(after);
 
-	for (struct v3_host_timer *t = timers; t; t = t->next) {
-		if (t->deadline <= now)
-			t->deadline = UINT64_MAX;	/* has fired */
-		else if (t->deadline < first)
+	for (struct v3_host_timer *t = timers; t; t = t->next)
+		if (t->deadline < first)
 			first = t->deadline;
-	}
 	return first;
 }
 
-void mh_timer_program(void)
+/* For the first deadline of those later than a time. One that has passed comes at once. */
+static void program(uint64_t after)
 {
-	bool on = irq_save();
-	uint64_t now = mh_clock_ns();
-	uint64_t first = first_deadline(now);
+	uint64_t first = first_deadline(after), now = mh_clock_ns();
 
 	if (first == UINT64_MAX) {
 		bm_apic_timer_stop();
 	} else {
-		uint64_t wait = first - now, count = UINT32_MAX;
+		uint64_t wait = first > now ? first - now : 0, count = UINT32_MAX;
 
 		/* The counter has 32 bits: a longer wait is continued when it ends. */
 		if (wait < UINT32_MAX / (apic_hz / NS_PER_S + 1))
 			count = bm_muldiv(wait, apic_hz, NS_PER_S) + 1;
 		bm_apic_timer_start(count < UINT32_MAX ? (uint32_t)count : UINT32_MAX, false);
 	}
+}
+
+/* Also for what passed while nobody looked: nothing else would end a HLT or a guest's run. */
+void mh_timer_program(void)
+{
+	bool on = irq_save();
+
+	program(0);
 	irq_restore(on);
 }
 
+/* This is the interrupt for all that has passed; threads among it run when they are picked. */
 static void timer_interrupt(void)
 {
+	uint64_t now = mh_clock_ns();
+
 	bm_apic_write(BM_APIC_EOI, 0);
-	mh_timer_program();
+	for (struct v3_host_timer *t = timers; t; t = t->next)
+		if (t->deadline <= now)
+			t->deadline = UINT64_MAX;
+	program(now);
 }
 
 static void kick_interrupt(void)
@@ -133,10 +143,8 @@ void mh_timer_destroy(struct v3_host_timer *timer)
 void mh_timer_arm(struct v3_host_timer *timer, uint64_t deadline)
 {
 	bool on = irq_save();
-	uint64_t now = mh_clock_ns();
 
-	/* A deadline that has passed must interrupt too. */
-	timer->deadline = deadline > now ? deadline : now + 1;
+	timer->deadline = deadline;
 	mh_timer_program();
 	irq_restore(on);
 }
