@@ -31,7 +31,8 @@ while read -r status; do
 done < <(sed -n 's/^\tV3_RUN_[A-Z]* = \([0-9]*\),.*/\1/p' "$cli/cli.h")
 
 while read -r package; do
-	grep -q "^Build needs:.*\b$package\b" "$cli/README.md" || complain "README lacks $package"
+	sed -n '/^Build needs:/,/^$/p' "$cli/README.md" | grep -q "\b$package\b" ||
+		complain "README lacks $package"
 done <"$cli/packages.txt"
 
 # What the completion offers.
