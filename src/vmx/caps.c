@@ -222,8 +222,10 @@ const char *vmx_caps_compute(const struct vmx_msrs *msrs, uint32_t off, struct v
 		return missing;
 	caps->cr0_fixed0 = msrs->cr0_fixed0 & ~guests_own;
 	caps->cr4_fixed0 = msrs->cr4_fixed0;
+	caps->cr4_fixed1 = msrs->cr4_fixed1;
 	/* NE and VMXE alone can be hidden behind the shadows, and are. */
-	if (caps->cr0_fixed0 & ~(V3_CR0_NE | V3_CR0_ET) || caps->cr4_fixed0 & ~V3_CR4_VMXE)
+	if (caps->cr0_fixed0 & ~(V3_CR0_NE | V3_CR0_ET) || V3_CR0_DEFINED & ~msrs->cr0_fixed1 ||
+	    caps->cr4_fixed0 & ~V3_CR4_VMXE)
 		return "guests that choose their own CR0 and CR4";
 	return NULL;
 }

@@ -36,6 +36,7 @@ enum v3_status vmx_vm_create(struct v3_vm *vm)
 	vmx_msr_bitmap_fill(v3_os_virt(vm->host, vmx->msr_bitmap));
 	vmx->eptp = v3_ept_pointer(caps->ept_vpid, vm->nested.root, false);
 	vmx->proc2 = proc2_of(vm);
+	vm->cpu.cr4_mask &= caps->cr4_fixed1;
 	/*
 	 * Bits that the guest's CPU does not have exit, for their #GP; VMXE is in the shadow only.
 	 */

@@ -47,7 +47,7 @@ void machine_host(enum v3_fake_vmx_model model, const char *features_off)
 	exit_intr();
 }
 
-void machine_create(enum v3_fake_vmx_model model, const char *features_off)
+void machine_vm(void)
 {
 	const struct v3_mem_config mem = { .size = 2ull << 20, .node = V3_NODE_ANY };
 	const struct v3_vm_config config = {
@@ -56,12 +56,17 @@ void machine_create(enum v3_fake_vmx_model model, const char *features_off)
 	};
 	unsigned int cpu;
 
-	machine_host(model, features_off);
 	assert_int_equal(v3_init(&hooks, &host), V3_OK);
 	assert_int_equal(v3_vm_create(host, &config, &vm), V3_OK);
 	for (cpu = 0; cpu < 4; cpu++)
 		assert_int_equal(v3_cpu_enable(host, cpu), V3_OK);
 	fake_context.pinned = true;
+}
+
+void machine_create(enum v3_fake_vmx_model model, const char *features_off)
+{
+	machine_host(model, features_off);
+	machine_vm();
 }
 
 void machine_destroy(void)

@@ -26,7 +26,9 @@ extern struct v3_os_hooks hooks;
 
 /* A host of that model, for v3_init(&hooks, &host), with these features off. */
 void machine_host(enum v3_fake_vmx_model model, const char *features_off);
-/* The same with a VM, and VT-x taken on four CPUs. */
+/* v3_init(), a VM, and VT-x taken on four CPUs. */
+void machine_vm(void);
+/* Both. */
 void machine_create(enum v3_fake_vmx_model model, const char *features_off);
 void machine_destroy(void);
 

@@ -202,6 +202,9 @@ static void test_forced(void **state)
 		assert_non_null(strstr(missing, forced[i].name));
 	}
 	msrs = msrs_of(V3_FAKE_SKYLAKE_X);
+	msrs.cr0_fixed1 &= ~V3_CR0_TS;
+	assert_non_null(strstr(vmx_caps_compute(&msrs, 0, &caps), "CR0"));
+	msrs = msrs_of(V3_FAKE_SKYLAKE_X);
 	msrs.ept_vpid &= ~V3_EPT_CAP_WALK_4;
 	assert_non_null(strstr(vmx_caps_compute(&msrs, 0, &caps), "four levels"));
 	msrs = msrs_of(V3_FAKE_SKYLAKE_X);

@@ -218,6 +218,24 @@ static void test_owned_bits(void **unused)
 	vmx_put(vcpu);
 }
 
+/* A bit of CR4 that the CPU has, and VMX operation does not take. */
+static void test_fixed_cr4(void **unused)
+{
+	struct v3_vcpu_state state;
+
+	(void)unused;
+	assert_true(vm->cpu.cr4_mask & V3_CR4_SMAP);
+	machine_destroy();
+	machine_host(V3_FAKE_SKYLAKE_X, NULL);
+	v3_fake_msr_set(V3_MSR_VMX_CR4_FIXED1,
+			v3_fake_msr_get(V3_MSR_VMX_CR4_FIXED1) & ~V3_CR4_SMAP);
+	machine_vm();
+	vcpu = v3_vm_vcpu(vm, 0);
+	assert_int_equal(v3_vcpu_get_state(vcpu, &state), V3_OK);
+	state.cr4 = V3_CR4_SMAP;
+	assert_int_equal(v3_vcpu_set_state(vcpu, &state), V3_ERR_INVALID);
+}
+
 /* VM entry takes PDPTEs from the VMCS, where a move that was emulated has to put them. */
 static void test_pdptes(void **unused)
 {
@@ -282,7 +300,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_round_trip), TEST(test_guest_changes), TEST(test_pending_debug),
 		TEST(test_inexact_state),
-		TEST(test_owned_bits), TEST(test_pdptes), TEST(test_insn_env),
+		TEST(test_owned_bits), TEST(test_fixed_cr4),
+		TEST(test_pdptes), TEST(test_insn_env),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
