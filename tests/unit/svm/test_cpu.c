@@ -121,6 +121,34 @@ static void test_caps(void **state)
 	assert_ptr_equal(host->arch->nested_format(host), &v3_npt_format_2m);
 }
 
+/* Each of them alone, by the order of the names. */
+static void test_features_off(void **state)
+{
+	struct v3_os_hooks hooks = *v3_fake_host_hooks(fake);
+	struct v3_host_caps caps;
+	unsigned int i;
+
+	(void)state;
+	v3_fake_cpuid_at(V3_CPUID_LEAF_SVM, 0)->edx = ~0u;
+	for (i = 0; svm_features[i]; i++) {
+		hooks.features_off = svm_features[i];
+		assert_int_equal(v3_init(&hooks, &host), V3_OK);
+		v3_host_caps(host, &caps);
+		assert_int_equal(caps.next_rip, i != 0);
+		assert_int_equal(caps.decode_assist, i != 1);
+		assert_int_equal(caps.clean_bits, i != 2);
+		assert_int_equal(caps.flush_by_asid, i != 3);
+		assert_int_equal(caps.pause_filter, i != 4);
+		assert_int_equal(caps.nested_1g, i != 5);
+		assert_int_equal(v3_exit(host), V3_OK);
+		host = NULL;
+	}
+	assert_int_equal(i, 6);
+	hooks.features_off = "vpid";
+	assert_int_equal(v3_init(&hooks, &host), V3_ERR_INVALID);
+	assert_true(v3_fake_host_log_has(fake, V3_LOG_ERROR, "feature 'vpid' cannot be switched"));
+}
+
 /* Only XSAVE components that the host has enabled and that libv3 knows. */
 static void test_xsave_caps(void **state)
 {
@@ -360,6 +388,7 @@ int main(void)
 		TEST(test_disabled_by_firmware),
 		TEST(test_bad_host),
 		TEST(test_caps),
+		TEST(test_features_off),
 		TEST(test_xsave_caps),
 		TEST(test_enable),
 		TEST(test_enable_refused),
