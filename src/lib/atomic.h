@@ -9,23 +9,14 @@
 #define v3_atomic_load(p)		__atomic_load_n((p), __ATOMIC_SEQ_CST)
 #define v3_atomic_load_acquire(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define v3_atomic_load_relaxed(p)	__atomic_load_n((p), __ATOMIC_RELAXED)
-#define v3_atomic_store(p, v)		__atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
 #define v3_atomic_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
-#define v3_atomic_store_relaxed(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELAXED)
 
 /* The value before the operation */
 #define v3_atomic_add(p, v)		__atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST)
-#define v3_atomic_sub(p, v)		__atomic_fetch_sub((p), (v), __ATOMIC_SEQ_CST)
-#define v3_atomic_or(p, v)		__atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST)
-#define v3_atomic_and(p, v)		__atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST)
-#define v3_atomic_xchg(p, v)		__atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
 
 /* True if *p was *expected and is now v; else *expected is what *p was. */
 #define v3_atomic_cmpxchg(p, expected, v) \
 	__atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_SEQ_CST, \
 				    __ATOMIC_SEQ_CST)
-
-#define v3_fence()			__atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define v3_compiler_barrier()		__asm__ volatile("" : : : "memory")
 
 #endif
