@@ -61,8 +61,8 @@ v3_grub_image()
 	fi
 }
 
-# v3_bochs_config DIR MODEL CPUS MIB - with time from counted instructions alone, 50 to a microsecond,
-# so that two runs are the same. A triple fault ends the machine.
+# v3_bochs_config DIR MODEL CPUS MIB - with time from counted instructions alone, 50 to a
+# microsecond, so that two runs are the same. A triple fault ends the machine.
 v3_bochs_config()
 {
 	local dir=$1 cpus=$3 mib=$4 model
@@ -148,7 +148,8 @@ v3_bochs_lab()
 	*G) mem=$((${mem%G} * 1024)) ;;
 	*M) mem=${mem%M} ;;
 	esac
-	# The clock is known, see v3_bochs_config; some models' CPUID tells that of the real CPU, 70 times it.
+	# The clock is known, see v3_bochs_config; some models' CPUID tells that of the real CPU, which is
+	# 70 times as fast.
 	# Linux says goodbye by a reset when it panics, which has to end the machine: by a triple fault.
 	# The other two are half of its boot: certificates, and names of trace points.
 	read -r -d '' -a words <<<"$8 tsc_early_khz=50000 lpj=200000 reboot=t

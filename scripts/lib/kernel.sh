@@ -4,16 +4,16 @@
 # Debian's stock kernel for the lab: unpacked in the cache, never installed on the machine.
 # Sourced after common.sh and packages.sh.
 
-# v3_kernel_current PREFIX - the version that the package linux-image-PREFIXamd64 stands for now, for
-# example 6.1.0-56-amd64; PREFIX is empty or a flavor with a dash.
+# v3_kernel_current PREFIX - the version that the package linux-image-PREFIXamd64 stands for now,
+# for example 6.1.0-56-amd64; PREFIX is empty or a flavor with a dash.
 v3_kernel_current()
 {
 	apt-cache depends "linux-image-${1}amd64" 2>/dev/null |
 		sed -n 's/^ *Depends: linux-image-\([0-9].*\)$/\1/p' | head -n 1
 }
 
-# v3_kernel_at_hand PREFIX - the newest kernel of that flavor in the cache, or else the newest that is
-# installed, or nothing.
+# v3_kernel_at_hand PREFIX - the newest kernel of that flavor in the cache, or else the newest that
+# is installed, or nothing.
 v3_kernel_at_hand()
 {
 	local other='-(cloud|rt)-amd64$'
@@ -31,8 +31,8 @@ v3_number() { od -A n -t "u$3" -j "$2" -N "$3" "$1" | tr -d ' '; }
 
 # v3_kernel_unpack BZIMAGE ELF - the kernel proper out of a bzImage, to start it by its PVH entry:
 # unpacking in the emulator costs more than booting. Linux boot protocol: setup_sects at 0x1f1,
-# payload_offset at 0x248, payload_length at 0x24c; the payload's last four bytes are its size. One that
-# is packed in another way, as the cloud kernel is, is used as it is: see v3_kernel_elf.
+# payload_offset at 0x248, payload_length at 0x24c; the payload's last four bytes are its size. One
+# that is packed in another way, as the cloud kernel is, is used as it is: see v3_kernel_elf.
 v3_kernel_unpack()
 {
 	local image=$1 elf=$2 at size tool
