@@ -10,10 +10,7 @@
 base='console=ttyS0 quiet mitigations=off nokaslr panic=-1'
 linux='v3 run -m 512M --initrd /lab/guest.cpio --timeout 140'
 
-# what a failure leaves is not to fail the scripts behind this one
-cleanup() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
-trap cleanup EXIT
-
+trap guests_end EXIT
 module_load
 # shellcheck disable=SC2086,SC2016 # words; for the guest's shell
 expect 0 cli_pty 150 'guest#' 'echo $((6 * 7))^M' '42' 'exit^M' 'powered off' '' -- \
@@ -27,10 +24,7 @@ $linux -a "$base -- echo ready; read a; read b; echo got \$b then \$a" /lab/vmli
 	<keys >log 2>&1 &
 pid=$!
 exec 3>keys
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	grep -q ready log 2>/dev/null && break
-	sleep 3
-done
+soon grep -q ready log || soon grep -q ready log || fail "no guest: $(cat log)"
 printf 'first line\nsecond line\n' >&3
 exec 3>&-
 wait $pid || fail "a pipe: $(cat log)"
@@ -39,8 +33,14 @@ grep -q 'got second line then first line' log || fail 'the guest did not get its
 
 # Runs again after a reboot: the second time it finds nothing of the first
 printf '%s\n' 'name: again' 'kernel: /lab/vmlinuz' 'initrd: /lab/guest.cpio' 'memory: 512MiB' \
-	"cmdline: $base -- reboot -f" >again.yaml
-status_of v3 run --timeout 60 again.yaml
-# shellcheck disable=SC2154 # of lib.sh
-[ "$status" = 243 ] || fail "status $status instead of 243"
-said 'again: the guest reset itself and runs again'
+	"cmdline: $base -- echo alive; reboot -f" >again.yaml
+v3 run again.yaml </dev/null >log 2>&1 &
+pid=$!
+thrice() { [ "$(grep -c '^alive' log)" -ge 3 ]; }
+soon thrice || soon thrice || fail "no third life: $(cat log)"
+kill -TERM $pid
+status=0
+wait $pid || status=$?
+cat log
+[ "$status" = 242 ] || fail "status $status instead of 242"
+[ "$(grep -c 'again: the guest reset itself and runs again' log)" -ge 2 ] || fail 'not a word of it'
