@@ -157,6 +157,19 @@ static void test_reboot(void **state)
 	assert_string_equal(r.seen.create.name, "kernel");
 }
 
+/* It ran, so its status is not that of a guest that never did. */
+static void test_reboot_fails(void **state)
+{
+	fake_plan.resets = 1;
+	fake_plan.fail_request = V3_IOC_RESET;
+	fake_plan.fail_errno = EIO;
+	fake_plan.fail_message = "no";
+	run("", "");
+	assert_int_equal(r.status, 244);
+	assert_has(r.err, "kernel: the guest reset itself and runs again\nv3: kernel: no\n");
+	assert_int_equal(r.seen.starts, 1);
+}
+
 static void test_options(void **state)
 {
 	char line[1024], yaml[1024];
@@ -632,6 +645,7 @@ int main(void)
 		cmocka_unit_test_setup(test_keep, setup),
 		cmocka_unit_test_setup(test_trace, setup),
 		cmocka_unit_test_setup(test_reboot, setup),
+		cmocka_unit_test_setup(test_reboot_fails, setup),
 		cmocka_unit_test_setup(test_options, setup),
 		cmocka_unit_test_setup(test_cpu, setup),
 		cmocka_unit_test_setup(test_multiboot, setup),

@@ -18,7 +18,14 @@ struct run {
 	struct v3_guest guest;
 	int dev, vm;
 	struct v3_console console;
+	bool ran;
 };
+
+/* The status of what kept the guest from its first start, or from another one. */
+static int failed(const struct run *run)
+{
+	return run->ran ? V3_RUN_ERROR : V3_RUN_FAILED;
+}
 
 /* Starts a guest that nobody waits for. */
 static int run_detached(struct run *run)
@@ -138,8 +145,9 @@ static int run_started(struct run *run)
 	if (v3_console_open(&run->console, run->vm, &msg) ||
 	    v3_dev_control(run->vm, V3_IOC_START, &msg)) {
 		v3_err("%s: %s", run->spec.name, msg.text);
-		return V3_RUN_FAILED;
+		return failed(run);
 	}
+	run->ran = true;
 	end = v3_console_run(&run->console);
 	switch (end) {
 	case V3_CONSOLE_ENDED:
@@ -173,7 +181,7 @@ static int run_attached(struct run *run)
 			return status;
 		if (v3_guest_again(&run->guest, run->vm, &msg)) {
 			v3_err("%s: %s", run->spec.name, msg.text);
-			return V3_RUN_FAILED;
+			return failed(run);
 		}
 	}
 }

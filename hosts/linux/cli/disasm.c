@@ -62,7 +62,7 @@ static int read_lines(int fd, struct v3_disasm_line *lines)
 {
 	FILE *file = fdopen(fd, "r");
 	char text[256];
-	int count = 0, at;
+	int count = 0;
 
 	if (!file) {
 		close(fd);
@@ -70,6 +70,7 @@ static int read_lines(int fd, struct v3_disasm_line *lines)
 	}
 	while (fgets(text, sizeof(text), file)) {
 		struct v3_disasm_line *line = &lines[count];
+		int at = 0;
 
 		text[strcspn(text, "\n")] = 0;
 		if (count == V3_DISASM_LINES ||
