@@ -106,15 +106,16 @@ v3_bochs_run()
 	TERM=vt100 setsid setpriv --pdeathsig KILL bochs-bin -q -f "$dir/bochsrc" \
 		-rc "$dir/continue" >"$dir/bochs.out" 2>&1 </dev/null &
 	pid=$!
-	timeout --foreground "$limit" tail -s 0.1 -n +1 -f --pid=$pid "$dir/console" 2>/dev/null ||
-		status=$?
-	if [ $status = 0 ]; then
+	# Without a word of the shell's own: Bochs was killed, or crashed, as it does now and then when
+	# all is over.
+	{
+		timeout --foreground "$limit" \
+			tail -s 0.1 -n +1 -f --pid=$pid "$dir/console" || status=$?
+		[ $status = 0 ] || kill -KILL $pid || true
+		ended=0
 		wait $pid || ended=$?
-	else
-		kill -KILL $pid
-		wait $pid 2>/dev/null || true
-		ended=124
-	fi
+		[ $status = 0 ] || ended=124
+	} 2>/dev/null
 }
 
 # v3_bochs_why DIR - what Bochs itself had to say about the end, if anything.
