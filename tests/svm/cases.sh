@@ -189,7 +189,7 @@ case_linux()
 {
 	local kver
 
-	kver=$(v3_kernel) || {
+	kver=$(v3_kernel "") || {
 		complaint+="Debian's kernel cannot be had; "
 		return
 	}
@@ -208,7 +208,7 @@ case_linux_panic()
 {
 	local kver
 
-	kver=$(v3_kernel) || {
+	kver=$(v3_kernel "") || {
 		complaint+="Debian's kernel cannot be had; "
 		return
 	}

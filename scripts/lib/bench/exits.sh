@@ -99,7 +99,7 @@ bench_exits()
 	read -r -a groups <<<"$only"
 	bench_exits_check ${groups[@]+"${groups[@]}"}
 	v3_packages lab build bench
-	kver=$(v3_kernel)
+	kver=$(v3_kernel "")
 	v3_packages_headers "$kver"
 	{
 		v3_step "build release" v3_build release
