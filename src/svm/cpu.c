@@ -49,6 +49,17 @@ static void caps_switch_off(struct v3_host_caps *caps, uint32_t off)
 			*caps_feature(caps, i) = false;
 }
 
+static bool has_xsaves(void)
+{
+	struct v3_cpuid_regs regs;
+
+	v3_x86_cpuid(0, 0, &regs);
+	if (regs.eax < V3_CPUID_LEAF_XSAVE)
+		return false;
+	v3_x86_cpuid(V3_CPUID_LEAF_XSAVE, 1, &regs);
+	return regs.eax & V3_CPUID_D1_EAX_XSAVES;
+}
+
 enum v3_status svm_probe(struct v3_host *host, struct v3_host_caps *caps)
 {
 	struct svm_host *svm;
@@ -75,6 +86,7 @@ enum v3_status svm_probe(struct v3_host *host, struct v3_host_caps *caps)
 		return V3_ERR_NOMEM;
 	host->arch_data = svm;
 	svm->num_asids = caps->num_asids;
+	svm->xsaves = has_xsaves();
 	svm->cpus = v3_os_alloc(host, host->num_cpus * sizeof(*svm->cpus));
 	return svm->cpus ? V3_OK : V3_ERR_NOMEM;
 }

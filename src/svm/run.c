@@ -4,6 +4,7 @@
 
 #include "x86/cr.h"
 #include "x86/insn.h"
+#include "x86/msr.h"
 
 /* --- Debug registers: VMRUN switches DR6 and DR7 only (APM2 15.5.1) --- */
 
@@ -25,6 +26,17 @@ static void dr_enter(struct v3_vcpu *vcpu, struct svm_vcpu *svm)
 	dr_write_all(vcpu->dr);
 }
 
+/*
+ * SVM cannot intercept XSAVES and XRSTORS: where guests are not shown them, and do not own IA32_XSS,
+ * they must not reach the host's supervisor state with them.
+ */
+static void xss_hide(const struct v3_vcpu *vcpu, struct svm_vcpu *svm)
+{
+	svm->host_xss = svm_host(vcpu->host)->xsaves ? v3_x86_rdmsr(V3_MSR_XSS) : 0;
+	if (svm->host_xss)
+		v3_x86_wrmsr(V3_MSR_XSS, 0);
+}
+
 void svm_load(struct v3_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = svm_vcpu(vcpu);
@@ -33,6 +45,7 @@ void svm_load(struct v3_vcpu *vcpu)
 	/* An exit leaves DR7 disabled: the host's breakpoints come back in svm_put(). */
 	svm->host_dr7 = v3_x86_read_dr7();
 	v3_x86_vmsave(svm->cpu->host_vmcb);
+	xss_hide(vcpu, svm);
 	/* Another CPU's cache of this VMCB may be older. */
 	svm->vmcb->clean = 0;
 }
@@ -43,6 +56,8 @@ void svm_put(struct v3_vcpu *vcpu)
 
 	if (svm->host_dr7 & V3_DR7_ENABLE_MASK)
 		v3_x86_write_dr7(svm->host_dr7);
+	if (svm->host_xss)
+		v3_x86_wrmsr(V3_MSR_XSS, svm->host_xss);
 	svm->cpu = NULL;
 }
 

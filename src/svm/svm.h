@@ -20,6 +20,7 @@ struct svm_cpu {
 struct svm_host {
 	struct svm_cpu **cpus;		/* [v3_host.num_cpus], NULL until prepared */
 	uint32_t num_asids;
+	bool xsaves;			/* CPUs have XSAVES and IA32_XSS */
 };
 
 struct svm_vm {
@@ -35,7 +36,7 @@ struct svm_vcpu {
 	struct svm_cpu *asid_cpu;
 	bool flush;			/* flush the guest's TLB entries at the next entry */
 	uint32_t clean_mask;		/* clean bits after an exit: all, or none if not there */
-	uint64_t host_dr[4], host_dr7;
+	uint64_t host_dr[4], host_dr7, host_xss;
 };
 
 static inline struct svm_host *svm_host(const struct v3_host *host)

@@ -50,6 +50,8 @@ void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 	runs++;
 }
 
+static bool xsaves;
+
 static void create(uint32_t features)
 {
 	const struct v3_mem_config mem = { .size = 2ull << 20, .node = V3_NODE_ANY };
@@ -62,6 +64,10 @@ static void create(uint32_t features)
 	fake = v3_fake_host_create();
 	v3_fake_cpuid_at(V3_CPUID_LEAF_SVM, 0)->ebx = NUM_ASIDS;
 	v3_fake_cpuid_at(V3_CPUID_LEAF_SVM, 0)->edx |= features;
+	if (xsaves) {
+		v3_fake_cpuid_set(V3_CPUID_LEAF_XSAVE, 1, V3_CPUID_D1_EAX_XSAVES, 0, 0, 0);
+		v3_fake_msr_set(V3_MSR_XSS, 0);
+	}
 	assert_int_equal(v3_init(v3_fake_host_hooks(fake), &host), V3_OK);
 	assert_int_equal(v3_vm_create(host, &config, &vm), V3_OK);
 	for (cpu = 0; cpu < 4; cpu++)
@@ -494,6 +500,30 @@ static void test_host_state(void **state)
 	destroy();
 }
 
+/* IA32_XSS is 0 for guests, which XSAVES of theirs is not kept from; it is left alone if it is. */
+static void test_host_xss(void **state)
+{
+	struct v3_vcpu *vcpu;
+
+	(void)state;
+	xsaves = true;
+	create(0);
+	xsaves = false;
+	vcpu = v3_vm_vcpu(vm, 0);
+	v3_fake_set_cpu(0);
+	v3_fake_msr_set(V3_MSR_XSS, 0x800);
+	svm_load(vcpu);
+	assert_int_equal(v3_fake_msr_get(V3_MSR_XSS), 0);
+	svm_put(vcpu);
+	assert_int_equal(v3_fake_msr_get(V3_MSR_XSS), 0x800);
+	assert_int_equal(v3_fake_msr_writes(V3_MSR_XSS), 2);
+	v3_fake_msr_set(V3_MSR_XSS, 0);
+	svm_load(vcpu);
+	svm_put(vcpu);
+	assert_int_equal(v3_fake_msr_writes(V3_MSR_XSS), 2);
+	destroy();
+}
+
 /*
  * An event goes out once: an exception as EVENTINJ, an interrupt as a virtual interrupt that is
  * neither intercepted nor lost if the CPU did not take it.
@@ -610,6 +640,7 @@ int main(void)
 		TEST(test_no_clean_bits),
 		TEST(test_windows),
 		TEST(test_host_state),
+		TEST(test_host_xss),
 		TEST(test_injection),
 		TEST(test_injection_next_rip),
 	};
