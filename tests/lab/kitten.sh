@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
 # suite: named
-# timeout: 400
+# timeout: 900
 # lab: --icount --smp 4 --mem 2G
 # The Kitten lightweight kernel with 1, 2 and 4 CPUs to the end of its own tests. Its images are
 # not part of this project: "tests/lab/run --add bzImage:/lab/kitten --add INIT:/lab/init_task
