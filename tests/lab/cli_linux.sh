@@ -36,11 +36,11 @@ printf '%s\n' 'name: again' 'kernel: /lab/vmlinuz' 'initrd: /lab/guest.cpio' 'me
 	"cmdline: $base -- echo alive; reboot -f" >again.yaml
 v3 run again.yaml </dev/null >log 2>&1 &
 pid=$!
-thrice() { [ "$(grep -c '^alive' log)" -ge 3 ]; }
-soon thrice || soon thrice || fail "no third life: $(cat log)"
+twice() { [ "$(grep -c '^alive' log)" -ge 2 ]; }
+soon twice || soon twice || fail "no second life: $(cat log)"
 kill -TERM $pid
 status=0
 wait $pid || status=$?
 cat log
 [ "$status" = 242 ] || fail "status $status instead of 242"
-[ "$(grep -c 'again: the guest reset itself and runs again' log)" -ge 2 ] || fail 'not a word of it'
+grep -q 'again: the guest reset itself and runs again' log || fail 'not a word of the reset'
