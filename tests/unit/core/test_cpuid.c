@@ -6,6 +6,7 @@
 
 #include "fakes/fake_x86_state.h"
 #include "x86/cpuid.h"
+#include "x86/msr.h"
 #include "x86/cr.h"
 #include "x86/excp.h"
 
@@ -46,6 +47,7 @@ static void everything(void)
 	v3_fake_cpuid_set(V3_CPUID_LEAF_EXT_FEATURES, 0, 2, ~0u, ~0u, ~0u);
 	v3_fake_cpuid_set(V3_CPUID_LEAF_XSAVE, 0, 0xe7, 2688, 2696, 0);
 	v3_fake_cpuid_set(V3_CPUID_LEAF_XSAVE, 1, ~0u, 4000, ~0u, ~0u);
+	v3_fake_msr_set(V3_MSR_XSS, 0);
 	v3_fake_cpuid_set(V3_CPUID_LEAF_XSAVE, 5, 60, 1088, 0, 0);
 	v3_fake_cpuid_set(V3_CPUID_LEAF_XSAVE, 6, 512, 1152, 0, 0);
 	v3_fake_cpuid_set(V3_CPUID_LEAF_XSAVE, 7, 1024, 1664, 2, 0);	/* aligned when compacted */
