@@ -28,6 +28,7 @@ void lwk_options_parse(const char *cmdline);
 /* memory.c: identity map in large pages, and an allocator that never frees */
 void lwk_memory_init(void);
 void *lwk_alloc(uint64_t size, uint64_t align);
+uint64_t lwk_memory_mapped(void);	/* nothing from there on */
 
 /* tick.c */
 bool lwk_tick_start(uint64_t hz);
@@ -45,6 +46,7 @@ extern volatile uint64_t lwk_ipi_stamp;
 /* The programs; each returns an exit code. */
 int lwk_prog_cost(void);
 int lwk_prog_stream(void);
+int lwk_prog_touch(void);
 int lwk_prog_tick(void);
 int lwk_prog_rearm(void);
 int lwk_prog_triple(void);

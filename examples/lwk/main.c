@@ -19,6 +19,7 @@ static const struct {
 	{ "hello", prog_hello },
 	{ "cpuid", lwk_prog_cost },
 	{ "stream", lwk_prog_stream },
+	{ "touch", lwk_prog_touch },
 	{ "tick", lwk_prog_tick },
 	{ "rearm", lwk_prog_rearm },
 	{ "triple", lwk_prog_triple },

@@ -56,6 +56,11 @@ void *lwk_alloc(uint64_t size, uint64_t align)
 	return NULL;
 }
 
+uint64_t lwk_memory_mapped(void)
+{
+	return heap_limit;
+}
+
 static void heap_init(void)
 {
 	uint64_t floor = (uint64_t)bm_image_end;
