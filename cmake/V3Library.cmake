@@ -28,7 +28,7 @@ set(V3_COLD
 	core/host.c core/inspect.c core/memory.c core/pvclock.c core/vm.c
 	devices/acpi.c devices/acpi_dsdt.c devices/acpi_pm.c devices/aml.c devices/cmos.c devices/i8042.c
 	devices/mptable.c devices/pc.c devices/pci.c devices/reset.c devices/rtc.c devices/rtc_time.c
-	emul/emul_mul.c emul/emul_vec.c lib/format.c
+	emul/emul_mul.c emul/emul_vec.c lib/format.c lib/pool.c
 	loader/boot_params.c loader/entry.c loader/linux.c loader/multiboot.c loader/place.c
 	loader/segments.c
 	paging/ept.c paging/guest_levels.c

@@ -38,6 +38,31 @@ struct v3_vm;
 struct v3_vcpu;
 struct v3_trace_event;
 
+/** What block_claim is asked for. */
+struct v3_block_request {
+	/** Bytes, a multiple of 2 MiB. */
+	uint64_t size;
+	/** 2 MiB or 1 GiB. */
+	uint64_t align;
+	/**
+	 * A multiple of 2 MiB below align: the address is to be offset modulo align, so that large
+	 * pages that begin elsewhere in guest-physical memory lie aligned in both.
+	 */
+	uint64_t offset;
+	/** NUMA node, or V3_NODE_ANY. */
+	int32_t node;
+	/** Zero. */
+	uint32_t reserved;
+};
+
+/** What could be claimed, in bytes. */
+struct v3_block_info {
+	uint64_t held;       /**< what the host holds for guests, in use or not */
+	uint64_t free;       /**< what is not in use, in multiples of 2 MiB */
+	uint64_t largest_2m; /**< the most that one claim could get with align 2 MiB */
+	uint64_t largest_1g; /**< the same with align 1 GiB and offset 0 */
+};
+
 /** The table of host functions. Every hook gets ctx as its first argument. */
 struct v3_os_hooks {
 	/** V3_HOOKS_ABI_VERSION. */
@@ -235,6 +260,61 @@ struct v3_os_hooks {
 	 * not know (V3_ERR_INVALID) and tells those that there are. NULL: none.
 	 */
 	const char *features_off;
+	/** @} */
+	/** @name Optional: large blocks of memory
+	 * Where guest RAM comes from: all four or none. Default: page_alloc and page_free, and libv3
+	 * zeroes what it gets. Context of all: process.
+	 * @{ */
+	/**
+	 * Claims one run of exactly request->size bytes whose address is request->offset modulo
+	 * request->align. Contents are undefined. The run must be covered by phys_to_virt.
+	 * libv3 asks for at most 1 GiB at a time, never across a multiple of 1 GiB of guest-physical
+	 * memory, upwards; when it is refused it asks for less: first for less alignment, then for
+	 * smaller runs. It is good to give runs that follow each other in memory.
+	 * @param vm_ctx v3_vm_config.ctx of the VM that it is for.
+	 * @param hpa    receives the address.
+	 * @param node   receives the NUMA node where the run lies; comes in as request->node.
+	 * @return V3_OK; V3_ERR_NOMEM: there is no such run, ask for less; others: give up
+	 *         (V3_ERR_NOENT: no such node; V3_ERR_TIMEOUT: the search took too long or the
+	 *         caller is being killed). The host logs details that libv3 cannot know.
+	 */
+	enum v3_status (*block_claim)(void *ctx, void *vm_ctx,
+				      const struct v3_block_request *request, v3_hpa_t *hpa,
+				      int32_t *node);
+	/**
+	 * Zeroes claimed memory before a guest gets it, as fast as the host can: on several CPUs of
+	 * the node, past the caches. [hpa, hpa + size) may be several claims that follow each other.
+	 * Called when all claims of a VM have been met, so that none zeroes in vain. @return V3_OK;
+	 * others (V3_ERR_TIMEOUT: the caller is being killed): the VM is not created.
+	 */
+	enum v3_status (*block_zero)(void *ctx, void *vm_ctx, v3_hpa_t hpa, uint64_t size,
+				     int32_t node);
+	/**
+	 * Gives exactly one former claim back. @p used: a guest may have written to it, so the host
+	 * has to zero it before anybody else sees it. Cannot fail.
+	 */
+	void (*block_release)(void *ctx, void *vm_ctx, v3_hpa_t hpa, uint64_t size, bool used);
+	/**
+	 * What could be claimed now on a node (V3_NODE_ANY: on all), for messages. @return V3_OK or
+	 * V3_ERR_NOENT: no such node.
+	 */
+	enum v3_status (*block_query)(void *ctx, int32_t node, struct v3_block_info *info);
+	/** @} */
+	/** @name Optional: NUMA nodes
+	 * The first three or none. Default: the host's nodes are not known; v3_vm_config may name
+	 * any, all CPUs are on node 0 and distances are 10 within a node and 20 between nodes.
+	 * @{ */
+	/** Node numbers are below it; there need not be all of them. Constant. Context: any. */
+	unsigned int (*node_count)(void *ctx);
+	/** The node of a CPU. Context: any. */
+	unsigned int (*cpu_node)(void *ctx, unsigned int cpu);
+	/** Distance as in ACPI's SLIT: 10 within a node, more to others, at most 254. Context: any. */
+	unsigned int (*node_distance)(void *ctx, unsigned int from, unsigned int to);
+	/**
+	 * Chooses the CPU of a vCPU that has none given, whose share of the VM's memory is on node
+	 * @p node; the answer is what thread_start gets. Default: V3_CPU_ANY. Context: process.
+	 */
+	int (*cpu_choose)(void *ctx, void *vm_ctx, unsigned int node);
 	/** @} */
 };
 

@@ -77,6 +77,33 @@ static void no_state_notify(void *ctx, struct v3_vm *vm, void *vm_ctx)
 	(void)vm_ctx;
 }
 
+static unsigned int nodes_unknown(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static unsigned int cpu_on_node_0(void *ctx, unsigned int cpu)
+{
+	(void)ctx;
+	(void)cpu;
+	return 0;
+}
+
+static unsigned int distance_by_default(void *ctx, unsigned int from, unsigned int to)
+{
+	(void)ctx;
+	return from == to ? 10 : 20;
+}
+
+static int choose_any_cpu(void *ctx, void *vm_ctx, unsigned int node)
+{
+	(void)ctx;
+	(void)vm_ctx;
+	(void)node;
+	return V3_CPU_ANY;
+}
+
 /* Name of the first mandatory hook that is missing, or NULL. */
 static const char *missing_hook(const struct v3_os_hooks *os)
 {
@@ -117,6 +144,13 @@ static const char *missing_hook(const struct v3_os_hooks *os)
 		return "timer_destroy, timer_arm or timer_cancel";
 	if (!os->virt_acquire != !os->virt_release)
 		return os->virt_acquire ? "virt_release" : "virt_acquire";
+	if (os->block_claim && !(os->block_zero && os->block_release && os->block_query))
+		return "block_zero, block_release or block_query";
+	if (!os->block_claim && (os->block_zero || os->block_release || os->block_query))
+		return "block_claim";
+	if (os->node_count ? !(os->cpu_node && os->node_distance)
+			   : os->cpu_node || os->node_distance)
+		return "node_count, cpu_node or node_distance";
 	return NULL;
 }
 
@@ -153,6 +187,13 @@ enum v3_status v3_hooks_check(const struct v3_os_hooks *hooks, struct v3_os_hook
 	}
 	if (!out->cr4_update)
 		out->cr4_update = cr4_write;
+	if (!out->node_count) {
+		out->node_count = nodes_unknown;
+		out->cpu_node = cpu_on_node_0;
+		out->node_distance = distance_by_default;
+	}
+	if (!out->cpu_choose)
+		out->cpu_choose = choose_any_cpu;
 	if (!out->console_notify)
 		out->console_notify = no_console_notify;
 	if (!out->state_notify)

@@ -193,6 +193,59 @@ static inline enum v3_status v3_os_cr4_update(struct v3_host *host, uint64_t set
 	return host->os.cr4_update(host->os.ctx, set, clear);
 }
 
+/* Whether there are hooks for large blocks; without them none of the next four may be called. */
+static inline bool v3_os_has_blocks(const struct v3_host *host)
+{
+	return host->os.block_claim != NULL;
+}
+
+static inline enum v3_status v3_os_block_claim(struct v3_host *host, void *vm_ctx,
+					       const struct v3_block_request *request,
+					       v3_hpa_t *hpa, int32_t *node)
+{
+	return host->os.block_claim(host->os.ctx, vm_ctx, request, hpa, node);
+}
+
+static inline enum v3_status v3_os_block_zero(struct v3_host *host, void *vm_ctx, v3_hpa_t hpa,
+					      uint64_t size, int32_t node)
+{
+	return host->os.block_zero(host->os.ctx, vm_ctx, hpa, size, node);
+}
+
+static inline void v3_os_block_release(struct v3_host *host, void *vm_ctx, v3_hpa_t hpa,
+				       uint64_t size, bool used)
+{
+	host->os.block_release(host->os.ctx, vm_ctx, hpa, size, used);
+}
+
+static inline enum v3_status v3_os_block_query(struct v3_host *host, int32_t node,
+					       struct v3_block_info *info)
+{
+	return host->os.block_query(host->os.ctx, node, info);
+}
+
+/* 0: the host does not tell about its nodes. */
+static inline unsigned int v3_os_node_count(struct v3_host *host)
+{
+	return host->os.node_count(host->os.ctx);
+}
+
+static inline unsigned int v3_os_cpu_node(struct v3_host *host, unsigned int cpu)
+{
+	return host->os.cpu_node(host->os.ctx, cpu);
+}
+
+static inline unsigned int v3_os_node_distance(struct v3_host *host, unsigned int from,
+					       unsigned int to)
+{
+	return host->os.node_distance(host->os.ctx, from, to);
+}
+
+static inline int v3_os_cpu_choose(struct v3_host *host, void *vm_ctx, unsigned int node)
+{
+	return host->os.cpu_choose(host->os.ctx, vm_ctx, node);
+}
+
 /*
  * As v3_os_alloc(), but no cache line of it holds anything else: what one vCPU writes on its exits
  * is not in the others' way. v3_host_lines_size() is what it takes of the heap.
