@@ -28,7 +28,7 @@ void lwk_options_parse(const char *cmdline);
 /* memory.c: identity map in large pages, and an allocator that never frees */
 void lwk_memory_init(void);
 void *lwk_alloc(uint64_t size, uint64_t align);
-uint64_t lwk_memory_mapped(void);	/* nothing from there on */
+bool lwk_memory_free(unsigned int i, uint64_t *start, uint64_t *end);
 
 /* tick.c */
 bool lwk_tick_start(uint64_t hz);

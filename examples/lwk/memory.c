@@ -56,9 +56,14 @@ void *lwk_alloc(uint64_t size, uint64_t align)
 	return NULL;
 }
 
-uint64_t lwk_memory_mapped(void)
+/* Empty if it is used up, or not mapped. */
+bool lwk_memory_free(unsigned int i, uint64_t *start, uint64_t *end)
 {
-	return heap_limit;
+	if (i >= heap_count)
+		return false;
+	*end = heap[i].end < heap_limit ? heap[i].end : heap_limit;
+	*start = heap[i].start < *end ? heap[i].start : *end;
+	return true;
 }
 
 static void heap_init(void)

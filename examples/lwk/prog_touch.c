@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes to each 4 KiB of RAM without changing it, twice: what the first time costs more is what
- * the machine below does when memory is used for the first time.
+ * Writes to each 4 KiB of free RAM, twice: what the first time costs more is what the machine below
+ * does when memory is used for the first time.
  */
 #include "cpu.h"
 #include "lwk.h"
 
 #define STEP 4096
 
-static void touch(uint64_t addr)
-{
-	__asm__ volatile("lock addq $0, (%0)" : : "r"(addr) : "memory", "cc");
-}
-
-/* The whole pages of all RAM that is mapped. Returns how many. */
+/* Only writes: a page that is read first may be a shared page of zeros until it is written. */
 static uint64_t touch_all(void)
 {
-	uint64_t pages = 0;
+	uint64_t start, end, pages = 0;
 
-	for (unsigned int i = 0; i < bm_boot.ram_count; i++) {
-		uint64_t addr = (bm_boot.ram[i].start + STEP - 1) & ~(STEP - 1ULL);
-		uint64_t end = bm_boot.ram[i].end;
-
-		if (end > lwk_memory_mapped())
-			end = lwk_memory_mapped();
-		for (; addr < end && end - addr >= STEP; addr += STEP) {
-			touch(addr);
+	for (unsigned int i = 0; lwk_memory_free(i, &start, &end); i++) {
+		for (; end - start >= STEP; start += STEP) {
+			*(volatile uint64_t *)start = start;
 			pages++;
 		}
 	}
