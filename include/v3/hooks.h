@@ -42,13 +42,8 @@ struct v3_trace_event;
 struct v3_block_request {
 	/** Bytes, a multiple of 2 MiB. */
 	uint64_t size;
-	/** 2 MiB or 1 GiB. */
+	/** 2 MiB, or 1 GiB when size is 1 GiB. */
 	uint64_t align;
-	/**
-	 * A multiple of 2 MiB below align: the address is to be offset modulo align, so that large
-	 * pages that begin elsewhere in guest-physical memory lie aligned in both.
-	 */
-	uint64_t offset;
 	/** NUMA node, or V3_NODE_ANY. */
 	int32_t node;
 	/** Zero. */
@@ -60,7 +55,7 @@ struct v3_block_info {
 	uint64_t held;       /**< what the host holds for guests, in use or not */
 	uint64_t free;       /**< what is not in use, in multiples of 2 MiB */
 	uint64_t largest_2m; /**< the most that one claim could get with align 2 MiB */
-	uint64_t largest_1g; /**< the same with align 1 GiB and offset 0 */
+	uint64_t largest_1g; /**< the same with align 1 GiB */
 };
 
 /** The table of host functions. Every hook gets ctx as its first argument. */
@@ -266,11 +261,11 @@ struct v3_os_hooks {
 	 * zeroes what it gets. Context of all: process.
 	 * @{ */
 	/**
-	 * Claims one run of exactly request->size bytes whose address is request->offset modulo
-	 * request->align. Contents are undefined. The run must be covered by phys_to_virt.
-	 * libv3 asks for at most 1 GiB at a time, never across a multiple of 1 GiB of guest-physical
-	 * memory, upwards; when it is refused it asks for less: first for less alignment, then for
-	 * smaller runs. It is good to give runs that follow each other in memory.
+	 * Claims one run of exactly request->size bytes, aligned to request->align. Contents are
+	 * undefined. The run must be covered by phys_to_virt.
+	 * libv3 asks for each GiB of guest-physical memory by itself, upwards; when it is refused it
+	 * asks for less: first for less alignment, then for smaller runs. It is good to give runs
+	 * that follow each other in memory.
 	 * @param vm_ctx v3_vm_config.ctx of the VM that it is for.
 	 * @param hpa    receives the address.
 	 * @param node   receives the NUMA node where the run lies; comes in as request->node.

@@ -75,9 +75,8 @@ enum v3_status v3_pool_remove(struct v3_pool *pool, v3_hpa_t hpa, uint64_t size)
  * Claims a run. @p cookie is for the caller: v3_pool_next() tells it.
  * @param hpa  receives the address.
  * @param node receives the node; may be NULL.
- * @return V3_OK; V3_ERR_INVALID (a size, offset or alignment that is not in units, no power of two
- *         for the alignment, offset not below it); V3_ERR_NOMEM (no such run, or no memory for the
- *         bookkeeping).
+ * @return V3_OK; V3_ERR_INVALID (no size, one that is not in units, an alignment that is no power of
+ *         two or below a unit); V3_ERR_NOMEM (no such run, or no memory for the bookkeeping).
  */
 enum v3_status v3_pool_claim(struct v3_pool *pool, const struct v3_block_request *request,
 			     void *cookie, v3_hpa_t *hpa, int32_t *node);

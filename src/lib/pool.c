@@ -195,7 +195,7 @@ static void propose_ends(struct place *best, struct v3_pool_node *piece,
 			 const struct v3_block_request *request)
 {
 	const uint64_t mask = request->align - 1;
-	uint64_t skip = (request->offset - piece->hpa) & mask, room;
+	uint64_t skip = -piece->hpa & mask, room;
 
 	if (skip > piece->size || piece->size - skip < request->size)
 		return;
@@ -209,8 +209,7 @@ static bool request_is_valid(const struct v3_block_request *request)
 	uint64_t align = request->align;
 
 	return request->size && !(request->size & UNIT_MASK) && align >= V3_POOL_UNIT &&
-	       !(align & (align - 1)) && request->offset < align &&
-	       !(request->offset & UNIT_MASK) && request->node >= V3_NODE_ANY;
+	       !(align & (align - 1)) && request->node >= V3_NODE_ANY;
 }
 
 static bool is_on(const struct v3_pool_node *piece, int32_t node)
