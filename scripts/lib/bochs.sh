@@ -153,7 +153,9 @@ v3_bochs_lab()
 	# 70 times as fast.
 	# Linux says goodbye by a reset when it panics, which has to end the machine: by a triple fault.
 	# The other two are half of its boot: certificates, and names of trace points.
-	read -r -d '' -a words <<<"$8 tsc_early_khz=50000 lpj=200000 reboot=t
+	# Bochs's MWAIT misses writes by other CPUs that have the page in their TLBs, so a CPU that idles
+	# in it slept on, for minutes of its time, until an interrupt came for something else.
+	read -r -d '' -a words <<<"$8 tsc_early_khz=50000 lpj=200000 reboot=t idle=halt
 		initcall_blacklist=load_system_certificate_list,trace_eval_init" || true
 	line=$(v3_grub_words "${words[@]}") || exit
 	mkdir -p "$dir/cd"
