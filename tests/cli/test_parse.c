@@ -216,14 +216,14 @@ static void test_progress_text(void **state)
 	char text[V3_PROGRESS_TEXT];
 
 	assert_string_equal(
-		v3_progress_text(0, 100 << 20, text),
+		v3_progress_text("loading", 0, 100 << 20, text),
 		"loading [........................................] 0 bytes of 100 MiB");
-	assert_string_equal(v3_progress_text(50 << 20, 100 << 20, text),
+	assert_string_equal(v3_progress_text("loading", 50 << 20, 100 << 20, text),
 			    "loading [####################....................] 50 MiB of 100 MiB");
-	assert_string_equal(v3_progress_text(1 << 20, 1 << 20, text),
+	assert_string_equal(v3_progress_text("loading", 1 << 20, 1 << 20, text),
 			    "loading [########################################] 1 MiB of 1 MiB");
-	assert_has(v3_progress_text(UINT64_MAX, UINT64_MAX, text), "15.9 EiB of 15.9 EiB");
-	assert_has(v3_progress_text(1, 0, text), "0 bytes of 0 bytes");
+	assert_has(v3_progress_text("loading", UINT64_MAX, UINT64_MAX, text), "15.9 EiB of 15.9 EiB");
+	assert_has(v3_progress_text("loading", 1, 0, text), "0 bytes of 0 bytes");
 }
 
 static void test_printable(void **state)

@@ -187,7 +187,7 @@ static void bad_cpus(void)
 	BAD_CREATE(ENOENT, arg.cpus[0] = 100000);
 	BAD_CREATE(ENOENT, arg.cpus[0] = 0x7fffffff);
 	BAD_CREATE(EINVAL, arg.cpus[1] = 1);
-	BAD_CREATE(EINVAL, arg.flags = 8);
+	BAD_CREATE(EINVAL, arg.flags = 1u << 20);
 	BAD_CREATE(EINVAL, arg.flags = 1u << 31);
 }
 

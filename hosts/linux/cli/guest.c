@@ -94,7 +94,8 @@ static int create(struct v3_guest *guest, int dev, unsigned int flags, struct v3
 	struct v3_ioc_create request = {
 		.flags = flags | (spec->unemulated == V3_UNEMULATED_UD ?
 				  V3_IOC_CREATE_UNEMULATED_UD : 0) |
-			 (spec->unknown_msrs == V3_MSRS_IGNORE ? V3_IOC_CREATE_IGNORE_MSRS : 0),
+			 (spec->unknown_msrs == V3_MSRS_IGNORE ? V3_IOC_CREATE_IGNORE_MSRS : 0) |
+			 (spec->held ? V3_IOC_CREATE_HELD : 0),
 		.num_vcpus = spec->num_vcpus,
 		.num_mem = spec->num_mem,
 	};
@@ -110,7 +111,7 @@ static int create(struct v3_guest *guest, int dev, unsigned int flags, struct v3
 		request.mem[i].size = spec->mem[i].size;
 		request.mem[i].node = spec->mem[i].node;
 	}
-	err = v3_dev_call(dev, V3_IOC_CREATE, &request, msg);
+	err = v3_progress_mem_call(dev, V3_IOC_CREATE, &request, v3_spec_memory(spec), msg);
 	return err ? err : request.fd;
 }
 

@@ -16,7 +16,7 @@ enum {
 	OPT_NAME, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_VCPUS,
 	OPT_ENTRY, OPT_CPU, OPT_TIMEOUT, OPT_COUNT
 };
-enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_MODULE, KEY_TRACE, KEY_NO_REBOOT, KEY_KEEP };
+enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_MODULE, KEY_TRACE, KEY_NO_REBOOT, KEY_KEEP, KEY_NO_TAKE };
 
 /* --timeout: a year is for ever. */
 #define TIMEOUT_MAX 31536000
@@ -26,7 +26,7 @@ struct parsed {
 	const char *values[OPT_COUNT];
 	const char *modules[V3_SPEC_MODULES + 1];	/* one more than there can be */
 	unsigned int num_modules;
-	bool trace;
+	bool trace, no_take;
 	struct v3_run_options *run;
 };
 
@@ -40,6 +40,8 @@ static const struct argp_option guest_options[] = {
 	  "repeated", 0 },
 	{ "append", 'a', "STRING", 0, "Command line of the guest; added to a description's", 0 },
 	{ "memory", 'm', "SIZE", 0, "Memory, such as 512MiB or 2G (default: 256MiB)", 0 },
+	{ "no-take", KEY_NO_TAKE, NULL, 0,
+	  "Memory only of what 'v3 mem take' has taken: take none from the host", 0 },
 	{ "cpus", 'c', "LIST", 0,
 	  "Host CPUs to run on, such as 2-3,6: one for each vCPU (default: v3 chooses)", 0 },
 	{ "vcpus", KEY_VCPUS, "N", 0,
@@ -84,6 +86,10 @@ static error_t parse_guest(int key, char *arg, struct argp_state *state)
 	if (key == KEY_MODULE) {
 		if (parsed->num_modules <= V3_SPEC_MODULES)
 			parsed->modules[parsed->num_modules++] = arg;
+		return 0;
+	}
+	if (key == KEY_NO_TAKE) {
+		parsed->no_take = true;
 		return 0;
 	}
 	if (key == KEY_TRACE) {
@@ -212,6 +218,7 @@ static int take_values(const struct parsed *parsed, struct v3_spec *spec, struct
 	if (parsed->values[OPT_INITRD])
 		v3_spec_set_string(&spec->initrd, parsed->values[OPT_INITRD]);
 	spec->trace |= parsed->trace;
+	spec->held |= parsed->no_take;
 	if (parsed->values[OPT_TIMEOUT] &&
 	    v3_number_parse(parsed->values[OPT_TIMEOUT], "--timeout", 1, TIMEOUT_MAX,
 			    &parsed->run->timeout_s, msg))

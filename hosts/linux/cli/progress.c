@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bar: one thread waits in the load request, this one asks how far it is.
+ * The bar: one thread waits in the request, this one asks how far it is.
  */
 #include "progress.h"
 
@@ -15,31 +15,34 @@
 
 #define WIDTH 40
 
-struct load {
-	int vm;
+struct waiting {
+	int fd;
 	unsigned long request;
 	void *arg;
 	struct v3_msg *msg;
 	int result;
+	uint64_t bytes;
+	/* Asks how far it is, and shows that. */
+	void (*ask)(const struct waiting *waiting);
 	pthread_mutex_t lock;
 	pthread_cond_t finished;
 	bool done; /* under lock */
 };
 
-static void *load_thread(void *arg)
+static void *request_thread(void *arg)
 {
-	struct load *load = arg;
-	int result = v3_dev_call(load->vm, load->request, load->arg, load->msg);
+	struct waiting *waiting = arg;
+	int result = v3_dev_call(waiting->fd, waiting->request, waiting->arg, waiting->msg);
 
-	pthread_mutex_lock(&load->lock);
-	load->result = result;
-	load->done = true;
-	pthread_cond_signal(&load->finished);
-	pthread_mutex_unlock(&load->lock);
+	pthread_mutex_lock(&waiting->lock);
+	waiting->result = result;
+	waiting->done = true;
+	pthread_cond_signal(&waiting->finished);
+	pthread_mutex_unlock(&waiting->lock);
 	return NULL;
 }
 
-char *v3_progress_text(uint64_t done, uint64_t total, char *buf)
+char *v3_progress_text(const char *what, uint64_t done, uint64_t total, char *buf)
 {
 	char done_text[V3_SIZE_TEXT], total_text[V3_SIZE_TEXT];
 	char bar[WIDTH + 1];
@@ -54,7 +57,7 @@ char *v3_progress_text(uint64_t done, uint64_t total, char *buf)
 	memset(bar, '#', filled);
 	memset(bar + filled, '.', WIDTH - filled);
 	bar[WIDTH] = 0;
-	snprintf(buf, V3_PROGRESS_TEXT, "loading [%s] %s of %s", bar,
+	snprintf(buf, V3_PROGRESS_TEXT, "%s [%s] %s of %s", what, bar,
 		 v3_size_text(done, done_text), v3_size_text(total, total_text));
 	return buf;
 }
@@ -69,8 +72,16 @@ static void show(const char *text)
 		return;
 }
 
+void v3_progress_show(const char *what, uint64_t done, uint64_t total)
+{
+	char text[V3_PROGRESS_TEXT];
+
+	if (isatty(STDERR_FILENO))
+		show(what ? v3_progress_text(what, done, total, text) : "");
+}
+
 /* Waits for the end or a tenth of a second. */
-static bool wait_a_bit(struct load *load)
+static bool wait_a_bit(struct waiting *waiting)
 {
 	struct timespec until;
 	bool done;
@@ -81,39 +92,73 @@ static bool wait_a_bit(struct load *load)
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
 	}
-	pthread_mutex_lock(&load->lock);
-	if (!load->done)
-		pthread_cond_timedwait(&load->finished, &load->lock, &until);
-	done = load->done;
-	pthread_mutex_unlock(&load->lock);
+	pthread_mutex_lock(&waiting->lock);
+	if (!waiting->done)
+		pthread_cond_timedwait(&waiting->finished, &waiting->lock, &until);
+	done = waiting->done;
+	pthread_mutex_unlock(&waiting->lock);
 	return done;
 }
 
-static int call_with_bar(struct load *load, uint64_t bytes)
+static int call_with_bar(struct waiting *waiting)
 {
-	char text[V3_PROGRESS_TEXT];
-	struct v3_ioc_state state;
-	struct v3_msg ignored;
 	pthread_t thread;
 
-	pthread_mutex_init(&load->lock, NULL);
-	pthread_cond_init(&load->finished, NULL);
-	if (pthread_create(&thread, NULL, load_thread, load))
-		return v3_dev_call(load->vm, load->request, load->arg, load->msg);
-	while (!wait_a_bit(load))
-		if (!v3_dev_state(load->vm, &state, &ignored))
-			show(v3_progress_text(state.load_done,
-					      state.load_total ? state.load_total : bytes, text));
+	if (waiting->bytes < V3_PROGRESS_MIN || !isatty(STDERR_FILENO))
+		return v3_dev_call(waiting->fd, waiting->request, waiting->arg, waiting->msg);
+	pthread_mutex_init(&waiting->lock, NULL);
+	pthread_cond_init(&waiting->finished, NULL);
+	if (pthread_create(&thread, NULL, request_thread, waiting))
+		return v3_dev_call(waiting->fd, waiting->request, waiting->arg, waiting->msg);
+	while (!wait_a_bit(waiting))
+		waiting->ask(waiting);
 	pthread_join(thread, NULL);
 	show("");
-	return load->result;
+	return waiting->result;
+}
+
+static void ask_load(const struct waiting *waiting)
+{
+	struct v3_ioc_state state;
+	struct v3_msg ignored;
+
+	if (!v3_dev_state(waiting->fd, &state, &ignored))
+		v3_progress_show("loading", state.load_done,
+				 state.load_total ? state.load_total : waiting->bytes);
 }
 
 int v3_progress_call(int vm, unsigned long request, void *arg, uint64_t bytes, struct v3_msg *msg)
 {
-	struct load load = { .vm = vm, .request = request, .arg = arg, .msg = msg };
+	struct waiting waiting = {
+		.fd = vm, .request = request, .arg = arg, .msg = msg, .bytes = bytes,
+		.ask = ask_load,
+	};
 
-	if (bytes < V3_PROGRESS_MIN || !isatty(STDERR_FILENO))
-		return v3_dev_call(vm, request, arg, msg);
-	return call_with_bar(&load, bytes);
+	return call_with_bar(&waiting);
+}
+
+static void ask_mem(const struct waiting *waiting)
+{
+	static const char *const phases[] = {
+		[V3_IOC_MEM_PHASE_TAKE] = "taking memory",
+		[V3_IOC_MEM_PHASE_ZERO] = "zeroing memory",
+		[V3_IOC_MEM_PHASE_ONLINE] = "setting online",
+	};
+	struct v3_ioc_mem_progress progress = { 0 };
+	struct v3_msg ignored;
+
+	if (!v3_dev_call(waiting->fd, V3_IOC_MEM_PROGRESS, &progress, &ignored) &&
+	    progress.phase && progress.phase < sizeof(phases) / sizeof(phases[0]))
+		v3_progress_show(phases[progress.phase], progress.done, progress.total);
+}
+
+int v3_progress_mem_call(int dev, unsigned long request, void *arg, uint64_t bytes,
+			 struct v3_msg *msg)
+{
+	struct waiting waiting = {
+		.fd = dev, .request = request, .arg = arg, .msg = msg, .bytes = bytes,
+		.ask = ask_mem,
+	};
+
+	return call_with_bar(&waiting);
 }

@@ -52,6 +52,7 @@ struct v3_spec {
 	char *cpu; /* CPU model and hidden features, or NULL: the host's */
 	enum v3_unknown_msrs unknown_msrs;
 	bool trace; /* on from the start */
+	bool held; /* memory only of what "v3 mem take" has taken */
 };
 
 void v3_spec_init(struct v3_spec *spec);

@@ -27,7 +27,7 @@
 #include <linux/types.h>
 
 /** Raised whenever a layout or meaning below changes. V3_IOC_VERSION itself never changes. */
-#define V3_IOC_ABI_VERSION 3
+#define V3_IOC_ABI_VERSION 4
 
 #define V3_IOC_MAGIC 0xD3
 #define V3_DEV_PATH "/dev/v3"
@@ -136,6 +136,8 @@ struct v3_ioc_caps {
 #define V3_IOC_CREATE_UNEMULATED_UD (1u << 1)
 /** Unknown MSRs read as 0 and writes to them are dropped; else both raise \#GP in the guest. */
 #define V3_IOC_CREATE_IGNORE_MSRS (1u << 2)
+/** Guest RAM comes from memory that V3_IOC_MEM_TAKE has taken, or the request fails. */
+#define V3_IOC_CREATE_HELD (1u << 3)
 
 struct v3_ioc_mem {
 	/** Bytes, a multiple of 2 MiB. */
@@ -218,6 +220,147 @@ struct v3_ioc_exit_names {
 	char names[V3_IOC_EXITS][V3_IOC_EXIT_NAME];
 };
 
+/** @name Memory that the module holds for guests
+ * V3_IOC_MEM_TAKE takes memory from the host until V3_IOC_MEM_GIVE or the end of the module. VMs
+ * use it first, and take more by themselves, which goes back when they end.
+ * @{ */
+
+/** Where held memory is from. */
+enum v3_ioc_mem_provider {
+	V3_IOC_MEM_CONTIG = 0,  /**< evacuated by alloc_contig_range() */
+	V3_IOC_MEM_OFFLINE = 1, /**< memory blocks set offline */
+};
+
+/** Flags of v3_ioc_mem_range.flags. */
+/** Stays until V3_IOC_MEM_GIVE; else goes back when the VM that uses it ends. */
+#define V3_IOC_MEM_HELD (1u << 0)
+/** The block was in ZONE_MOVABLE, and is to go there again. */
+#define V3_IOC_MEM_MOVABLE (1u << 1)
+
+/** A contiguous range of the host's memory. */
+struct v3_ioc_mem_range {
+	/** Host-physical address (0 for callers without CAP_SYS_ADMIN), bytes, bytes in use. */
+	__u64 start, size, used;
+	__s32 node;
+	/** enum v3_ioc_mem_provider, V3_IOC_MEM_*. */
+	__u32 provider;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/** Memory of a node that a VM uses. */
+struct v3_ioc_mem_use {
+	char name[V3_IOC_NAME];
+	__u64 size;
+	__s32 node;
+	__u32 reserved;
+};
+
+struct v3_ioc_mem_node {
+	__s32 node;
+	__u32 reserved;
+	/** Bytes: what the host has with what is offline here, and what of it is free. */
+	__u64 total, free;
+	/** Bytes: held until given, all that VMs use, all that is held and not in use. */
+	__u64 held, used, unused;
+	/** Bytes: longest runs of what is not in use, aligned to 1 GiB and to 2 MiB. */
+	__u64 run_1g, run_2m;
+};
+
+struct v3_ioc_mem_list {
+	struct v3_ioc_head head;
+	/** in: arrays of the three structures above and their capacities. */
+	__u64 nodes, ranges, uses;
+	__u32 nodes_capacity, ranges_capacity, uses_capacity;
+	/** out: how many there are; those beyond the capacity were left out. */
+	__u32 nodes_count, ranges_count, uses_count;
+};
+
+/** For V3_IOC_MEM_TAKE: claims the blocks of V3_IOC_MEM_PLAN that are offline by now. */
+#define V3_IOC_MEM_TAKE_PLAN (1u << 0)
+
+/** Why no (more) memory could be taken. */
+enum v3_ioc_mem_why {
+	V3_IOC_MEM_WHY_NONE = 0,
+	V3_IOC_MEM_WHY_RESERVE = 1,  /**< the host would keep less than reserve_mb */
+	V3_IOC_MEM_WHY_OBSTACLE = 2, /**< at @c obstacle there is something in the way */
+	V3_IOC_MEM_WHY_TIME = 3,     /**< search_seconds were over */
+	V3_IOC_MEM_WHY_KILLED = 4,   /**< a signal */
+	V3_IOC_MEM_WHY_SMALL = 5,    /**< the node is too small */
+};
+
+/** Takes all of it or nothing. Memory of a plan stays as it is if the request fails. */
+struct v3_ioc_mem_take {
+	struct v3_ioc_head head;
+	/** in: bytes, a multiple of 2 MiB; with V3_IOC_MEM_TAKE_PLAN 0. */
+	__u64 size;
+	/** in: NUMA node, or -1: any. */
+	__s32 node;
+	/** in: V3_IOC_MEM_TAKE_*. */
+	__u32 flags;
+	/** out: bytes taken; if it failed: that could have been taken. */
+	__u64 taken;
+	/** out, if it failed: enum v3_ioc_mem_why, and host-physical address of the obstacle. */
+	__u32 why;
+	__u32 reserved;
+	__u64 obstacle;
+};
+
+/** Gives unused memory back: all of it or nothing, the smallest ranges first. */
+struct v3_ioc_mem_give {
+	struct v3_ioc_head head;
+	/**
+	 * in: bytes, a multiple of 2 MiB; 0: all, and what VMs use goes back when they end.
+	 */
+	__u64 size;
+	/** in: NUMA node, or -1: any. */
+	__s32 node;
+	__u32 flags;
+	/** out: bytes given back, and to go back when VMs end. */
+	__u64 given, later;
+};
+
+/** Most ranges of one V3_IOC_MEM_PLAN. */
+#define V3_IOC_MEM_PLAN_MAX 4096
+
+/**
+ * Memory blocks that the caller is about to set offline in sysfs. Those that it did and
+ * that were not claimed by V3_IOC_MEM_TAKE are set online again when they are taken out of the plan
+ * (V3_IOC_MEM_UNPLAN) or the descriptor is closed, however that comes about. Needs CAP_SYS_ADMIN.
+ */
+struct v3_ioc_mem_plan {
+	struct v3_ioc_head head;
+	/** in: array of struct v3_ioc_mem_range: start, size, node, flags (MOVABLE); rest 0. */
+	__u64 ranges;
+	__u32 count;
+	__u32 reserved;
+};
+
+/** What a request does that takes its time. */
+enum v3_ioc_mem_phase {
+	V3_IOC_MEM_PHASE_NONE = 0,
+	V3_IOC_MEM_PHASE_TAKE = 1,   /**< takes memory from the host */
+	V3_IOC_MEM_PHASE_ZERO = 2,   /**< zeroes it */
+	V3_IOC_MEM_PHASE_ONLINE = 3, /**< sets memory blocks online */
+};
+
+/** How far the request is that another thread has under way on the same descriptor. */
+struct v3_ioc_mem_progress {
+	struct v3_ioc_head head;
+	/** out: enum v3_ioc_mem_phase. */
+	__u32 phase;
+	__u32 reserved;
+	/** out: bytes. */
+	__u64 done, total;
+};
+/** @} */
+
+#define V3_IOC_MEM_LIST _IOWR(V3_IOC_MAGIC, 0x10, struct v3_ioc_mem_list)
+#define V3_IOC_MEM_TAKE _IOWR(V3_IOC_MAGIC, 0x11, struct v3_ioc_mem_take)
+#define V3_IOC_MEM_GIVE _IOWR(V3_IOC_MAGIC, 0x12, struct v3_ioc_mem_give)
+#define V3_IOC_MEM_PLAN _IOWR(V3_IOC_MAGIC, 0x13, struct v3_ioc_mem_plan)
+#define V3_IOC_MEM_UNPLAN _IOWR(V3_IOC_MAGIC, 0x14, struct v3_ioc_mem_plan)
+#define V3_IOC_MEM_PROGRESS _IOWR(V3_IOC_MAGIC, 0x15, struct v3_ioc_mem_progress)
 #define V3_IOC_VERSION _IOWR(V3_IOC_MAGIC, 0x00, struct v3_ioc_version)
 #define V3_IOC_CAPS _IOWR(V3_IOC_MAGIC, 0x01, struct v3_ioc_caps)
 #define V3_IOC_CREATE _IOWR(V3_IOC_MAGIC, 0x02, struct v3_ioc_create)

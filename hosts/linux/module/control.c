@@ -10,7 +10,7 @@
 
 #include <asm/tsc.h>
 
-#include "lx.h"
+#include "blocks.h"
 
 static enum v3_status do_version(struct v3_lx_call *call, void *target, void *data)
 {
@@ -139,7 +139,8 @@ static enum v3_status check_mem(struct v3_lx_call *call, const struct v3_ioc_cre
 	if (memchr_inv(mem, 0, (V3_IOC_MEMS - i) * sizeof(*mem)))
 		return v3_lx_fail(call, V3_ERR_INVALID,
 				  "VM '%s': more memory given than num_mem says", arg->name);
-	return v3_lx_memory_check(call, arg->name, *total);
+	return arg->flags & V3_IOC_CREATE_HELD ? V3_OK :
+						 v3_lx_memory_check(call, arg->name, *total);
 }
 
 /* libv3's VM with the PC platform; nothing is left behind on failure. */
@@ -204,6 +205,7 @@ static enum v3_status create(struct v3_lx_call *call, struct v3_ioc_create *arg,
 		return status;
 	vm->num_vcpus = arg->num_vcpus;
 	vm->memory = memory;
+	vm->held_only = arg->flags & V3_IOC_CREATE_HELD;
 	status = create_core(vm, arg, &core);
 	if (status) {
 		v3_lx_fail(call, status, "cannot create VM '%s' with %u vCPUs and %llu MiB",
@@ -226,6 +228,7 @@ static enum v3_status create(struct v3_lx_call *call, struct v3_ioc_create *arg,
 static enum v3_status do_create(struct v3_lx_call *call, void *target, void *data)
 {
 	struct v3_ioc_create *arg = data;
+	struct v3_lx_control_file *file = target;
 	enum v3_status status;
 	u64 memory;
 
@@ -234,7 +237,7 @@ static enum v3_status do_create(struct v3_lx_call *call, void *target, void *dat
 		return v3_lx_fail(call, v3_lx.init_status, "this host cannot run VMs: %s",
 				  v3_lx.init_message);
 	if (arg->flags & ~(V3_IOC_CREATE_DETACHED | V3_IOC_CREATE_UNEMULATED_UD |
-			   V3_IOC_CREATE_IGNORE_MSRS))
+			   V3_IOC_CREATE_IGNORE_MSRS | V3_IOC_CREATE_HELD))
 		return v3_lx_fail(call, V3_ERR_INVALID, "unknown flags 0x%x", arg->flags);
 	if (strnlen(arg->cpu, sizeof(arg->cpu)) == sizeof(arg->cpu))
 		return v3_lx_fail(call, V3_ERR_INVALID, "the CPU model has no end");
@@ -243,6 +246,9 @@ static enum v3_status do_create(struct v3_lx_call *call, void *target, void *dat
 		status = check_cpus(call, arg);
 	if (!status)
 		status = check_mem(call, arg, &memory);
+	call->progress = &file->progress;
+	if (!status)
+		v3_lx_progress_begin(call->progress, V3_IOC_MEM_PHASE_TAKE, memory);
 	if (!status)
 		status = create(call, arg, memory);
 	return status;
@@ -345,15 +351,23 @@ static const struct v3_lx_request requests[] = {
 	{ V3_IOC_OPEN, do_open },
 	{ V3_IOC_LIST, do_list },
 	{ V3_IOC_EXIT_NAMES, do_exit_names },
+	{ V3_IOC_MEM_LIST, v3_lx_do_mem_list },
+	{ V3_IOC_MEM_TAKE, v3_lx_do_mem_take },
+	{ V3_IOC_MEM_GIVE, v3_lx_do_mem_give },
+	{ V3_IOC_MEM_PLAN, v3_lx_do_mem_plan },
+	{ V3_IOC_MEM_UNPLAN, v3_lx_do_mem_unplan },
+	{ V3_IOC_MEM_PROGRESS, v3_lx_do_mem_progress },
 };
 
 static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	return v3_lx_ioctl(requests, ARRAY_SIZE(requests), NULL, NULL, cmd, arg);
+	return v3_lx_ioctl(requests, ARRAY_SIZE(requests), file->private_data, NULL, cmd, arg);
 }
 
 const struct file_operations v3_lx_control_fops = {
 	.owner = THIS_MODULE,
+	.open = v3_lx_control_open,
+	.release = v3_lx_control_release,
 	.unlocked_ioctl = control_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

@@ -5,14 +5,15 @@
 #include <linux/sched.h>
 #include <linux/sched/stat.h>
 #include <linux/slab.h>
+#include <linux/topology.h>
 
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/io.h>
 #include <asm/tsc.h>
 
+#include "blocks.h"
 #include "compat.h"
-#include "lx.h"
 
 static void *lx_phys_to_virt(void *ctx, v3_hpa_t hpa)
 {
@@ -134,6 +135,23 @@ static void lx_timer_cancel(void *ctx, struct v3_host_timer *timer)
 	hrtimer_try_to_cancel(&timer->timer);
 }
 
+static unsigned int lx_node_count(void *ctx)
+{
+	return nr_node_ids;
+}
+
+static unsigned int lx_cpu_node(void *ctx, unsigned int cpu)
+{
+	int node = cpu < nr_cpu_ids ? cpu_to_node(cpu) : 0;
+
+	return node < 0 ? 0 : node;
+}
+
+static unsigned int lx_node_distance(void *ctx, unsigned int from, unsigned int to)
+{
+	return min(node_distance(from, to), 254);
+}
+
 const struct v3_os_hooks v3_lx_hooks = {
 	.abi_version = V3_HOOKS_ABI_VERSION,
 	.struct_size = sizeof(struct v3_os_hooks),
@@ -171,4 +189,11 @@ const struct v3_os_hooks v3_lx_hooks = {
 	.state_notify = v3_lx_state_notify,
 	.trace = v3_lx_trace,
 	.can_poll = lx_can_poll,
+	.block_claim = v3_lx_block_claim,
+	.block_zero = v3_lx_block_zero,
+	.block_release = v3_lx_block_release,
+	.block_query = v3_lx_block_query,
+	.node_count = lx_node_count,
+	.cpu_node = lx_cpu_node,
+	.node_distance = lx_node_distance,
 };

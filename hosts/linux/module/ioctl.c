@@ -16,7 +16,7 @@ static_assert(V3_IOC_SEGMENTS <= V3_MAX_SEGMENTS);
 static_assert(V3_IOC_MODULES < V3_MAX_MODULES);
 static_assert(V3_IOC_EXITS >= V3_EXIT_COUNT);
 /* Layouts that callers were compiled with; a change needs another V3_IOC_ABI_VERSION. */
-static_assert(V3_IOC_ABI_VERSION == 3);
+static_assert(V3_IOC_ABI_VERSION == 4);
 static_assert(sizeof(struct v3_ioc_head) == 272);
 static_assert(sizeof(struct v3_ioc_version) == 336);
 static_assert(sizeof(struct v3_ioc_cpu) == 128);
@@ -41,6 +41,14 @@ static_assert(sizeof(struct v3_ioc_state) == 544);
 static_assert(sizeof(struct v3_ioc_vm_stats) == 336);
 static_assert(sizeof(struct v3_ioc_vcpu_stats) == 840);
 static_assert(sizeof(struct v3_ioc_console) == 280);
+static_assert(sizeof(struct v3_ioc_mem_range) == 40);
+static_assert(sizeof(struct v3_ioc_mem_use) == 80);
+static_assert(sizeof(struct v3_ioc_mem_node) == 64);
+static_assert(sizeof(struct v3_ioc_mem_list) == 320);
+static_assert(sizeof(struct v3_ioc_mem_take) == 312);
+static_assert(sizeof(struct v3_ioc_mem_give) == 304);
+static_assert(sizeof(struct v3_ioc_mem_plan) == 288);
+static_assert(sizeof(struct v3_ioc_mem_progress) == 296);
 
 static int status_errno(enum v3_status status)
 {

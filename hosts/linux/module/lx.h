@@ -21,6 +21,7 @@
 
 #include "v3_ioctl.h"
 
+struct v3_lx_progress;
 struct v3_lx_vm;
 
 /* State of the module as a whole; set up by main.c. */
@@ -51,6 +52,7 @@ struct v3_lx_call {
 	__s32 *fd;
 	struct v3_lx_vm *detach;	/* is detached then; or NULL */
 	unsigned long search_end;	/* jiffies when searching for memory ends; 0: not begun */
+	struct v3_lx_progress *progress; /* of the descriptor, or NULL */
 };
 void v3_lx_call_begin(struct v3_lx_call *call);
 void v3_lx_call_end(struct v3_lx_call *call);
@@ -139,6 +141,7 @@ struct v3_lx_vm {
 	struct pid *owner;
 	u32 num_vcpus;
 	u64 memory;
+	bool held_only;			/* memory: nothing but what is held */
 
 	spinlock_t lock;		/* the next four */
 	struct v3_vm *core;		/* NULL: still being created */

@@ -6,7 +6,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
-#include "lx.h"
+#include "blocks.h"
 
 MODULE_DESCRIPTION("libv3 virtual machine monitor");
 MODULE_LICENSE("Dual BSD/GPL");
@@ -93,6 +93,7 @@ static void host_exit(void)
 	kernel_param_unlock(THIS_MODULE);
 	if (host && v3_exit(host))
 		v3_lx_logf(V3_LOG_ERROR, "virtual machines were left at unload");
+	v3_lx_blocks_exit();
 	v3_lx_memory_exit();
 }
 
@@ -102,9 +103,12 @@ static int __init v3_lx_init(void)
 
 	if (err)
 		return err;
-	err = host_init();
+	err = v3_lx_offline_init();
 	if (err)
 		goto out_virt;
+	err = host_init();
+	if (err)
+		goto out_offline;
 	err = v3_lx_hotplug_init();
 	if (err)
 		goto out_host;
@@ -116,6 +120,8 @@ out_hotplug:
 	v3_lx_hotplug_exit();
 out_host:
 	host_exit();
+out_offline:
+	v3_lx_offline_exit();
 out_virt:
 	v3_lx_virt_exit();
 	return err;
@@ -126,6 +132,7 @@ static void __exit v3_lx_exit(void)
 	misc_deregister(&device);
 	v3_lx_hotplug_exit();
 	host_exit();
+	v3_lx_offline_exit();
 	v3_lx_virt_exit();
 }
 

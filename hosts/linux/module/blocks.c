@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/*
+ * Large blocks for guests. What 'v3 mem take' has taken is held in a pool, in which all that is
+ * free is zeros. A VM that wants more than that gets page runs of its own, which go back to the
+ * host with it.
+ */
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include <v3/pool.h>
+
+#include "blocks.h"
+
+/* A range of the pool; its cookie. */
+struct held {
+	bool offline;			/* by offline.c, else from the page allocator */
+	bool given;			/* goes back as soon as no VM uses any of it */
+};
+
+static DEFINE_MUTEX(pool_lock);
+
+static void *pool_alloc(void *ctx, size_t size)
+{
+	return kmalloc(size, GFP_KERNEL);
+}
+
+static void pool_free(void *ctx, void *ptr, size_t size)
+{
+	kfree(ptr);
+}
+
+static struct v3_pool pool = { .mem = { .alloc = pool_alloc, .free = pool_free } };
+
+/* Held ranges on their way back to the host: taken out of the pool under the lock, then freed. */
+struct back {
+	struct list_head link;
+	v3_hpa_t hpa;
+	u64 size;
+	int node;
+	bool offline;
+};
+
+static bool back_free(struct list_head *list, u64 *bytes)
+{
+	struct back *back, *next;
+	bool ok = true;
+
+	list_for_each_entry_safe(back, next, list, link) {
+		if (back->offline)
+			ok &= v3_lx_offline_release(PHYS_PFN(back->hpa), PHYS_PFN(back->size));
+		else
+			v3_lx_contig_free(PHYS_PFN(back->hpa), PHYS_PFN(back->size));
+		*bytes += back->size;
+		kfree(back);
+	}
+	return ok;
+}
+
+/* Takes an unused range out of the pool, but for its first bytes. Needs pool_lock. */
+static bool back_add(struct list_head *list, const struct v3_pool_piece *range, u64 keep)
+{
+	struct back *back = kmalloc(sizeof(*back), GFP_KERNEL | __GFP_NOFAIL);
+	struct held *held = range->cookie;
+
+	if (v3_pool_remove(&pool, range->hpa, range->size)) {
+		kfree(back);
+		return false;
+	}
+	if (keep && v3_pool_add(&pool, range->hpa, keep, range->node, held))
+		keep = 0;
+	*back = (struct back){
+		.hpa = range->hpa + keep, .size = range->size - keep, .node = range->node,
+		.offline = held->offline,
+	};
+	list_add_tail(&back->link, list);
+	if (!keep)
+		kfree(held);
+	return true;
+}
+
+/* Ranges that were given back while in use, and are not any more. Needs pool_lock. */
+static void give_late(struct list_head *list)
+{
+	struct v3_pool_piece range;
+	v3_hpa_t from = 0;
+
+	for (; v3_pool_range(&pool, from, &range); from = range.hpa + range.size)
+		if (!range.used && ((struct held *)range.cookie)->given)
+			back_add(list, &range, 0);
+}
+
+/* --- The hooks --- */
+
+/* What a VM has, by first page frame; under pool_lock. */
+struct claim {
+	const struct v3_lx_vm *vm;
+	u64 size;
+	int node;
+	bool held;			/* of the pool, else a page run */
+	bool zero;			/* nobody has written to it */
+};
+static DEFINE_XARRAY(claims);
+
+/* From what is held. Needs pool_lock. */
+static enum v3_status claim_held(const struct v3_block_request *request, struct claim *claim,
+				 v3_hpa_t *hpa)
+{
+	claim->held = claim->zero = true;
+	return v3_pool_claim(&pool, request, claim, hpa, &claim->node);
+}
+
+/* For the message of a request that is about to fail. */
+static void tell(const struct v3_lx_search *search)
+{
+	char where[24] = "any node";
+
+	if (search->node != V3_NODE_ANY)
+		scnprintf(where, sizeof(where), "node %d", search->node);
+	if (search->reserve)
+		v3_lx_logf(V3_LOG_WARN, "the host keeps %u MiB (reserve_mb)",
+			   v3_lx_memory_reserve());
+	else if (search->expired)
+		v3_lx_logf(V3_LOG_WARN, "%s: the search took too long (search_seconds)", where);
+	else if (search->obstacle)
+		v3_lx_logf(V3_LOG_WARN, "%s: at 0x%llx %s is in the way", where,
+			   PFN_PHYS((u64)search->pfn), v3_lx_obstacle_text(search->obstacle));
+}
+
+/* From the host. Takes its time. */
+static enum v3_status claim_run(const struct v3_block_request *request, struct claim *claim,
+				v3_hpa_t *hpa)
+{
+	struct v3_lx_search search = {
+		.count = PHYS_PFN(request->size), .align = PHYS_PFN(request->align),
+		.node = request->node, .limit = ULONG_MAX,
+	};
+
+	claim->held = false;
+	claim->zero = v3_lx_host_zeroes();
+	if (!v3_lx_run_alloc(&search)) {
+		*hpa = PFN_PHYS((u64)search.found);
+		claim->node = page_to_nid(pfn_to_page(search.found));
+		return V3_OK;
+	}
+	if (search.expired || request->size <= V3_POOL_UNIT)
+		tell(&search);
+	return search.expired ? V3_ERR_TIMEOUT : V3_ERR_NOMEM;
+}
+
+static enum v3_status claim_any(const struct v3_block_request *request, struct claim *claim,
+				v3_hpa_t *hpa)
+{
+	enum v3_status status;
+
+	mutex_lock(&pool_lock);
+	status = claim_held(request, claim, hpa);
+	mutex_unlock(&pool_lock);
+	if (!status)
+		v3_lx_pages_count(PHYS_PFN(request->size));
+	if (!status || !claim->vm->held_only)
+		return status ? claim_run(request, claim, hpa) : V3_OK;
+	if (request->size <= V3_POOL_UNIT)
+		v3_lx_logf(V3_LOG_WARN,
+			   "no more memory is held there: 'v3 mem list' shows what is, 'v3 mem take' takes more");
+	return V3_ERR_NOMEM;
+}
+
+/* Back to the pool, or to the host. */
+static void unclaim(const struct claim *claim, v3_hpa_t hpa)
+{
+	LIST_HEAD(list);
+	u64 bytes = 0;
+
+	if (!claim->held)
+		return v3_lx_page_free(NULL, hpa, PHYS_PFN(claim->size));
+	mutex_lock(&pool_lock);
+	WARN_ON(v3_pool_free(&pool, hpa, claim->size));
+	give_late(&list);
+	mutex_unlock(&pool_lock);
+	v3_lx_pages_count(-(long)PHYS_PFN(claim->size));
+	back_free(&list, &bytes);
+}
+
+enum v3_status v3_lx_block_claim(void *ctx, void *vm_ctx, const struct v3_block_request *request,
+				 v3_hpa_t *hpa, int32_t *node)
+{
+	struct claim *claim = kzalloc(sizeof(*claim), GFP_KERNEL);
+	enum v3_status status;
+	int err;
+
+	if (!claim)
+		return V3_ERR_NOMEM;
+	claim->vm = vm_ctx;
+	claim->size = request->size;
+	status = claim_any(request, claim, hpa);
+	if (status) {
+		kfree(claim);
+		return status;
+	}
+	mutex_lock(&pool_lock);
+	err = xa_err(xa_store(&claims, PHYS_PFN(*hpa), claim, GFP_KERNEL));
+	mutex_unlock(&pool_lock);
+	*node = claim->node;
+	if (err) {
+		unclaim(claim, *hpa);
+		kfree(claim);
+		return V3_ERR_NOMEM;
+	}
+	return V3_OK;
+}
+
+enum v3_status v3_lx_block_zero(void *ctx, void *vm_ctx, v3_hpa_t hpa, uint64_t size,
+				int32_t node)
+{
+	struct v3_lx_progress *progress = v3_lx_progress();
+	v3_hpa_t end = hpa + size;
+	struct claim *claim;
+
+	if (progress->phase != V3_IOC_MEM_PHASE_ZERO)
+		v3_lx_progress_begin(progress, V3_IOC_MEM_PHASE_ZERO, progress->total);
+	for (; hpa < end; hpa += claim->size) {
+		mutex_lock(&pool_lock);
+		claim = xa_load(&claims, PHYS_PFN(hpa));
+		mutex_unlock(&pool_lock);
+		if (WARN_ON_ONCE(!claim))
+			return V3_ERR_INTERNAL;
+		/* it is the VM's, which the caller is making: it stays */
+		if (!claim->zero && !v3_lx_zero(PHYS_PFN(hpa), PHYS_PFN(claim->size), claim->node,
+						true))
+			return V3_ERR_TIMEOUT;
+		if (claim->zero)
+			WRITE_ONCE(progress->done, progress->done + claim->size);
+	}
+	return V3_OK;
+}
+
+void v3_lx_block_release(void *ctx, void *vm_ctx, v3_hpa_t hpa, uint64_t size, bool used)
+{
+	struct claim *claim;
+
+	mutex_lock(&pool_lock);
+	claim = xa_erase(&claims, PHYS_PFN(hpa));
+	mutex_unlock(&pool_lock);
+	if (WARN_ONCE(!claim || claim->size != size,
+		      "v3: release of 0x%llx bytes at 0x%llx, which nobody has",
+		      (unsigned long long)size, (unsigned long long)hpa))
+		return;
+	/* without guest the pool's are zeros still, and the host has seen the others */
+	if (used)
+		v3_lx_zero(PHYS_PFN(hpa), PHYS_PFN(size), claim->node, false);
+	unclaim(claim, hpa);
+	kfree(claim);
+}
+
+enum v3_status v3_lx_block_query(void *ctx, int32_t node, struct v3_block_info *info)
+{
+	if (node != V3_NODE_ANY && (node < 0 || node >= MAX_NUMNODES || !node_online(node)))
+		return V3_ERR_NOENT;
+	mutex_lock(&pool_lock);
+	v3_pool_query(&pool, node, info);
+	mutex_unlock(&pool_lock);
+	return V3_OK;
+}
+
+u64 v3_lx_blocks_unused(void)
+{
+	struct v3_block_info info;
+
+	v3_lx_block_query(NULL, V3_NODE_ANY, &info);
+	return info.free;
+}
+
+/* --- Taking and giving --- */
+
+enum v3_status v3_lx_blocks_add(unsigned long pfn, size_t count, int node, bool offline)
+{
+	struct held *held = kzalloc(sizeof(*held), GFP_KERNEL);
+	enum v3_status status;
+
+	if (!held)
+		return V3_ERR_NOMEM;
+	held->offline = offline;
+	mutex_lock(&pool_lock);
+	status = v3_pool_add(&pool, PFN_PHYS(pfn), PFN_PHYS(count), node, held);
+	mutex_unlock(&pool_lock);
+	if (status)
+		kfree(held);
+	return status;
+}
+
+static bool can_give(const struct v3_pool_piece *range, int node)
+{
+	return !range->used && (node == V3_NODE_ANY || range->node == node);
+}
+
+/* Which part of a range can be kept if only so much of it is to go. */
+static u64 keeps(const struct v3_pool_piece *range, u64 want)
+{
+	const struct held *held = range->cookie;
+
+	return range->size <= want ? 0 : held->offline ? U64_MAX : range->size - want;
+}
+
+/* The smallest range that can go, or the smallest that can give the rest. Needs pool_lock. */
+static bool next_to_give(u64 want, int node, struct v3_pool_piece *best, u64 *keep)
+{
+	struct v3_pool_piece range;
+	bool found = false;
+	v3_hpa_t from = 0;
+	u64 keeping;
+
+	for (; v3_pool_range(&pool, from, &range); from = range.hpa + range.size) {
+		keeping = keeps(&range, want);
+		if (!can_give(&range, node) || keeping == U64_MAX ||
+		    (found && range.size >= best->size))
+			continue;
+		*best = range;
+		*keep = keeping;
+		found = true;
+	}
+	return found;
+}
+
+/* Gives it back to the pool: not all could be had. Needs pool_lock. */
+static void back_undo(struct list_head *list)
+{
+	struct back *back, *next;
+	struct held *held;
+
+	list_for_each_entry_safe(back, next, list, link) {
+		held = kzalloc(sizeof(*held), GFP_KERNEL | __GFP_NOFAIL);
+		held->offline = back->offline;
+		if (WARN_ON(v3_pool_add(&pool, back->hpa, back->size, back->node, held)))
+			kfree(held);
+		kfree(back);
+	}
+}
+
+static enum v3_status give_some(struct list_head *list, u64 size, int node)
+{
+	struct v3_pool_piece range;
+	u64 left = size, keep;
+
+	while (left) {
+		if (!next_to_give(left, node, &range, &keep) || !back_add(list, &range, keep)) {
+			back_undo(list);
+			return V3_ERR_NOMEM;
+		}
+		left -= min(left, range.size - keep);
+	}
+	return V3_OK;
+}
+
+/* All that is unused goes, the rest when it is. */
+static void give_all(struct list_head *list, int node, u64 *later)
+{
+	struct v3_pool_piece range;
+	v3_hpa_t from = 0;
+
+	for (; v3_pool_range(&pool, from, &range); from = range.hpa + range.size) {
+		if (node != V3_NODE_ANY && range.node != node)
+			continue;
+		if (range.used) {
+			((struct held *)range.cookie)->given = true;
+			*later += range.size;
+		} else {
+			back_add(list, &range, 0);
+		}
+	}
+}
+
+enum v3_status v3_lx_blocks_give(u64 size, int node, u64 *given, u64 *later)
+{
+	struct v3_lx_progress *progress = v3_lx_progress();
+	enum v3_status status = V3_OK;
+	struct back *back;
+	LIST_HEAD(list);
+
+	*given = *later = 0;
+	mutex_lock(&pool_lock);
+	if (size)
+		status = give_some(&list, size, node);
+	else
+		give_all(&list, node, later);
+	mutex_unlock(&pool_lock);
+	if (status)
+		return status;
+	v3_lx_progress_begin(progress, V3_IOC_MEM_PHASE_ONLINE, 0);
+	list_for_each_entry(back, &list, link)
+		progress->total += back->offline ? back->size : 0;
+	if (!back_free(&list, given))
+		status = V3_ERR_IO;
+	return status;
+}
+
+/* --- The list --- */
+
+static void fill_node(struct v3_ioc_mem_node *out, int node)
+{
+	struct v3_pool_piece range;
+	struct v3_block_info info;
+	const struct held *held;
+	u64 total = 0, free = 0;
+	struct zone *zone;
+	v3_hpa_t from;
+	int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		zone = &NODE_DATA(node)->node_zones[i];
+		total += zone_managed_pages(zone);
+		free += zone_page_state(zone, NR_FREE_PAGES);
+	}
+	v3_pool_query(&pool, node, &info);
+	*out = (struct v3_ioc_mem_node){
+		.node = node, .total = PFN_PHYS(total), .free = PFN_PHYS(free),
+		.unused = info.free, .run_1g = info.largest_1g, .run_2m = info.largest_2m,
+	};
+	for (from = 0; v3_pool_range(&pool, from, &range); from = range.hpa + range.size) {
+		held = range.cookie;
+		if (range.node != node)
+			continue;
+		out->held += held->given ? 0 : range.size;
+		out->total += held->offline ? range.size : 0;
+	}
+}
+
+void v3_lx_blocks_nodes(struct v3_ioc_mem_node *nodes, u32 room, u32 *count)
+{
+	struct v3_ioc_mem_node one;
+	const struct claim *claim;
+	unsigned long pfn;
+	int node;
+
+	*count = 0;
+	mutex_lock(&pool_lock);
+	for_each_online_node(node) {
+		fill_node(&one, node);
+		if (!one.total)
+			continue;
+		xa_for_each(&claims, pfn, claim)
+			one.used += claim->node == node ? claim->size : 0;
+		if (*count < room)
+			nodes[*count] = one;
+		++*count;
+	}
+	mutex_unlock(&pool_lock);
+}
+
+/* Bytes of a range of the pool that VMs have. */
+static u64 used_of(const struct v3_pool_piece *range)
+{
+	struct v3_pool_piece piece;
+	v3_hpa_t from = 0, start, end;
+	u64 used = 0;
+
+	for (; v3_pool_next(&pool, from, &piece); from = piece.hpa + piece.size) {
+		start = max(piece.hpa, range->hpa);
+		end = min(piece.hpa + piece.size, range->hpa + range->size);
+		used += piece.used && start < end ? end - start : 0;
+	}
+	return used;
+}
+
+/* Neighbors that differ in nothing are one. */
+static void put_range(struct v3_ioc_mem_range *ranges, u32 room, u32 *count,
+		      struct v3_ioc_mem_range *last, const struct v3_ioc_mem_range *range)
+{
+	if (*count && last->start + last->size == range->start && last->node == range->node &&
+	    last->provider == range->provider && last->flags == range->flags) {
+		last->size += range->size;
+		last->used += range->used;
+	} else {
+		*last = *range;
+		++*count;
+	}
+	if (*count <= room)
+		ranges[*count - 1] = *last;
+}
+
+void v3_lx_blocks_ranges(struct v3_ioc_mem_range *ranges, u32 room, u32 *count)
+{
+	struct v3_ioc_mem_range last = {}, one;
+	struct v3_pool_piece range;
+	const struct claim *claim;
+	const struct held *held;
+	unsigned long pfn;
+	v3_hpa_t from = 0;
+
+	*count = 0;
+	mutex_lock(&pool_lock);
+	for (; v3_pool_range(&pool, from, &range); from = range.hpa + range.size) {
+		held = range.cookie;
+		one = (struct v3_ioc_mem_range){
+			.start = range.hpa, .size = range.size, .used = used_of(&range),
+			.node = range.node, .flags = held->given ? 0 : V3_IOC_MEM_HELD,
+			.provider = held->offline ? V3_IOC_MEM_OFFLINE : V3_IOC_MEM_CONTIG,
+		};
+		put_range(ranges, room, count, &last, &one);
+	}
+	xa_for_each(&claims, pfn, claim) {
+		if (claim->held)
+			continue;
+		one = (struct v3_ioc_mem_range){
+			.start = PFN_PHYS((u64)pfn), .size = claim->size, .used = claim->size,
+			.node = claim->node, .provider = V3_IOC_MEM_CONTIG,
+		};
+		put_range(ranges, room, count, &last, &one);
+	}
+	mutex_unlock(&pool_lock);
+}
+
+/* The sum of a VM's claims on a node stands at its first one. */
+static u64 sum_from(unsigned long first, const struct claim *like)
+{
+	const struct claim *claim;
+	unsigned long pfn;
+	u64 sum = 0;
+
+	xa_for_each(&claims, pfn, claim) {
+		if (claim->vm != like->vm || claim->node != like->node)
+			continue;
+		if (pfn < first)
+			return 0;
+		sum += claim->size;
+	}
+	return sum;
+}
+
+void v3_lx_blocks_uses(struct v3_ioc_mem_use *uses, u32 room, u32 *count)
+{
+	const struct claim *claim;
+	unsigned long pfn;
+	u64 sum;
+
+	*count = 0;
+	mutex_lock(&pool_lock);
+	xa_for_each(&claims, pfn, claim) {
+		sum = sum_from(pfn, claim);
+		if (!sum)
+			continue;
+		if (*count < room) {
+			uses[*count] = (struct v3_ioc_mem_use){ .size = sum, .node = claim->node };
+			strscpy(uses[*count].name, claim->vm->name, V3_IOC_NAME);
+		}
+		++*count;
+	}
+	mutex_unlock(&pool_lock);
+}
+
+/* Nobody is left to claim any of it. */
+void v3_lx_blocks_exit(void)
+{
+	u64 given, later;
+
+	v3_lx_blocks_give(0, V3_NODE_ANY, &given, &later);
+	WARN_ON(later || !xa_empty(&claims));
+	v3_pool_destroy(&pool);
+}
