@@ -24,8 +24,8 @@ set(V3_FAKED x86/priv.c x86/priv_vmx.c lib/lock.c svm/entry.S vmx/entry.S)
 
 # Files that no exit worth counting runs through. As a kernel builds them they are made small, not fast.
 set(V3_COLD
-	core/control.c core/cpu_model.c core/cpu_names.c core/cpuid_build.c core/device.c core/hooks.c
-	core/host.c core/inspect.c core/memory.c core/pvclock.c core/vm.c
+	core/blocks.c core/control.c core/cpu_model.c core/cpu_names.c core/cpuid_build.c core/device.c core/hooks.c
+	core/host.c core/inspect.c core/memory.c core/nodes.c core/pvclock.c core/vm.c
 	devices/acpi.c devices/acpi_dsdt.c devices/acpi_pm.c devices/aml.c devices/cmos.c devices/i8042.c
 	devices/mptable.c devices/pc.c devices/pci.c devices/reset.c devices/rtc.c devices/rtc_time.c
 	emul/emul_mul.c emul/emul_vec.c lib/format.c lib/pool.c

@@ -14,13 +14,13 @@
 #define V3_PC_IOAPIC_BASE 0xFEC00000ull
 /** ACPI power-management registers: event, control and timer blocks. */
 #define V3_PC_PM_BASE 0x600
-/** Where the RSDP and the tables are: read-only for the guest. */
+/** Where the RSDP and the tables are; written anew at each reset. */
 #define V3_PC_RSDP_GPA 0xF0000ull
 /** Where the tables begin that the RSDP leads to. */
 #define V3_PC_TABLES_GPA 0xF0040ull
 /** Where they end at the latest. */
 #define V3_PC_TABLES_END 0x100000ull
-/** Where the MP table's floating pointer is, with the table behind it; read-only as well. */
+/** Where the MP table's floating pointer is, with the table behind it; so is this. */
 #define V3_PC_MP_GPA 0xF8000ull
 /** Guest exit port: the low byte written is the VM's exit code. */
 #define V3_PC_EXIT_PORT 0xF4
@@ -38,7 +38,8 @@ struct v3_pc_config {
 /**
  * Adds LAPICs, IOAPIC, 8259 pair, 8254 with port 0x61, RTC/CMOS, the paravirtual clock of KVM
  * guests, COM1, PCI host bridge, ACPI power management, reset and exit ports, and writes ACPI
- * tables and MP table into guest memory.
+ * tables and MP table into guest memory. With memory on several nodes ACPI shows them to the guest,
+ * numbered from 0 as the configuration names them.
  * @return V3_OK, V3_ERR_NOMEM, V3_ERR_EXIST, V3_ERR_STATE, V3_ERR_VERSION (struct_size),
  * V3_ERR_INVALID (reserved), V3_ERR_RANGE (rtc_seconds after the year 9999). On error the VM can
  * only be destroyed. Context: process.

@@ -190,8 +190,11 @@ struct v3_vm_end {
 
 /**
  * Creates a VM: allocates and zeroes its RAM, builds the complete nested page tables, its vCPUs and
- * maps. Guest-physical layout: RAM from 0 to at most 3 GiB, the rest from 4 GiB on;
- * 0xA0000-0xBFFFF is a hole, 0xC0000-0xFFFFF read-only for the guest. Nothing runs yet.
+ * maps. Guest-physical layout: RAM from 0 to at most 3 GiB, the rest from 4 GiB on, in the order of
+ * the configuration. 0xA0000-0xBFFFF and 0xC0000-0xFFFFF (firmware tables) are told to the guest as
+ * none of its RAM; there is memory all the same, under the same large leaf, except where a device
+ * is put. Several nodes in the configuration: the guest is shown its nodes (see v3_pc_attach()).
+ * Nothing runs yet.
  * @return V3_OK; V3_ERR_INVALID (the log says what); V3_ERR_NOMEM; V3_ERR_NOENT (a CPU or node);
  *         V3_ERR_NOTSUP (the host lacks features of the CPU model, the log names them).
  * Context: process.
@@ -226,9 +229,9 @@ void v3_vm_destroy(struct v3_vm *vm);
  * Resets a VM whatever its state, as by the button of a PC: ends what its vCPUs do, puts vCPUs and
  * devices into their power-on state (a device without a reset stays as it is), drops console input
  * that the guest has not read, and leaves the VM V3_VM_CREATED. The caller loads an image again and
- * calls v3_vm_start(). Memory keeps its contents, as a PC's does, firmware tables included; the
- * loaders write all that they promise. The VM's clock goes on, but stands still from the reset to
- * the start. Statistics, traces and console output are kept.
+ * calls v3_vm_start(). Memory keeps its contents, as a PC's does; firmware tables are written anew
+ * and the loaders write all that they promise. The VM's clock goes on, but stands still from the
+ * reset to the start. Statistics, traces and console output are kept.
  *
  * This is also how a guest's own wish for a reset is met: such a guest ends with V3_END_RESET.
  * @return V3_OK. Context: process, not from a hook of the same VM.
@@ -267,6 +270,12 @@ struct v3_vcpu *v3_vm_vcpu(struct v3_vm *vm, unsigned int index);
 struct v3_vm *v3_vcpu_vm(const struct v3_vcpu *vcpu);
 /** Its index in the VM; 0 is the one that starts. Context: any. */
 unsigned int v3_vcpu_index(const struct v3_vcpu *vcpu);
+/**
+ * NUMA node of the host where the vCPU's share of the VM's memory lies: its CPU is best one of that
+ * node. The first vCPU's share comes first in guest-physical memory, and all are as large.
+ * V3_NODE_ANY: not known. Context: any.
+ */
+int32_t v3_vcpu_node(const struct v3_vcpu *vcpu);
 /** Host CPU the vCPU is pinned to (V3_CPU_ANY before its thread has run). Context: any. */
 int v3_vcpu_cpu(const struct v3_vcpu *vcpu);
 
@@ -345,7 +354,7 @@ void *v3_vm_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len);
 /** Kinds of guest-physical ranges, as a guest's memory map (e820) tells them. */
 enum v3_mem_kind {
 	V3_MEM_RAM = 1,  /**< memory */
-	V3_MEM_ROM = 2,  /**< memory that the guest cannot write */
+	V3_MEM_ROM = 2,  /**< firmware tables: memory, but not the guest's to use */
 	V3_MEM_MMIO = 3, /**< a device, see v3_mmio_hook() */
 };
 /** One piece of the memory map. */
@@ -353,7 +362,7 @@ struct v3_mem_range {
 	v3_gpa_t gpa;          /**< where it begins */
 	uint64_t size;         /**< its bytes */
 	enum v3_mem_kind kind; /**< what is there */
-	int32_t node;          /**< NUMA node of the host that was asked for, or V3_NODE_ANY */
+	int32_t node;          /**< NUMA node of the host, or V3_NODE_ANY: it does not tell */
 };
 /**
  * The @p index-th range of the memory map in address order; V3_ERR_NOENT past the end. Context:

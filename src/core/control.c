@@ -135,14 +135,15 @@ static enum v3_status threads_start(struct v3_vm *vm)
 
 	for (i = 0; status == V3_OK && i < vm->num_vcpus; i++) {
 		struct v3_vcpu *vcpu = vm->vcpus[i];
+		int cpu = v3_vcpu_choose_cpu(vcpu);
 
 		__atomic_store_n(&vcpu->parked, 0, __ATOMIC_RELAXED);
 		v3_snprintf(name, sizeof(name), "v3/%s/%u", vm->name, i);
-		status = v3_os_thread_start(vm->host, name, vcpu->want_cpu, v3_vcpu_thread, vcpu,
+		status = v3_os_thread_start(vm->host, name, cpu, v3_vcpu_thread, vcpu,
 					    &vcpu->thread);
 		if (status != V3_OK)
 			v3_vm_log(vm, V3_LOG_ERROR, "vCPU %u: no thread on CPU %d: %s", i,
-				  vcpu->want_cpu, v3_status_str(status));
+				  cpu, v3_status_str(status));
 	}
 	return status;
 }

@@ -136,6 +136,7 @@ static bool mmio_is_free(const struct v3_vm *vm, v3_gpa_t gpa, uint64_t size)
 enum v3_status v3_mmio_hook(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size,
 			    const struct v3_mmio_ops *ops, void *ctx)
 {
+	enum v3_status status;
 	unsigned int at;
 
 	if (!v3_vm_in_setup(vm))
@@ -148,6 +149,9 @@ enum v3_status v3_mmio_hook(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size,
 		return V3_ERR_EXIST;
 	if (vm->num_mmio == V3_MAX_MMIO_HOOKS)
 		return V3_ERR_NOMEM;
+	status = v3_memory_make_room(vm, gpa, size);
+	if (status != V3_OK)
+		return status;
 	for (at = vm->num_mmio; at && vm->mmio[at - 1].gpa > gpa; at--)
 		vm->mmio[at] = vm->mmio[at - 1];
 	vm->mmio[at] = (struct v3_mmio_hook){ gpa, size, ops, ctx };

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guest RAM: allocation, the memory map, nested mappings and the VMM's own access. */
+/* Guest RAM: nested mappings, the memory map and the VMM's own access. */
 #include "core/vm.h"
 
 #include "lib/mem.h"
-#include "x86/pte.h"
-
-#define MIN_BLOCK V3_PAGE_SIZE_2M
 
 /* --- Nested tables' pages --- */
 
@@ -36,93 +33,6 @@ static void *table_page_virt(void *ctx, v3_hpa_t hpa)
 	return v3_os_virt(vm->host, hpa);
 }
 
-/* --- Allocation --- */
-
-/* Largest alignment worth asking for: the nested leaf sizes. */
-static size_t block_align(const struct v3_vm *vm, uint64_t size)
-{
-	if (size >= V3_PAGE_SIZE_1G && vm->host->caps.nested_1g)
-		return V3_PAGE_SIZE_1G / V3_PAGE_SIZE;
-	return V3_PAGE_SIZE_2M / V3_PAGE_SIZE;
-}
-
-static enum v3_status block_pages(struct v3_vm *vm, uint64_t size, int node, v3_hpa_t *hpa)
-{
-	size_t align = block_align(vm, size), small = V3_PAGE_SIZE_2M / V3_PAGE_SIZE;
-	enum v3_status status;
-
-	status = v3_os_page_alloc(vm->host, size / V3_PAGE_SIZE, align, node, 0, hpa);
-	if (status == V3_ERR_NOMEM && align > small)
-		status = v3_os_page_alloc(vm->host, size / V3_PAGE_SIZE, small, node, 0, hpa);
-	return status;
-}
-
-static enum v3_status block_add(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size, int node)
-{
-	struct v3_mem_block *block = &vm->blocks[vm->num_blocks];
-	enum v3_status status;
-
-	if (vm->num_blocks == V3_MAX_BLOCKS)
-		return V3_ERR_NOMEM;
-	status = block_pages(vm, size, node, &block->hpa);
-	if (status != V3_OK)
-		return status;
-	block->gpa = gpa;
-	block->size = size;
-	block->node = node;
-	block->virt = v3_os_virt(vm->host, block->hpa);
-	vm->num_blocks++;
-	return V3_OK;
-}
-
-/* Half of size, in units of MIN_BLOCK, rounded up. */
-static uint64_t half(uint64_t size)
-{
-	return (size / 2 + MIN_BLOCK - 1) & ~(MIN_BLOCK - 1);
-}
-
-/* RAM for [gpa, gpa+size) in as few blocks as the host can give. */
-static enum v3_status ram_add(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size, int node)
-{
-	uint64_t piece = size;
-
-	while (size) {
-		enum v3_status status = block_add(vm, gpa, piece, node);
-
-		if (status == V3_ERR_NOMEM && piece > MIN_BLOCK && vm->num_blocks < V3_MAX_BLOCKS) {
-			piece = half(piece);
-			continue;
-		}
-		if (status != V3_OK)
-			return status;
-		gpa += piece;
-		size -= piece;
-		if (piece > size)
-			piece = size;
-	}
-	return V3_OK;
-}
-
-/* Lays one region out from *gpa, around the hole below 4 GiB. */
-static enum v3_status region_add(struct v3_vm *vm, v3_gpa_t *gpa, uint64_t size, int node)
-{
-	while (size) {
-		uint64_t piece = size;
-		enum v3_status status;
-
-		if (*gpa == V3_LOW_RAM_MAX)
-			*gpa = V3_HIGH_RAM_BASE;
-		if (*gpa < V3_LOW_RAM_MAX && piece > V3_LOW_RAM_MAX - *gpa)
-			piece = V3_LOW_RAM_MAX - *gpa;
-		status = ram_add(vm, *gpa, piece, node);
-		if (status != V3_OK)
-			return status;
-		*gpa += piece;
-		size -= piece;
-	}
-	return V3_OK;
-}
-
 /* --- Mapping --- */
 
 static enum v3_status block_map(struct v3_vm *vm, const struct v3_mem_block *block)
@@ -130,19 +40,10 @@ static enum v3_status block_map(struct v3_vm *vm, const struct v3_mem_block *blo
 	return v3_nested_map(&vm->nested, block->gpa, block->hpa, block->size, V3_NPT_RWX);
 }
 
-/* The first megabyte has a hole and a read-only part; block 0 always covers it. */
-static enum v3_status low_map(struct v3_vm *vm)
-{
-	const struct v3_mem_block *low = &vm->blocks[0];
-	enum v3_status status;
-
-	status = v3_nested_unmap(&vm->nested, V3_HOLE_START, V3_HOLE_END - V3_HOLE_START);
-	if (status != V3_OK)
-		return status;
-	return v3_nested_map(&vm->nested, V3_HOLE_END, low->hpa + V3_HOLE_END,
-			     V3_ROM_END - V3_HOLE_END, V3_NPT_R | V3_NPT_X);
-}
-
+/*
+ * All blocks, each as a whole: what the first megabyte has that is no RAM stays under the leaf of
+ * the RAM around it, until a device is put there.
+ */
 static enum v3_status ram_map(struct v3_vm *vm)
 {
 	const struct v3_nested_mem mem = {
@@ -155,7 +56,7 @@ static enum v3_status ram_map(struct v3_vm *vm)
 	status = v3_nested_init(&vm->nested, vm->arch->nested_format(vm->host), &mem);
 	for (i = 0; status == V3_OK && i < vm->num_blocks; i++)
 		status = block_map(vm, &vm->blocks[i]);
-	return status == V3_OK ? low_map(vm) : status;
+	return status;
 }
 
 static void *walk_ptr(void *ctx, v3_gpa_t gpa, size_t len)
@@ -174,61 +75,34 @@ static void walk_mem_init(struct v3_vm *vm)
 	};
 }
 
-/* In steps: zeroing gigabytes in one go would keep the host's other threads off this CPU. */
-static void block_zero(struct v3_vm *vm, const struct v3_mem_block *block)
-{
-	const uint64_t step = 16ull << 20;
-	uint64_t done, n;
-
-	for (done = 0; done < block->size; done += n) {
-		n = block->size - done < step ? block->size - done : step;
-		memset(block->virt + done, 0, n);
-		v3_os_yield(vm->host);
-	}
-}
-
 enum v3_status v3_memory_create(struct v3_vm *vm, const struct v3_vm_config *config)
 {
-	v3_gpa_t gpa = 0;
-	unsigned int i;
+	enum v3_status status = v3_blocks_create(vm, config);
 
-	for (i = 0; i < config->num_mem; i++) {
-		enum v3_status status = region_add(vm, &gpa, config->mem[i].size,
-						   config->mem[i].node);
-
-		if (status != V3_OK) {
-			v3_host_log(vm->host, V3_LOG_ERROR,
-				    "v3: %s: no %llu MiB of memory in pieces of 2 MiB or more on %s %d (%llu MiB were found): %s",
-				    vm->name, (unsigned long long)(config->mem[i].size >> 20),
-				    config->mem[i].node == V3_NODE_ANY ? "any node," : "node",
-				    config->mem[i].node, (unsigned long long)(vm->ram_bytes >> 20),
-				    v3_status_str(status));
-			return status;
-		}
-		vm->ram_bytes += config->mem[i].size;
-	}
-	/* Only when all of it is there: a request that cannot be met must fail fast. */
-	for (i = 0; i < vm->num_blocks; i++)
-		block_zero(vm, &vm->blocks[i]);
-	vm->ram_zeroed = true;
+	if (status != V3_OK)
+		return status;
 	walk_mem_init(vm);
 	return ram_map(vm);
 }
 
 void v3_memory_destroy(struct v3_vm *vm)
 {
+	v3_nested_destroy(&vm->nested);
+	v3_blocks_destroy(vm);
+}
+
+enum v3_status v3_memory_make_room(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size)
+{
+	enum v3_status status;
 	unsigned int i;
 
-	v3_nested_destroy(&vm->nested);
-	for (i = 0; i < vm->num_blocks; i++) {
-		struct v3_mem_block *block = &vm->blocks[i];
-
-		/* The host gets nothing of the guest's to see. */
-		if (vm->ram_zeroed)
-			block_zero(vm, block);
-		v3_os_page_free(vm->host, block->hpa, block->size / V3_PAGE_SIZE);
-	}
-	vm->num_blocks = 0;
+	if (gpa >= V3_ROM_END)
+		return V3_OK;
+	status = v3_nested_unmap(&vm->nested, gpa, size);
+	/* The guest may have run before a reset. */
+	for (i = 0; i < vm->num_vcpus; i++)
+		vm->arch->flush_tlb(vm->vcpus[i]);
+	return status;
 }
 
 /* --- Access --- */
@@ -331,7 +205,7 @@ enum v3_status v3_vm_write(struct v3_vm *vm, v3_gpa_t gpa, const void *buf, size
 	return V3_OK;
 }
 
-/* The pieces of the first block: RAM, hole, read-only, RAM; then the other blocks as they are. */
+/* The pieces of the first block: RAM, hole, firmware, RAM; then the other blocks as they are. */
 enum v3_status v3_vm_mem_range(const struct v3_vm *vm, unsigned int index,
 			       struct v3_mem_range *range)
 {

@@ -134,10 +134,11 @@ static size_t name_length(const char *name)
 
 static enum v3_status mem_check(struct v3_host *host, const struct v3_vm_config *config)
 {
+	enum v3_status status;
 	uint64_t total = 0;
 	unsigned int i;
 
-	if (!config->mem || !config->num_mem || config->num_mem > V3_MAX_BLOCKS)
+	if (!config->mem || !config->num_mem || config->num_mem > V3_MAX_REGIONS)
 		return refuse(host, V3_ERR_INVALID, "bad number of memory regions",
 			      config->num_mem);
 	for (i = 0; i < config->num_mem; i++) {
@@ -150,6 +151,10 @@ static enum v3_status mem_check(struct v3_host *host, const struct v3_vm_config 
 			return refuse(host, V3_ERR_NOMEM, "too much memory, bytes", size);
 		if (config->mem[i].reserved)
 			return refuse(host, V3_ERR_INVALID, "reserved field set", i);
+		status = v3_nodes_check(host, config->mem[i].node);
+		if (status != V3_OK)
+			return refuse(host, status, "no such NUMA node",
+				      (unsigned long long)config->mem[i].node);
 		total += size;
 	}
 	return V3_OK;
@@ -255,6 +260,7 @@ enum v3_status v3_vm_create(struct v3_host *host, const struct v3_vm_config *con
 	vm->unemulated_ud = config->flags & V3_VM_UNEMULATED_UD;
 	vm->nested.root = V3_HPA_NONE;
 	memcpy(vm->name, config->name, name_length(config->name));
+	v3_nodes_create(vm, config);
 	v3_lock_init(&vm->lock);
 	vm->tsc_base = vm->paused_tsc = v3_x86_rdtsc();
 	status = vm_build(vm, config);
@@ -264,6 +270,7 @@ enum v3_status v3_vm_create(struct v3_host *host, const struct v3_vm_config *con
 		vm_free(vm);
 		return status;
 	}
+	v3_nodes_warn(vm);
 	*out = vm;
 	return V3_OK;
 }

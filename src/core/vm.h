@@ -16,21 +16,22 @@
 #include "lib/lock.h"
 #include "paging/nested.h"
 
-/* One block of guest RAM: contiguous in guest and host. */
+/* One block of guest RAM: contiguous in guest and host; one claim or several (blocks.c). */
 struct v3_mem_block {
 	v3_gpa_t gpa;
 	v3_hpa_t hpa;
 	uint64_t size;
 	uint8_t *virt;
-	int32_t node;
+	int32_t node;		/* of the host, where it lies; V3_NODE_ANY: not known */
 };
 
-#define V3_MAX_BLOCKS 64
+#define V3_MAX_BLOCKS 128
+#define V3_MAX_REGIONS 64u		/* that a configuration names */
 #define V3_LOW_RAM_MAX 0xC0000000ull	/* RAM below 4 GiB ends here at the latest */
 #define V3_HIGH_RAM_BASE 0x100000000ull
-#define V3_HOLE_START 0xA0000ull	/* VGA memory: nothing there */
+#define V3_HOLE_START 0xA0000ull	/* VGA memory: not RAM, unless the guest does not care */
 #define V3_HOLE_END 0xC0000ull
-#define V3_ROM_END 0x100000ull		/* hole end to here: read-only */
+#define V3_ROM_END 0x100000ull		/* hole end to here: the firmware's */
 
 struct v3_io_hook {
 	uint16_t first, last;
@@ -148,6 +149,8 @@ struct v3_vm {
 	/* [const] memory */
 	unsigned int num_blocks;
 	struct v3_mem_block blocks[V3_MAX_BLOCKS];	/* sorted by gpa */
+	unsigned int num_nodes;
+	int32_t nodes[V3_MAX_REGIONS];		/* that its configuration names, in that order */
 	uint64_t ram_bytes;
 	bool ram_zeroed;			/* a guest may have used it */
 	struct v3_walk_mem walk_mem;
@@ -193,10 +196,25 @@ struct v3_vm {
 void v3_vm_freeze(struct v3_vm *vm);
 void v3_vm_thaw(struct v3_vm *vm);
 
+/* blocks.c: claims and zeroes all RAM; gives it back. */
+enum v3_status v3_blocks_create(struct v3_vm *vm, const struct v3_vm_config *config);
+void v3_blocks_destroy(struct v3_vm *vm);
+
+/* nodes.c */
+/* V3_ERR_NOENT: the host has no such node; V3_ERR_INVALID: it can be none. */
+enum v3_status v3_nodes_check(struct v3_host *host, int32_t node);
+void v3_nodes_create(struct v3_vm *vm, const struct v3_vm_config *config);
+/* One line about vCPUs far from their memory. */
+void v3_nodes_warn(struct v3_vm *vm);
+/* What thread_start gets. */
+int v3_vcpu_choose_cpu(const struct v3_vcpu *vcpu);
+
 /* memory.c */
 enum v3_status v3_memory_create(struct v3_vm *vm, const struct v3_vm_config *config);
 void v3_memory_destroy(struct v3_vm *vm);
-/* Pointer to guest RAM (ROM area only if rom) or NULL; never the VGA hole. */
+/* Takes RAM away from where a device is to be, in the first megabyte. Guests do not run. */
+enum v3_status v3_memory_make_room(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size);
+/* Pointer to guest RAM or NULL; never the VGA hole. */
 void *v3_memory_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len);
 bool v3_memory_is_rom(v3_gpa_t gpa);
 

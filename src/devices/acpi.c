@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <v3/pc.h>
 
+#include "core/nodes.h"
 #include "devices/acpi.h"
 #include "devices/acpi_layout.h"
 #include "devices/acpi_pm.h"
@@ -227,16 +228,88 @@ static size_t build_madt(struct image *img, unsigned int num_vcpus)
 	return offset;
 }
 
-static size_t build_xsdt(struct image *img, size_t fadt, size_t madt)
+/* --- NUMA --- */
+
+/* Pieces with less between them are one: the first megabyte is. */
+#define SMALL_GAP 0x100000u
+
+_Static_assert(V3_MAX_VCPUS <= MAX_XAPIC_ID + 1, "larger IDs need x2APIC affinity entries");
+
+static void add_cpu_affinity(struct image *img, unsigned int index, unsigned int domain)
+{
+	struct v3_srat_cpu *cpu = image_take(img, 1, sizeof(*cpu), NULL);
+
+	if (cpu)
+		*cpu = (struct v3_srat_cpu){ .type = 0, .length = sizeof(*cpu),
+			.domain = (uint8_t)domain, .apic_id = (uint8_t)index, .flags = 1 };
+}
+
+static void add_memory_affinity(struct image *img, const struct v3_vm *vm)
+{
+	struct v3_srat_memory *entry = NULL;
+	struct v3_mem_range range;
+	unsigned int i, domain;
+
+	for (i = 0; v3_vm_mem_range(vm, i, &range) == V3_OK; i++) {
+		domain = v3_vm_guest_node(vm, range.node);
+		if (!entry || entry->domain != domain ||
+		    range.gpa - (entry->base + entry->size) > SMALL_GAP) {
+			entry = image_take(img, 1, sizeof(*entry), NULL);
+			if (!entry)
+				return;
+			*entry = (struct v3_srat_memory){ .type = 1, .length = sizeof(*entry),
+				.domain = domain, .base = range.gpa, .flags = 1 };
+		}
+		entry->size = range.gpa + range.size - entry->base;
+	}
+}
+
+static size_t build_srat(struct image *img, struct v3_vm *vm)
 {
 	size_t offset = 0;
-	uint8_t *xsdt = image_take(img, 16, sizeof(struct v3_acpi_header) + 2 * sizeof(uint64_t),
-				   &offset);
-	uint64_t entries[2] = { image_gpa(fadt), image_gpa(madt) };
+	struct v3_acpi_srat *srat = image_take(img, 16, sizeof(*srat), &offset);
+	unsigned int i;
+
+	if (!srat)
+		return 0;
+	srat->table_revision = 1;
+	for (i = 0; i < v3_vm_num_vcpus(vm); i++)
+		add_cpu_affinity(img, i, v3_vcpu_guest_node(v3_vm_vcpu(vm, i)));
+	add_memory_affinity(img, vm);
+	image_seal(img, offset, "SRAT", 3);
+	return offset;
+}
+
+static size_t build_slit(struct image *img, const struct v3_vm *vm)
+{
+	unsigned int nodes = v3_vm_num_nodes(vm), i;
+	size_t offset = 0;
+	struct v3_acpi_slit *slit = image_take(img, 16, sizeof(*slit) + nodes * nodes, &offset);
+	uint8_t *distance = (uint8_t *)(slit + 1);
+
+	if (!slit)
+		return 0;
+	slit->nodes = nodes;
+	for (i = 0; i < nodes * nodes; i++)
+		distance[i] = (uint8_t)v3_vm_node_distance(vm, i / nodes, i % nodes);
+	image_seal(img, offset, "SLIT", 1);
+	return offset;
+}
+
+/* --- What leads to all of them --- */
+
+static size_t build_xsdt(struct image *img, const size_t *tables, unsigned int count)
+{
+	size_t offset = 0, at = sizeof(struct v3_acpi_header);
+	uint8_t *xsdt = image_take(img, 16, at + count * sizeof(uint64_t), &offset);
+	uint64_t entry;
 
 	if (!xsdt)
 		return 0;
-	memcpy(xsdt + sizeof(struct v3_acpi_header), entries, sizeof(entries));
+	for (; count--; at += sizeof(entry)) {
+		entry = image_gpa(*tables++);
+		memcpy(xsdt + at, &entry, sizeof(entry));
+	}
 	image_seal(img, offset, "XSDT", 1);
 	return offset;
 }
@@ -252,16 +325,20 @@ static void fill_rsdp(struct v3_acpi_rsdp *rsdp, size_t xsdt)
 	rsdp->full_checksum = checksum(rsdp, sizeof(*rsdp));
 }
 
-size_t v3_acpi_build(uint8_t *buf, size_t size, unsigned int num_vcpus)
+size_t v3_acpi_build(uint8_t *buf, size_t size, unsigned int num_vcpus, struct v3_vm *vm)
 {
 	struct image img = { .buf = buf, .size = size };
 	void *rsdp = image_take(&img, 1, V3_PC_TABLES_GPA - V3_PC_RSDP_GPA, NULL);
-	size_t facs = build_facs(&img);
-	size_t dsdt = build_dsdt(&img);
-	size_t fadt = build_fadt(&img, facs, dsdt);
-	size_t madt = build_madt(&img, num_vcpus);
-	size_t xsdt = build_xsdt(&img, fadt, madt);
+	size_t facs = build_facs(&img), dsdt = build_dsdt(&img), tables[4], xsdt;
+	unsigned int count = 0;
 
+	tables[count++] = build_fadt(&img, facs, dsdt);
+	tables[count++] = build_madt(&img, num_vcpus);
+	if (vm && v3_vm_num_nodes(vm) > 1) {
+		tables[count++] = build_srat(&img, vm);
+		tables[count++] = build_slit(&img, vm);
+	}
+	xsdt = build_xsdt(&img, tables, count);
 	if (img.failed)
 		return 0;
 	fill_rsdp(rsdp, xsdt);
@@ -270,15 +347,10 @@ size_t v3_acpi_build(uint8_t *buf, size_t size, unsigned int num_vcpus)
 
 enum v3_status v3_acpi_write(struct v3_vm *vm)
 {
-	uint8_t *buf = v3_device_alloc(vm, V3_ACPI_MAX_SIZE);
-	enum v3_status status = V3_ERR_INTERNAL;
-	size_t bytes;
+	uint8_t *buf = v3_vm_ptr(vm, V3_PC_RSDP_GPA, V3_ACPI_MAX_SIZE);
 
 	if (!buf)
-		return V3_ERR_NOMEM;
-	bytes = v3_acpi_build(buf, V3_ACPI_MAX_SIZE, v3_vm_num_vcpus(vm));
-	if (bytes)
-		status = v3_vm_write(vm, V3_PC_RSDP_GPA, buf, bytes);
-	v3_device_free(vm, buf, V3_ACPI_MAX_SIZE);
-	return status;
+		return V3_ERR_RANGE;
+	return v3_acpi_build(buf, V3_ACPI_MAX_SIZE, v3_vm_num_vcpus(vm), vm) ? V3_OK
+								     : V3_ERR_INTERNAL;
 }

@@ -177,4 +177,39 @@ struct v3_madt_x2apic_nmi {
 } V3_PACKED;
 _Static_assert(sizeof(struct v3_madt_x2apic_nmi) == 12, "MADT x2APIC NMI");
 
+/** 5.2.16; followed by entries */
+struct v3_acpi_srat {
+	struct v3_acpi_header header;
+	uint32_t table_revision;	/**< 1 */
+	uint64_t reserved;
+} V3_PACKED;
+_Static_assert(sizeof(struct v3_acpi_srat) == 48, "SRAT, ACPI 6.3 table 5-67");
+
+struct v3_srat_cpu {
+	uint8_t type, length;	/**< 0, 16 */
+	uint8_t domain, apic_id;
+	uint32_t flags;		/**< bit 0: enabled */
+	uint8_t sapic_eid, domain_high[3];
+	uint32_t clock_domain;
+} V3_PACKED;
+_Static_assert(sizeof(struct v3_srat_cpu) == 16, "SRAT processor local APIC affinity");
+
+struct v3_srat_memory {
+	uint8_t type, length;	/**< 1, 40 */
+	uint32_t domain;
+	uint16_t reserved1;
+	uint64_t base, size;
+	uint32_t reserved2;
+	uint32_t flags;		/**< bit 0: enabled */
+	uint64_t reserved3;
+} V3_PACKED;
+_Static_assert(sizeof(struct v3_srat_memory) == 40, "SRAT memory affinity");
+
+/** 5.2.17; followed by a byte for each pair of nodes */
+struct v3_acpi_slit {
+	struct v3_acpi_header header;
+	uint64_t nodes;
+} V3_PACKED;
+_Static_assert(sizeof(struct v3_acpi_slit) == 44, "SLIT, ACPI 6.3 table 5-72");
+
 #endif

@@ -254,15 +254,10 @@ size_t v3_mptable_build(uint8_t *buf, size_t size, unsigned int num_vcpus)
 
 enum v3_status v3_mptable_write(struct v3_vm *vm)
 {
-	uint8_t *buf = v3_device_alloc(vm, V3_MPTABLE_MAX_SIZE);
-	enum v3_status status = V3_ERR_INTERNAL;
-	size_t bytes;
+	uint8_t *buf = v3_vm_ptr(vm, V3_PC_MP_GPA, V3_MPTABLE_MAX_SIZE);
 
 	if (!buf)
-		return V3_ERR_NOMEM;
-	bytes = v3_mptable_build(buf, V3_MPTABLE_MAX_SIZE, v3_vm_num_vcpus(vm));
-	if (bytes)
-		status = v3_vm_write(vm, V3_PC_MP_GPA, buf, bytes);
-	v3_device_free(vm, buf, V3_MPTABLE_MAX_SIZE);
-	return status;
+		return V3_ERR_RANGE;
+	return v3_mptable_build(buf, V3_MPTABLE_MAX_SIZE, v3_vm_num_vcpus(vm)) ? V3_OK
+									     : V3_ERR_INTERNAL;
 }

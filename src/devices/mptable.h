@@ -21,8 +21,8 @@
 size_t v3_mptable_build(uint8_t *buf, size_t size, unsigned int num_vcpus);
 
 /**
- * Writes the table into guest memory. V3_ERR_NOMEM, V3_ERR_RANGE (no guest memory there). Context:
- * process; VM in V3_VM_CREATED.
+ * Writes the table into guest memory. V3_ERR_RANGE: no guest memory there. Context: process; VM
+ * in V3_VM_CREATED.
  */
 enum v3_status v3_mptable_write(struct v3_vm *vm);
 

@@ -54,6 +54,29 @@ static enum v3_status pc_lines(struct v3_vm *vm, const struct v3_pc_config *conf
 	return status;
 }
 
+static enum v3_status tables_write(struct v3_vm *vm)
+{
+	enum v3_status status = v3_acpi_write(vm);
+
+	return status == V3_OK ? v3_mptable_write(vm) : status;
+}
+
+/* The guest before may have used their memory. What fitted once fits again. */
+static void tables_reset(void *ctx)
+{
+	tables_write(ctx);
+}
+
+static enum v3_status tables_create(struct v3_vm *vm)
+{
+	static const struct v3_device_ops ops = {
+		.name = "firmware tables", .reset = tables_reset,
+	};
+	enum v3_status status = tables_write(vm);
+
+	return status == V3_OK ? v3_device_add(vm, &ops, vm) : status;
+}
+
 #define PC_PLAIN(name, create) \
 	static enum v3_status name(struct v3_vm *vm, const struct v3_pc_config *config) \
 	{ \
@@ -65,8 +88,7 @@ PC_PLAIN(pc_pit, v3_pit_create)
 PC_PLAIN(pc_reset, v3_reset_create)
 PC_PLAIN(pc_i8042, v3_i8042_create)
 PC_PLAIN(pc_acpi_pm, v3_acpi_pm_create)
-PC_PLAIN(pc_acpi_tables, v3_acpi_write)
-PC_PLAIN(pc_mp_table, v3_mptable_write)
+PC_PLAIN(pc_tables, tables_create)
 
 /* Interrupt controllers first: devices set their lines when they are created. */
 static const struct {
@@ -83,8 +105,7 @@ static const struct {
 	{ "reset and exit ports", pc_reset },
 	{ "8042", pc_i8042 },
 	{ "ACPI registers", pc_acpi_pm },
-	{ "ACPI tables", pc_acpi_tables },
-	{ "MP table", pc_mp_table },
+	{ "firmware tables", pc_tables },
 };
 
 enum v3_status v3_pc_attach(struct v3_vm *vm, const struct v3_pc_config *config)

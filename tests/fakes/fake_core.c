@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fakes/fake_core.h"
 
+#include "core/nodes.h"
 #include "core/pvclock.h"
 
 #include <stdarg.h>
@@ -607,6 +608,38 @@ void fake_vm_add_mem(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size, enum v3_mem_
 			die("no memory for guest RAM");
 	}
 	vm->num_mem++;
+}
+
+void fake_vm_add_node_mem(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size, enum v3_mem_kind kind,
+			  int32_t node)
+{
+	if (vm->num_mem == FAKE_MAX_RANGES)
+		die("more than %d memory ranges", FAKE_MAX_RANGES);
+	vm->mem[vm->num_mem++].range = (struct v3_mem_range){ gpa, size, kind, node };
+}
+
+/* Nodes */
+
+unsigned int v3_vm_num_nodes(const struct v3_vm *vm)
+{
+	return vm->num_nodes > 1 ? vm->num_nodes : 1;
+}
+
+unsigned int v3_vm_guest_node(const struct v3_vm *vm, int32_t node)
+{
+	return node >= 0 && (unsigned int)node < vm->num_nodes ? (unsigned int)node : 0;
+}
+
+unsigned int v3_vm_node_distance(const struct v3_vm *vm, unsigned int from, unsigned int to)
+{
+	if (from >= vm->num_nodes || to >= vm->num_nodes)
+		die("distance from node %u to %u", from, to);
+	return from == to ? 10 : 20 + from + 2 * to;
+}
+
+unsigned int v3_vcpu_guest_node(const struct v3_vcpu *vcpu)
+{
+	return vcpu->index % v3_vm_num_nodes(vcpu->vm);
 }
 
 void fake_vm_add_pc_mem(struct v3_vm *vm, uint64_t size)

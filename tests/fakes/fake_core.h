@@ -86,6 +86,9 @@ struct v3_vm {
 
 	struct { struct v3_mem_range range; uint8_t *bytes; } mem[FAKE_MAX_RANGES];
 	unsigned int num_mem;
+
+	/* Guest nodes; those of the host have the same numbers. vCPU i is on i modulo their number. */
+	unsigned int num_nodes;
 };
 
 /* A VM without memory, at time 0, with a TSC of 2 GHz. */
@@ -94,6 +97,9 @@ struct v3_vm *fake_vm_create(unsigned int num_vcpus);
 void fake_vm_destroy(struct v3_vm *vm);
 /* Adds a range of guest memory, ascending; RAM and ROM get zeroed bytes behind them. */
 void fake_vm_add_mem(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size, enum v3_mem_kind kind);
+/* The same on a node, with nothing behind it. */
+void fake_vm_add_node_mem(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size, enum v3_mem_kind kind,
+			  int32_t node);
 /* RAM of size bytes as the core lays it out: a hole at 0xA0000, ROM from 0xC0000 to 1 MiB. */
 void fake_vm_add_pc_mem(struct v3_vm *vm, uint64_t size);
 /* Makes the nth fallible call from now on fail (1: the next one). */

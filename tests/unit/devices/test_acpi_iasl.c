@@ -130,7 +130,7 @@ static const struct v3_acpi_header *entry(unsigned int index)
 
 static const struct v3_acpi_fadt *build(unsigned int cpus)
 {
-	assert_true(v3_acpi_build(image, sizeof(image), cpus) > 0);
+	assert_true(v3_acpi_build(image, sizeof(image), cpus, NULL) > 0);
 	return (const void *)entry(0);
 }
 
