@@ -32,7 +32,12 @@ set(V3_COLD
 	loader/boot_params.c loader/entry.c loader/linux.c loader/multiboot.c loader/place.c
 	loader/segments.c
 	paging/ept.c paging/guest_levels.c
-	vmx/caps.c vmx/cpu.c vmx/text.c vmx/vmcs.c)
+	vmx/caps.c vmx/cpu.c vmx/realmode.c vmx/text.c vmx/vmcs.c)
+
+# What other folders have for VT-x alone, cold too; their objects: v3_<folder>_vmx.
+set(V3_VMX_ONLY
+	core/emulate_cpu.c
+	emul/emul_cpu.c emul/emul_far.c emul/emul_flow.c emul/emul_misc.c emul/emul_seg.c)
 
 # One directory per folder that holds nothing but a link to it: with these as include path, a
 # folder that must not be seen is not found.
@@ -82,7 +87,7 @@ endfunction()
 
 # -Os for V3_COLD in the targets that v3_add_objects() gave it.
 function(v3_mark_cold)
-	foreach(file IN LISTS V3_COLD)
+	foreach(file IN LISTS V3_COLD V3_VMX_ONLY)
 		set(source ${PROJECT_SOURCE_DIR}/src/${file})
 		if(NOT EXISTS ${source})
 			message(FATAL_ERROR "V3_COLD names src/${file}, which is not there")
@@ -109,6 +114,18 @@ function(v3_add_all_objects suffix flags out)
 				list(APPEND faked $<TARGET_OBJECTS:${target}>)
 			endif()
 		endforeach()
+		set(only)
+		foreach(file IN LISTS V3_VMX_ONLY)
+			set(source ${PROJECT_SOURCE_DIR}/src/${file})
+			if(source IN_LIST sources)
+				list(APPEND only ${source})
+			endif()
+		endforeach()
+		if(only)
+			list(REMOVE_ITEM sources ${only})
+			v3_add_objects(v3_${folder}_vmx${suffix} ${folder} ${flags} ${only})
+			list(APPEND objects $<TARGET_OBJECTS:v3_${folder}_vmx${suffix}>)
+		endif()
 		if(sources)
 			v3_add_objects(v3_${folder}${suffix} ${folder} ${flags} ${sources})
 			list(APPEND objects $<TARGET_OBJECTS:v3_${folder}${suffix}>)

@@ -11,6 +11,21 @@
 #include "paging/guest_walk.h"
 #include "paging/nested.h"
 
+enum v3_event_type {
+	V3_EVENT_INTR = 0,	/* external interrupt */
+	V3_EVENT_NMI = 2,
+	V3_EVENT_EXCEPTION = 3,
+};
+
+/* An event to deliver at the next entry. */
+struct v3_event {
+	bool valid;
+	uint8_t type;		/* enum v3_event_type */
+	uint8_t vector;
+	bool has_error;
+	uint32_t error;
+};
+
 /* A hardware exit. Only the member of the union that the kind names is set. */
 struct v3_exit {
 	enum v3_exit_kind kind;
@@ -47,22 +62,10 @@ struct v3_exit {
 		struct {
 			uint64_t code, info1, info2;
 		} raw;			/* INVALID, UNKNOWN, SHUTDOWN */
+		struct {
+			struct v3_event event;	/* that was to go in; not delivered */
+		} emulate;
 	};
-};
-
-enum v3_event_type {
-	V3_EVENT_INTR = 0,	/* external interrupt */
-	V3_EVENT_NMI = 2,
-	V3_EVENT_EXCEPTION = 3,
-};
-
-/* An event to deliver at the next entry. */
-struct v3_event {
-	bool valid;
-	uint8_t type;		/* enum v3_event_type */
-	uint8_t vector;
-	bool has_error;
-	uint32_t error;
 };
 
 /* What set_windows() watches for; combined. */
@@ -122,6 +125,7 @@ struct v3_arch_ops {
 	/*
 	 * One entry: blocks interrupts, asks v3_vcpu_may_enter(), runs the guest until an exit (or
 	 * gives V3_EXIT_NONE), unblocks. An interrupted event comes back in vcpu->interrupted.
+	 * V3_EXIT_EMULATE: it cannot enter in this state, and the core executes some instructions.
 	 * Thread.
 	 */
 	void (*run)(struct v3_vcpu *vcpu, struct v3_exit *exit);

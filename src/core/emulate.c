@@ -3,9 +3,8 @@
  * Execution of the instruction at RIP in software: the emulator's world is guest memory and
  * devices.
  */
-#include "core/vm.h"
+#include "core/emulate.h"
 
-#include "emul/emul.h"
 #include "lib/mem.h"
 #include "x86/cr.h"
 #include "x86/excp.h"
@@ -14,19 +13,7 @@
 /* Most iterations of a REP instruction before the vCPU looks at its requests again. */
 #define REP_BUDGET 256
 
-struct world {
-	struct v3_vcpu *vcpu;
-	const struct v3_exit *exit;
-	struct v3_insn_env env;
-};
-
-/* A linear range in at most two pages. */
-struct span {
-	v3_gpa_t gpa[2];
-	uint32_t len[2];
-};
-
-static enum v3_emul_result span_piece(struct world *world, uint64_t linear, unsigned int access,
+static enum v3_emul_result span_piece(struct v3_world *world, uint64_t linear, unsigned int access,
 				      v3_gpa_t *gpa, struct v3_emul_fault *fault)
 {
 	struct v3_walk_result result;
@@ -48,9 +35,9 @@ static enum v3_emul_result span_piece(struct world *world, uint64_t linear, unsi
 	return V3_EMUL_STOP;
 }
 
-static enum v3_emul_result span_walk(struct world *world, uint64_t linear, uint32_t size,
-				     unsigned int access, struct span *span,
-				     struct v3_emul_fault *fault)
+enum v3_emul_result v3_world_walk(struct v3_world *world, uint64_t linear, uint32_t size,
+				  unsigned int access, struct v3_span *span,
+				  struct v3_emul_fault *fault)
 {
 	uint32_t left = (uint32_t)(V3_PAGE_SIZE - (linear & V3_PAGE_MASK));
 	uint64_t next = linear + left;
@@ -68,7 +55,8 @@ static enum v3_emul_result span_walk(struct world *world, uint64_t linear, uint3
 
 static unsigned int walk_access(uint32_t access)
 {
-	return access & V3_EMUL_ACCESS_WRITE ? V3_WALK_WRITE : 0;
+	return (access & V3_EMUL_ACCESS_WRITE ? V3_WALK_WRITE : 0) |
+	       (access & V3_EMUL_ACCESS_SYSTEM ? V3_WALK_SYSTEM : 0);
 }
 
 /* Device accesses in the largest naturally aligned pieces of up to 8 bytes. */
@@ -122,12 +110,12 @@ static void phys_write(struct v3_vcpu *vcpu, v3_gpa_t gpa, const uint8_t *buf, u
 	}
 }
 
-static enum v3_emul_result op_read(void *opaque, uint64_t linear, void *buf, uint32_t size,
-				   uint32_t access, struct v3_emul_fault *fault)
+enum v3_emul_result v3_world_read(void *opaque, uint64_t linear, void *buf, uint32_t size,
+				  uint32_t access, struct v3_emul_fault *fault)
 {
-	struct world *world = opaque;
-	struct span span;
-	enum v3_emul_result result = span_walk(world, linear, size, walk_access(access), &span,
+	struct v3_world *world = opaque;
+	struct v3_span span;
+	enum v3_emul_result result = v3_world_walk(world, linear, size, walk_access(access), &span,
 					       fault);
 
 	if (result != V3_EMUL_OK)
@@ -138,12 +126,12 @@ static enum v3_emul_result op_read(void *opaque, uint64_t linear, void *buf, uin
 	return V3_EMUL_OK;
 }
 
-static enum v3_emul_result op_write(void *opaque, uint64_t linear, const void *buf, uint32_t size,
-				    uint32_t access, struct v3_emul_fault *fault)
+enum v3_emul_result v3_world_write(void *opaque, uint64_t linear, const void *buf, uint32_t size,
+				   uint32_t access, struct v3_emul_fault *fault)
 {
-	struct world *world = opaque;
-	struct span span;
-	enum v3_emul_result result = span_walk(world, linear, size,
+	struct v3_world *world = opaque;
+	struct v3_span span;
+	enum v3_emul_result result = v3_world_walk(world, linear, size,
 					       walk_access(access) | V3_WALK_WRITE, &span, fault);
 
 	if (result != V3_EMUL_OK)
@@ -155,12 +143,12 @@ static enum v3_emul_result op_write(void *opaque, uint64_t linear, const void *b
 	return V3_EMUL_OK;
 }
 
-static enum v3_emul_result op_probe_write(void *opaque, uint64_t linear, uint32_t size,
-					  struct v3_emul_fault *fault)
+enum v3_emul_result v3_world_probe_write(void *opaque, uint64_t linear, uint32_t size,
+					 struct v3_emul_fault *fault)
 {
-	struct span span;
+	struct v3_span span;
 
-	return span_walk(opaque, linear, size, V3_WALK_WRITE, &span, fault);
+	return v3_world_walk(opaque, linear, size, V3_WALK_WRITE, &span, fault);
 }
 
 static bool is_ram(struct v3_vcpu *vcpu, v3_gpa_t gpa, uint32_t len)
@@ -172,11 +160,11 @@ static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expec
 				      const void *desired, uint32_t size, bool *swapped,
 				      struct v3_emul_fault *fault)
 {
-	struct world *world = opaque;
+	struct v3_world *world = opaque;
 	struct v3_vcpu *vcpu = world->vcpu;
 	uint8_t now[16];
-	struct span span;
-	enum v3_emul_result result = span_walk(world, linear, size, V3_WALK_WRITE, &span, fault);
+	struct v3_span span;
+	enum v3_emul_result result = v3_world_walk(world, linear, size, V3_WALK_WRITE, &span, fault);
 
 	if (result != V3_EMUL_OK)
 		return result;
@@ -216,7 +204,7 @@ static bool port_allowed(const struct v3_exit *exit, uint16_t port, uint32_t siz
 static enum v3_emul_result op_port_in(void *opaque, uint16_t port, uint32_t *value, uint32_t size,
 				      struct v3_emul_fault *fault)
 {
-	struct world *world = opaque;
+	struct v3_world *world = opaque;
 
 	(void)fault;
 	if (!port_allowed(world->exit, port, size, true))
@@ -230,7 +218,7 @@ static enum v3_emul_result op_port_in(void *opaque, uint16_t port, uint32_t *val
 static enum v3_emul_result op_port_out(void *opaque, uint16_t port, uint32_t value, uint32_t size,
 				       struct v3_emul_fault *fault)
 {
-	struct world *world = opaque;
+	struct v3_world *world = opaque;
 
 	(void)fault;
 	if (!port_allowed(world->exit, port, size, false))
@@ -239,30 +227,30 @@ static enum v3_emul_result op_port_out(void *opaque, uint16_t port, uint32_t val
 	return V3_EMUL_OK;
 }
 
-static enum v3_emul_result op_vec_get(void *opaque, uint32_t reg, void *buf, uint32_t size)
+enum v3_emul_result v3_world_vec_get(void *opaque, uint32_t reg, void *buf, uint32_t size)
 {
-	struct world *world = opaque;
+	struct v3_world *world = opaque;
 
 	v3_fpu_vec_get(world->vcpu, reg, buf, size);
 	return V3_EMUL_OK;
 }
 
-static enum v3_emul_result op_vec_set(void *opaque, uint32_t reg, const void *buf, uint32_t size,
-				      bool zero_upper)
+enum v3_emul_result v3_world_vec_set(void *opaque, uint32_t reg, const void *buf, uint32_t size,
+				     bool zero_upper)
 {
-	struct world *world = opaque;
+	struct v3_world *world = opaque;
 
 	v3_fpu_vec_set(world->vcpu, reg, buf, size, zero_upper);
 	return V3_EMUL_OK;
 }
 
 static const struct v3_emul_ops world_ops = {
-	.read = op_read, .write = op_write, .cmpxchg = op_cmpxchg,
-	.probe_write = op_probe_write, .port_in = op_port_in, .port_out = op_port_out,
-	.vec_get = op_vec_get, .vec_set = op_vec_set,
+	.read = v3_world_read, .write = v3_world_write, .cmpxchg = op_cmpxchg,
+	.probe_write = v3_world_probe_write, .port_in = op_port_in, .port_out = op_port_out,
+	.vec_get = v3_world_vec_get, .vec_set = v3_world_vec_set,
 };
 
-static void regs_fill(struct v3_vcpu *vcpu, const struct world *world, struct v3_emul_regs *regs)
+static void regs_fill(struct v3_vcpu *vcpu, const struct v3_world *world, struct v3_emul_regs *regs)
 {
 	struct v3_segment seg;
 	unsigned int i;
@@ -300,16 +288,12 @@ static bool exited_before(struct v3_vcpu *vcpu, enum v3_exit_kind kind, const st
 	return before;
 }
 
-/* #UD, or the end of the VM with the bytes that cannot be emulated, as its configuration says. */
-static void unhandled(struct v3_vcpu *vcpu, enum v3_exit_kind kind, const struct v3_insn *insn,
-		      const uint8_t *bytes)
+void v3_emulate_lacks(struct v3_vcpu *vcpu, const struct v3_insn *insn, const uint8_t *bytes)
 {
 	char hex[3 * 15 + 1];
 	static const char digits[] = "0123456789abcdef";
 	unsigned int i;
 
-	if (!exited_before(vcpu, kind, insn, bytes))
-		return;
 	if (vcpu->vm->unemulated_ud) {
 		v3_vcpu_ud(vcpu);
 		return;
@@ -325,7 +309,7 @@ static void unhandled(struct v3_vcpu *vcpu, enum v3_exit_kind kind, const struct
 		  (unsigned long long)vcpu->rip);
 }
 
-static void emul_fault(struct v3_vcpu *vcpu, const struct v3_emul_fault *fault)
+void v3_emulate_fault(struct v3_vcpu *vcpu, const struct v3_emul_fault *fault)
 {
 	if (fault->vector == V3_EXCP_PF)
 		v3_vcpu_page_fault(vcpu, fault->cr2, fault->error_code);
@@ -335,7 +319,7 @@ static void emul_fault(struct v3_vcpu *vcpu, const struct v3_emul_fault *fault)
 
 void v3_emulate(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
-	struct world world = { .vcpu = vcpu, .exit = exit };
+	struct v3_world world = { .vcpu = vcpu, .exit = exit };
 	bool steps = vcpu->rflags & V3_RFLAGS_TF;
 	struct v3_emul_regs regs;
 	struct v3_emul_ctx ctx = { .regs = &regs, .ops = &world_ops, .opaque = &world,
@@ -350,7 +334,8 @@ void v3_emulate(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	regs_fill(vcpu, &world, &regs);
 	result = v3_emul_step(&ctx, &insn);
 	if (result == V3_EMUL_UNHANDLED) {
-		unhandled(vcpu, exit->kind, &insn, bytes);
+		if (exited_before(vcpu, exit->kind, &insn, bytes))
+			v3_emulate_lacks(vcpu, &insn, bytes);
 		return;
 	}
 	/* Finished iterations of a string instruction stay done, whatever came after them. */
@@ -361,5 +346,5 @@ void v3_emulate(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	    (result == V3_EMUL_AGAIN && steps && insn.flags & (V3_INSN_REP | V3_INSN_REPNE)))
 		v3_vcpu_insn_done(vcpu);
 	else if (result == V3_EMUL_FAULT)
-		emul_fault(vcpu, &ctx.fault);
+		v3_emulate_fault(vcpu, &ctx.fault);
 }

@@ -44,6 +44,16 @@ static void cr0_write(struct v3_vcpu *vcpu, uint64_t value)
 	arch->set_cr(vcpu, 0, value);
 }
 
+/* Legacy paging takes what it needs of 32 bits. */
+static bool cr3_valid(struct v3_vcpu *vcpu, uint64_t *value)
+{
+	if (!(vcpu->vm->arch->get_efer(vcpu) & V3_EFER_LMA))
+		return true;
+	if (vcpu->vm->arch->get_cr(vcpu, 4) & V3_CR4_PCIDE)
+		*value &= ~V3_CR3_NOFLUSH;
+	return !(*value >> vcpu->vm->phys_bits);
+}
+
 static bool cr4_valid(struct v3_vcpu *vcpu, uint64_t value)
 {
 	uint64_t old = vcpu->vm->arch->get_cr(vcpu, 4);
@@ -124,6 +134,14 @@ static bool cr_write(struct v3_vcpu *vcpu, unsigned int cr, uint64_t value)
 		if (!cr0_valid(vcpu, value))
 			return false;
 		cr0_write(vcpu, value);
+		return true;
+	case 2:
+		vcpu->vm->arch->set_cr(vcpu, 2, value);
+		return true;
+	case 3:
+		if (!cr3_valid(vcpu, &value))
+			return false;
+		vcpu->vm->arch->set_cr(vcpu, 3, value);
 		return true;
 	case 4:
 		if (!cr4_valid(vcpu, value))

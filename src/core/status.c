@@ -47,6 +47,7 @@ static const char *const exit_names[V3_EXIT_COUNT] = {
 	[V3_EXIT_MACHINE_CHECK] = "machine_check",
 	[V3_EXIT_INVALID] = "invalid",
 	[V3_EXIT_UNKNOWN] = "unknown",
+	[V3_EXIT_EMULATE] = "emulate",
 };
 
 const char *v3_status_str(enum v3_status status)

@@ -352,6 +352,9 @@ void v3_vcpu_insn_done(struct v3_vcpu *vcpu);
 /* emulate.c: executes the instruction at RIP in software, because of an exit. */
 void v3_emulate(struct v3_vcpu *vcpu, const struct v3_exit *exit);
 
+/* emulate_cpu.c: V3_EXIT_EMULATE */
+void v3_exit_emulate(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+
 /* exit_*.c */
 void v3_exit_io(struct v3_vcpu *vcpu, const struct v3_exit *exit);
 void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit);

@@ -60,6 +60,7 @@ struct v3_emul_regs {
 /** Bits of the `access` argument of the memory ops. */
 #define V3_EMUL_ACCESS_WRITE	0x1u	/**< check as for a write: a read that a write follows */
 #define V3_EMUL_ACCESS_STACK	0x2u	/**< PUSH, POP, CALL: not the explicit operand */
+#define V3_EMUL_ACCESS_SYSTEM	0x4u	/**< descriptor tables: supervisor access at any CPL */
 
 /**
  * The world outside of the registers.

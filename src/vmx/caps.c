@@ -10,7 +10,8 @@ const char *const vmx_features[] = {
 	[VMX_F_VPID] = "vpid", [VMX_F_INVVPID_ONE] = "invvpid-one",
 	[VMX_F_INVEPT_ONE] = "invept-one", [VMX_F_EPT_2M] = "ept-2m", [VMX_F_EPT_1G] = "ept-1g",
 	[VMX_F_TPR_SHADOW] = "tpr-shadow", [VMX_F_PLE] = "ple", [VMX_F_WBINVD] = "wbinvd",
-	[VMX_F_RDTSCP] = "rdtscp", [VMX_F_INVPCID] = "invpcid", [VMX_F_COUNT] = NULL,
+	[VMX_F_RDTSCP] = "rdtscp", [VMX_F_INVPCID] = "invpcid",
+	[VMX_F_UNRESTRICTED] = "unrestricted-guest", [VMX_F_COUNT] = NULL,
 };
 
 /*
@@ -30,7 +31,6 @@ struct control {
 /* In an order that names what an old CPU is best known to lack first. */
 static const struct control need_proc2[] = {
 	{ V3_VMX_PROC2_EPT, "extended page tables (EPT)" },
-	{ V3_VMX_PROC2_UNRESTRICTED, "the unrestricted guest control" },
 	{ 0, NULL },
 };
 
@@ -168,6 +168,10 @@ static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps 
 	caps->ple = ON(VMX_F_PLE) && allows(msrs->proc2, V3_VMX_PROC2_PLE);
 	caps->rdtscp = ON(VMX_F_RDTSCP) && allows(msrs->proc2, V3_VMX_PROC2_RDTSCP);
 	caps->invpcid = ON(VMX_F_INVPCID) && allows(msrs->proc2, V3_VMX_PROC2_INVPCID);
+	caps->unrestricted = ON(VMX_F_UNRESTRICTED) &&
+			     allows(msrs->proc2, V3_VMX_PROC2_UNRESTRICTED);
+	if (caps->unrestricted)
+		caps->proc2 |= V3_VMX_PROC2_UNRESTRICTED;
 	if (caps->vpid)
 		caps->proc2 |= V3_VMX_PROC2_VPID;
 	if (caps->tpr_shadow)
@@ -205,7 +209,8 @@ static const char *ept_missing(uint64_t cap)
 
 const char *vmx_caps_compute(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
 {
-	const uint64_t guests_own = V3_CR0_PE | V3_CR0_PG;	/* unrestricted guest, A.7 */
+	/* By unrestricted guest (A.7), or by realmode.c. */
+	const uint64_t guests_own = V3_CR0_PE | V3_CR0_PG;
 	const char *missing;
 
 	memset(caps, 0, sizeof(*caps));

@@ -94,6 +94,10 @@ enum v3_status vmx_probe(struct v3_host *host, struct v3_host_caps *caps)
 		return V3_ERR_NOTSUP;
 	}
 	caps_fill(host, &vmx->caps, caps);
+	if (!vmx->caps.unrestricted) {
+		vmx_realmode_ops(&vmx->realmode);
+		host->arch = &vmx->realmode;
+	}
 	v3_x86_cpuid(V3_CPUID_LEAF_FEATURES, 0, &regs);
 	vmx->ignore_pat = !(regs.edx & V3_CPUID_1_EDX_SS);
 	vmx->cpus = v3_os_alloc(host, host->num_cpus * sizeof(*vmx->cpus));
@@ -119,6 +123,8 @@ void vmx_remove(struct v3_host *host)
 			cpu_free(host, vmx->cpus[i]);
 	if (vmx->cpus)
 		v3_os_free(host, vmx->cpus, host->num_cpus * sizeof(*vmx->cpus));
+	/* Away from the table that goes with it. */
+	host->arch = &v3_vmx_ops;
 	v3_os_free(host, vmx, sizeof(*vmx));
 	host->arch_data = NULL;
 }

@@ -33,6 +33,12 @@ enum v3_status vmx_vm_create(struct v3_vm *vm)
 		v3_vm_free(vm, vmx, sizeof(*vmx));
 		return status;
 	}
+	status = vmx_identity_create(vm, vmx);
+	if (status != V3_OK) {
+		v3_os_page_free(vm->host, vmx->msr_bitmap, 1);
+		v3_vm_free(vm, vmx, sizeof(*vmx));
+		return status;
+	}
 	vmx_msr_bitmap_fill(v3_os_virt(vm->host, vmx->msr_bitmap));
 	vmx->eptp = v3_ept_pointer(caps->ept_vpid, vm->nested.root, false);
 	vmx->proc2 = proc2_of(vm);
@@ -50,6 +56,7 @@ void vmx_vm_destroy(struct v3_vm *vm)
 {
 	struct vmx_vm *vmx = vmx_vm(vm);
 
+	vmx_identity_destroy(vm, vmx);
 	v3_os_page_free(vm->host, vmx->msr_bitmap, 1);
 	vm->heap_bytes -= V3_PAGE_SIZE;
 	v3_vm_free(vm, vmx, sizeof(*vmx));

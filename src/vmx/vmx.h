@@ -24,6 +24,7 @@ enum vmx_feature {
 	VMX_F_WBINVD,
 	VMX_F_RDTSCP,
 	VMX_F_INVPCID,
+	VMX_F_UNRESTRICTED,	/* real mode and no paging in the CPU; else realmode.c */
 	VMX_F_COUNT,
 };
 extern const char *const vmx_features[];
@@ -42,7 +43,7 @@ struct vmx_caps {
 	uint64_t cr0_fixed0;			/* PE and PG are the guest's own */
 	uint64_t cr4_fixed0, cr4_fixed1;
 	uint64_t ept_vpid;			/* without what is switched off */
-	bool vpid, tpr_shadow, ple, rdtscp, invpcid;
+	bool vpid, tpr_shadow, ple, rdtscp, invpcid, unrestricted;
 };
 
 /* A host CPU that we hold. Allocated by cpu_prepare, then only touched on that CPU. */
@@ -57,6 +58,7 @@ struct vmx_host {
 	struct vmx_cpu **cpus;		/* [v3_host.num_cpus], NULL until prepared */
 	struct vmx_caps caps;
 	bool ignore_pat;		/* the CPU does not snoop its own caches */
+	struct v3_arch_ops realmode;	/* used without unrestricted guest */
 };
 
 struct vmx_vm {
@@ -64,6 +66,7 @@ struct vmx_vm {
 	uint64_t eptp;
 	uint32_t proc2;			/* without what the CPU model hides */
 	uint64_t cr4_mask;		/* bits that exit when the guest changes them */
+	v3_hpa_t identity;		/* page table for guests without paging, or V3_HPA_NONE */
 };
 
 /* Guest state in the VMCS that is not copied at each exit: indexes of vmx_vcpu.image. */
@@ -93,6 +96,17 @@ struct vmx_host_state {
 };
 
 struct vmx_vcpu {
+/*
+ * Without unrestricted guest: what the guest has in registers that the VMCS has other values for
+ * while it does not use paging.
+ */
+struct vmx_realmode {
+	uint64_t cr3;			/* without paging; with it, the VMCS has it */
+	uint64_t efer;			/* always */
+	bool changed;			/* segments or any of it, since the last entry */
+	bool emulate;			/* VM entry would refuse the state */
+};
+
 	v3_hpa_t vmcs;
 	struct vmx_cpu *cpu;		/* between load and put */
 	bool loaded, launched, initialized;
@@ -116,6 +130,7 @@ struct vmx_vcpu {
 	uint64_t msrs[VMX_SWITCHED_MSRS]; /* the guest's, unless loaded */
 	struct v3_event event;		/* to inject */
 	struct vmx_host_state host;
+	struct vmx_realmode real;
 	uint64_t image[VMX_IMAGE_FIELDS];
 };
 
@@ -235,6 +250,18 @@ void vmx_pdptes_load(struct v3_vcpu *vcpu);
  * V3_VMX_FAIL_*.
  */
 int vmx_enter(uint64_t *gpr, bool resume, uint64_t *host_rsp);
+/* realmode.c: guests on CPUs without unrestricted guest */
+/* The page table of a VM without paging, in memory and in the nested tables. */
+enum v3_status vmx_identity_create(struct v3_vm *vm, struct vmx_vm *vmx);
+void vmx_identity_destroy(struct v3_vm *vm, struct vmx_vm *vmx);
+/* Fills ops, which differ from the usual ones in what follows CR0, CR3, CR4, EFER and segments. */
+void vmx_realmode_ops(struct v3_arch_ops *ops);
+/*
+ * Pure: what VM entry would refuse in this state, by name, or NULL (27.3.1.2, 27.3.1.4). rflags is
+ * the guest's; other registers are not looked at.
+ */
+const char *vmx_not_enterable(const struct v3_vcpu_state *state, uint64_t rflags);
+
 /* Where an exit continues: the host's RIP in the VMCS. */
 void vmx_exit_point(void);
 

@@ -40,7 +40,8 @@
 	V3_LX_EXIT(UNDEFINED, "undefined") \
 	V3_LX_EXIT(MACHINE_CHECK, "machine_check") \
 	V3_LX_EXIT(INVALID, "invalid") \
-	V3_LX_EXIT_LAST(UNKNOWN, "unknown")
+	V3_LX_EXIT(UNKNOWN, "unknown") \
+	V3_LX_EXIT_LAST(EMULATE, "emulate")
 
 /* So that perf and trace-cmd, which read the format from tracefs, know the numbers. */
 #undef V3_LX_EXIT

@@ -58,7 +58,8 @@ static void test_models(void **state)
 	msrs = msrs_of(V3_FAKE_SKYLAKE_X);
 	assert_null(vmx_caps_compute(&msrs, 0, &caps));
 	expect_allowed(&msrs, &caps);
-	assert_true(caps.vpid && caps.tpr_shadow && caps.ple && caps.rdtscp && caps.invpcid);
+	assert_true(caps.vpid && caps.tpr_shadow && caps.ple && caps.rdtscp && caps.invpcid &&
+		    caps.unrestricted);
 	assert_int_equal(caps.cr0_fixed0, V3_CR0_NE);
 	assert_int_equal(caps.cr4_fixed0, V3_CR4_VMXE);
 	assert_true(caps.ept_vpid & V3_EPT_CAP_1G);
@@ -102,8 +103,8 @@ static void test_features_off(void **state)
 	assert_null(vmx_features[VMX_F_COUNT]);
 	assert_null(vmx_caps_compute(&msrs, ~0u, &caps));
 	expect_allowed(&msrs, &caps);
-	assert_int_equal(caps.proc2, V3_VMX_PROC2_EPT | V3_VMX_PROC2_UNRESTRICTED);
-	assert_false(caps.vpid || caps.tpr_shadow || caps.ple || caps.rdtscp || caps.invpcid);
+	assert_int_equal(caps.proc2, V3_VMX_PROC2_EPT);
+	assert_false(caps.unrestricted || caps.vpid || caps.tpr_shadow || caps.ple || caps.rdtscp || caps.invpcid);
 	assert_int_equal(caps.ept_vpid & (V3_EPT_CAP_1G | V3_EPT_CAP_2M | V3_VMX_VPID_CAP_ONE |
 					  V3_VMX_EPT_CAP_INVEPT_ONE), 0);
 	/* CR8 exits in place of the shadow. */
@@ -124,7 +125,6 @@ static void test_missing(void **state)
 	} needs[] = {
 		{ WORD(proc), V3_VMX_PROC_SECONDARY, 0, "EPT" },
 		{ WORD(proc2), V3_VMX_PROC2_EPT, 0, "EPT" },
-		{ WORD(proc2), V3_VMX_PROC2_UNRESTRICTED, 0, "unrestricted guest" },
 		{ WORD(pin), V3_VMX_PIN_INTR, 0, "external-interrupt" },
 		{ WORD(pin), V3_VMX_PIN_NMI, 0, "NMI exiting" },
 		{ WORD(pin), V3_VMX_PIN_VIRTUAL_NMI, 0, "virtual NMIs" },
