@@ -76,7 +76,7 @@ vmx_enter:
 	 * are reached.
 	 */
 	ja	vmx_exit_point
-4:	addq	$8, %rsp
+4:	popq	%rdi
 	jmp	5f
 
 	.globl	vmx_exit_point
@@ -98,17 +98,15 @@ vmx_exit_point:
 	movq	%r13, 0x68(%rdi)
 	movq	%r14, 0x70(%rdi)
 	movq	%r15, 0x78(%rdi)
-	popq	%rax
-	movq	%rax, 0x38(%rdi)
+	popq	0x38(%rdi)
 	addq	$8, %rsp
 	V3_ASM_AFTER_EXIT
 	xorl	%eax, %eax
 
-	/* Guest values must not steer speculation in the host. */
+	/* Guest values must not steer speculation in the host. RDI is the host's own. */
 5:	xorl	%ecx, %ecx
 	xorl	%edx, %edx
 	xorl	%esi, %esi
-	xorl	%edi, %edi
 	xorl	%r8d, %r8d
 	xorl	%r9d, %r9d
 	xorl	%r10d, %r10d

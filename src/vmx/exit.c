@@ -118,11 +118,19 @@ static void decode_raw(uint32_t reason, enum v3_exit_kind kind, struct v3_exit *
 								: 0;
 }
 
+const uint8_t vmx_insn_exits[64] = {
+	[V3_VMX_REASON_CPUID] = V3_EXIT_CPUID, [V3_VMX_REASON_HLT] = V3_EXIT_HLT,
+	[V3_VMX_REASON_INVD] = V3_EXIT_INVD, [V3_VMX_REASON_VMCALL] = V3_EXIT_HYPERCALL,
+	[V3_VMX_REASON_RDMSR] = V3_EXIT_RDMSR, [V3_VMX_REASON_WRMSR] = V3_EXIT_WRMSR,
+	[V3_VMX_REASON_PAUSE] = V3_EXIT_PAUSE, [V3_VMX_REASON_WBINVD] = V3_EXIT_INVD,
+	[V3_VMX_REASON_XSETBV] = V3_EXIT_XSETBV,
+};
+
 void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason,
 		     struct v3_exit *exit)
 {
 	exit->insn_len = 0;
-	/* Before the switch, which kernels compile to a search: the commonest exits. */
+	/* Before the switch, which kernels compile to a search: the commonest of these exits. */
 	if (reason == V3_VMX_REASON_IO) {
 		decode_io(vcpu, exit);
 		return;
@@ -165,31 +173,6 @@ void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason
 	case V3_VMX_REASON_DR:
 		decode_dr(exit);
 		return;
-	case V3_VMX_REASON_CPUID:
-		exit->kind = V3_EXIT_CPUID;
-		break;
-	case V3_VMX_REASON_INVD:
-	case V3_VMX_REASON_WBINVD:
-		exit->kind = V3_EXIT_INVD;
-		break;
-	case V3_VMX_REASON_PAUSE:
-		exit->kind = V3_EXIT_PAUSE;
-		break;
-	case V3_VMX_REASON_HLT:
-		exit->kind = V3_EXIT_HLT;
-		break;
-	case V3_VMX_REASON_RDMSR:
-		exit->kind = V3_EXIT_RDMSR;
-		break;
-	case V3_VMX_REASON_WRMSR:
-		exit->kind = V3_EXIT_WRMSR;
-		break;
-	case V3_VMX_REASON_VMCALL:
-		exit->kind = V3_EXIT_HYPERCALL;
-		break;
-	case V3_VMX_REASON_XSETBV:
-		exit->kind = V3_EXIT_XSETBV;
-		break;
 	case V3_VMX_REASON_TRIPLE_FAULT:
 		decode_raw(reason, V3_EXIT_SHUTDOWN, exit);
 		return;
@@ -208,7 +191,6 @@ void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason
 			   exit);
 		return;
 	}
-	exit->insn_len = insn_len();
 }
 
 void vmx_interrupted_decode(struct v3_event *event)

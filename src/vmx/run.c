@@ -35,8 +35,10 @@ void vmx_load(struct v3_vcpu *vcpu)
 
 	vmx->cpu = vmx_host(vcpu->host)->cpus[v3_os_cpu(vcpu->host)];
 	vmx->broken = !make_current(vmx);
-	if (vmx->broken)
+	if (vmx->broken) {
+		vmx->work |= VMX_WORK_LOOK;
 		return;
+	}
 	if (!vmx->initialized)
 		vmx_vmcs_init(vcpu);
 	vmx->initialized = true;
@@ -95,12 +97,25 @@ static V3_NOINLINE int enter_with_breakpoints(struct v3_vcpu *vcpu, struct vmx_v
 	return failed;
 }
 
-static void work_do(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+static void event_write(struct vmx_vcpu *vmx)
 {
+	if (vmx->event.has_error)
+		vmx_write(V3_VMCS_ENTRY_ERROR, vmx->event.error & 0xffff);
+	vmx_write(V3_VMCS_ENTRY_EVENT, vmx_event_encode(&vmx->event));
+}
+
+/* What most entries need not do. False: there is no VMCS to enter with. */
+static V3_NOINLINE bool work_do(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	if (vmx->broken)
+		return false;
 	vmx_tlb_flush(vcpu, vmx);
 	if (vmx->work & VMX_WORK_PDPTE)
 		vmx_pdptes_load(vcpu);
+	if (vmx->event.valid)
+		event_write(vmx);
 	vmx->work = 0;
+	return true;
 }
 
 /* What the host may have changed since the last entry, with interrupts on. */
@@ -114,7 +129,7 @@ static void host_refresh(struct vmx_host_state *host)
 		vmx_write(V3_VMCS_HOST_CR4, host->cr4 = cr4);
 }
 
-static void cr8_write(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+static V3_NOINLINE void cr8_write(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	vmx->cr8 = vcpu->cr8;
 	if (!vmx->virtual_apic)
@@ -144,58 +159,69 @@ static uint32_t blocking_wanted(const struct v3_vcpu *vcpu, const struct vmx_vcp
 	return blocking;
 }
 
-static V3_NOINLINE void blocking_write(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx,
-				       uint32_t blocking)
-{
-	bool traps = blocking & BLOCK_SHADOW && vcpu->rflags & V3_RFLAGS_TF;
-
-	/* A single step in the shadow is pending, and nothing is without one. */
-	if ((blocking ^ vmx->blocking) & BLOCK_SHADOW)
-		vmx_write(V3_VMCS_GUEST_PENDING_DEBUG, traps ? V3_VMX_PENDING_BS : 0);
-	vmx_write(V3_VMCS_GUEST_INTERRUPTIBILITY, vmx->blocking = blocking);
-}
-
-static void event_write(struct vmx_vcpu *vmx)
-{
-	if (vmx->event.has_error)
-		vmx_write(V3_VMCS_ENTRY_ERROR, vmx->event.error & 0xffff);
-	vmx_write(V3_VMCS_ENTRY_EVENT, vmx_event_encode(&vmx->event));
-}
-
-/* Registers that live in the VMCS while the guest runs: what changed. */
-static void regs_to_vmcs(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+static V3_NOINLINE void blocking_write(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	uint32_t blocking = blocking_wanted(vcpu, vmx);
+	bool traps = blocking & BLOCK_SHADOW && vcpu->rflags & V3_RFLAGS_TF;
 
-	if (vcpu->rip != vmx->rip)
-		vmx_write(V3_VMCS_GUEST_RIP, vcpu->rip);
+	if (blocking != vmx->blocking) {
+		/* A single step in the shadow is pending, and nothing is without one. */
+		if ((blocking ^ vmx->blocking) & BLOCK_SHADOW)
+			vmx_write(V3_VMCS_GUEST_PENDING_DEBUG, traps ? V3_VMX_PENDING_BS : 0);
+		vmx_write(V3_VMCS_GUEST_INTERRUPTIBILITY, blocking);
+	}
+	/* The entry with an NMI blocks them. */
+	vmx->blocking = blocking | (vcpu->nmi_blocked ? V3_VMX_BLOCK_NMI : 0);
+}
+
+/*
+ * Registers that live in the VMCS while the guest runs: what changed, and RIP, as nearly every exit
+ * moves it.
+ */
+static inline void regs_to_vmcs(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	vmx_write(V3_VMCS_GUEST_RIP, vcpu->rip);
 	if (vcpu->gpr[4] != vmx->rsp)
 		vmx_write(V3_VMCS_GUEST_RSP, vcpu->gpr[4]);
 	if (vcpu->rflags != vmx->rflags)
 		vmx_write(V3_VMCS_GUEST_RFLAGS,
 			  (vcpu->rflags & RFLAGS_DEFINED) | V3_RFLAGS_FIXED1);
-	if (blocking != vmx->blocking)
-		blocking_write(vcpu, vmx, blocking);
+	if (vmx->blocking | vcpu->shadow | vcpu->nmi_blocked)
+		blocking_write(vcpu, vmx);
 	if (vcpu->cr8 != vmx->cr8)
 		cr8_write(vcpu, vmx);
 	if (v3_x86_read_cr2() != vmx->cr2)
 		v3_x86_write_cr2(vmx->cr2);
 }
 
-static void regs_from_vmcs(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+static V3_NOINLINE void blocking_take(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t blocking)
 {
-	vcpu->rip = vmx->rip = vmx_read(V3_VMCS_GUEST_RIP);
-	vcpu->gpr[4] = vmx->rsp = vmx_read(V3_VMCS_GUEST_RSP);
-	vcpu->rflags = vmx->rflags = vmx_read(V3_VMCS_GUEST_RFLAGS);
-	vmx->blocking = (uint32_t)vmx_read(V3_VMCS_GUEST_INTERRUPTIBILITY);
-	vcpu->shadow = vmx->blocking & BLOCK_SHADOW;
-	vcpu->nmi_blocked = vmx->blocking & V3_VMX_BLOCK_NMI;
-	if (!vmx->virtual_apic)
-		return;
+	vmx->blocking = blocking;
+	vcpu->shadow = blocking & BLOCK_SHADOW;
+	vcpu->nmi_blocked = blocking & V3_VMX_BLOCK_NMI;
+}
+
+static V3_NOINLINE void cr8_take(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
 	vcpu->cr8 = vmx->virtual_apic[APIC_TPR] >> 4;
 	/* Where a threshold is set the next entry has to see that the priority has changed. */
 	if (!(vmx->windows & V3_WINDOW_TPR))
 		vmx->cr8 = vcpu->cr8;
+}
+
+static inline void regs_from_vmcs(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	uint32_t blocking;
+
+	vcpu->rip = vmx_read(V3_VMCS_GUEST_RIP);
+	vcpu->gpr[4] = vmx->rsp = vmx_read(V3_VMCS_GUEST_RSP);
+	vcpu->rflags = vmx->rflags = vmx_read(V3_VMCS_GUEST_RFLAGS);
+	/* The entry left them equal, see blocking_write(). */
+	blocking = (uint32_t)vmx_read(V3_VMCS_GUEST_INTERRUPTIBILITY);
+	if (blocking != vmx->blocking)
+		blocking_take(vcpu, vmx, blocking);
+	if (vmx->virtual_apic && vmx->virtual_apic[APIC_TPR] >> 4 != vcpu->cr8)
+		cr8_take(vcpu, vmx);
 }
 
 /*
@@ -255,26 +281,51 @@ static bool is_nmi(void)
 	return (event >> V3_VMX_EVENT_TYPE_SHIFT & V3_VMX_EVENT_TYPE_MASK) == V3_VMX_EVENT_NMI;
 }
 
-/* The guest ran, or the CPU found its state wanting. */
-static void after_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, struct v3_exit *exit)
+/* An exit that is more than an instruction, or none: the CPU found the guest's state wanting. */
+static V3_NOINLINE void other_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason,
+				   struct v3_exit *exit)
+{
+	if (reason < 64 && IN_DELIVERY >> reason & 1)
+		delivery_look(vcpu, reason);
+	if (reason & V3_VMX_REASON_ENTRY_FAILED) {
+		vmx->launched = false;
+		entry_failed(vcpu, reason);
+	}
+	vmx_exit_decode(vcpu, vmx, reason, exit);
+}
+
+static inline void after_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, struct v3_exit *exit)
 {
 	uint32_t reason = (uint32_t)vmx_read(V3_VMCS_EXIT_REASON);
+	uint8_t kind;
 
 	/*
 	 * NMIs stay blocked until the host's handler has run, and before interrupts is where it
 	 * belongs.
 	 */
-	if (reason == V3_VMX_REASON_EXCEPTION && is_nmi())
+	_Static_assert(V3_VMX_REASON_EXCEPTION == 0, "SDM vol. 3 appendix C");
+	if (!reason && is_nmi())
 		v3_x86_int_nmi();
 	v3_x86_sti();
 	regs_from_vmcs(vcpu, vmx);
-	if (reason < 64 && IN_DELIVERY >> reason & 1)
-		delivery_look(vcpu, reason);
-	if (reason & V3_VMX_REASON_ENTRY_FAILED)
-		entry_failed(vcpu, reason);
-	else
-		vmx->launched = true;
-	vmx_exit_decode(vcpu, vmx, reason, exit);
+	vmx->launched = true;
+	kind = reason < sizeof(vmx_insn_exits) ? vmx_insn_exits[reason] : 0;
+	if (!kind) {
+		other_exit(vcpu, vmx, reason, exit);
+		return;
+	}
+	exit->kind = kind;
+	exit->insn_len = (uint8_t)vmx_read(V3_VMCS_EXIT_INSN_LEN);
+}
+
+/* Its event goes back: what keeps it from entering may have to be delivered first. */
+static V3_NOINLINE void stay_out(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, struct v3_exit *exit)
+{
+	v3_x86_sti();
+	if (vmx->event.valid)
+		vcpu->interrupted = vmx->event;
+	vmx->event.valid = false;
+	exit->kind = V3_EXIT_NONE;
 }
 
 void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
@@ -288,23 +339,12 @@ void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	 */
 	v3_x86_cli();
 	if (!v3_vcpu_may_enter(vcpu)) {
-		v3_x86_sti();
-		/*
-		 * Its event goes back: what keeps it from entering may have to be delivered first.
-		 */
-		if (vmx->event.valid)
-			vcpu->interrupted = vmx->event;
-		vmx->event.valid = false;
-		exit->kind = V3_EXIT_NONE;
+		stay_out(vcpu, vmx, exit);
 		return;
 	}
-	if (!vmx->broken) {
-		if (vmx->work)
-			work_do(vcpu, vmx);
+	if (!vmx->work || work_do(vcpu, vmx)) {
 		host_refresh(&vmx->host);
 		regs_to_vmcs(vcpu, vmx);
-		if (vmx->event.valid)
-			event_write(vmx);
 		if (vmx->dr7 & V3_DR7_ENABLE_MASK)
 			failed = enter_with_breakpoints(vcpu, vmx);
 		else
@@ -313,10 +353,10 @@ void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	}
 	v3_vcpu_left_guest(vcpu);
 	vmx->event.valid = false;
-	if (!failed) {
-		after_exit(vcpu, vmx, exit);
+	if (failed) {
+		v3_x86_sti();
+		entry_refused(vcpu, vmx, failed, exit);
 		return;
 	}
-	v3_x86_sti();
-	entry_refused(vcpu, vmx, failed, exit);
+	after_exit(vcpu, vmx, exit);
 }

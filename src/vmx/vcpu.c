@@ -118,7 +118,10 @@ static const struct v3_nested_format *vmx_nested_format(const struct v3_host *ho
 
 static void vmx_inject(struct v3_vcpu *vcpu, const struct v3_event *event)
 {
-	vmx_vcpu(vcpu)->event = *event;
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+
+	vmx->event = *event;
+	vmx->work |= VMX_WORK_LOOK;
 }
 
 static void vmx_set_windows(struct v3_vcpu *vcpu, unsigned int windows)

@@ -109,10 +109,9 @@ void vmx_vmcs_init(struct v3_vcpu *vcpu)
 	vmx_write(V3_VMCS_GUEST_DEBUGCTL, 0);
 	vmx_write(V3_VMCS_GUEST_ACTIVITY, V3_VMX_ACTIVE);
 	/* Fields that an entry writes when they change, to begin with. */
-	vmx->rip = vmx->rsp = vmx->host.rsp = 0;
+	vmx->rsp = vmx->host.rsp = 0;
 	vmx->rflags = V3_RFLAGS_FIXED1;
 	vmx->blocking = 0;
-	vmx_write(V3_VMCS_GUEST_RIP, vmx->rip);
 	vmx_write(V3_VMCS_GUEST_RSP, vmx->rsp);
 	vmx_write(V3_VMCS_GUEST_RFLAGS, vmx->rflags);
 	vmx_write(V3_VMCS_GUEST_INTERRUPTIBILITY, vmx->blocking);

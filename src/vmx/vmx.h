@@ -79,6 +79,7 @@ struct vmx_vm {
 #define VMX_WORK_VPID	1u		/* flush what is cached of the guest's own tables */
 #define VMX_WORK_EPT	2u		/* flush what is cached of the nested tables, too */
 #define VMX_WORK_PDPTE	4u		/* load the PDPTEs, if the guest uses PAE paging */
+#define VMX_WORK_LOOK	8u		/* there is an event, or no VMCS */
 
 /* MSRs that VMX does not switch and the guest uses without exits. */
 #define VMX_SWITCHED_MSRS 5
@@ -95,7 +96,6 @@ struct vmx_host_state {
 	uint64_t msrs[VMX_SWITCHED_MSRS];
 };
 
-struct vmx_vcpu {
 /*
  * Without unrestricted guest: what the guest has in registers that the VMCS has other values for
  * while it does not use paging.
@@ -107,6 +107,7 @@ struct vmx_realmode {
 	bool emulate;			/* VM entry would refuse the state */
 };
 
+struct vmx_vcpu {
 	v3_hpa_t vmcs;
 	struct vmx_cpu *cpu;		/* between load and put */
 	bool loaded, launched, initialized;
@@ -119,7 +120,7 @@ struct vmx_realmode {
 	uint64_t vpid_generation;	/* vpid belongs to this generation of tlb_cpu */
 	struct vmx_cpu *tlb_cpu;
 	/* As in the VMCS, so that a VMWRITE is only done for what changed. */
-	uint64_t rip, rsp, rflags;
+	uint64_t rsp, rflags;
 	uint32_t blocking;
 	uint8_t cr8;
 	uint8_t *virtual_apic;		/* NULL without TPR shadow */
@@ -129,8 +130,8 @@ struct vmx_realmode {
 	uint64_t tsc_offset;
 	uint64_t msrs[VMX_SWITCHED_MSRS]; /* the guest's, unless loaded */
 	struct v3_event event;		/* to inject */
-	struct vmx_host_state host;
 	struct vmx_realmode real;
+	struct vmx_host_state host;
 	uint64_t image[VMX_IMAGE_FIELDS];
 };
 
@@ -204,6 +205,11 @@ void vmx_tlb_load(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx);
 void vmx_tlb_flush(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx);
 
 /* exit.c: from the current VMCS to the neutral form. */
+/*
+ * enum v3_exit_kind by reason, of exits of which nothing is to be known but the instruction's length
+ * and registers; 0 for others, which are for vmx_exit_decode().
+ */
+extern const uint8_t vmx_insn_exits[64];
 void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason,
 		     struct v3_exit *exit);
 /* The event that the exit interrupted; valid = false if there is none to deliver again. */
@@ -244,12 +250,6 @@ void vmx_set_dr(struct v3_vcpu *vcpu, unsigned int dr, uint64_t value);
  */
 void vmx_pdptes_load(struct v3_vcpu *vcpu);
 
-/*
- * entry.S: VMLAUNCH, or VMRESUME with resume, with the guest's registers of gpr but RSP; back after
- * the exit with interrupts off. host_rsp: what the VMCS has for the host's RSP. 0, or
- * V3_VMX_FAIL_*.
- */
-int vmx_enter(uint64_t *gpr, bool resume, uint64_t *host_rsp);
 /* realmode.c: guests on CPUs without unrestricted guest */
 /* The page table of a VM without paging, in memory and in the nested tables. */
 enum v3_status vmx_identity_create(struct v3_vm *vm, struct vmx_vm *vmx);
@@ -262,6 +262,12 @@ void vmx_realmode_ops(struct v3_arch_ops *ops);
  */
 const char *vmx_not_enterable(const struct v3_vcpu_state *state, uint64_t rflags);
 
+/*
+ * entry.S: VMLAUNCH, or VMRESUME with resume, with the guest's registers of gpr but RSP; back after
+ * the exit with interrupts off. host_rsp: what the VMCS has for the host's RSP. 0, or
+ * V3_VMX_FAIL_*.
+ */
+int vmx_enter(uint64_t *gpr, bool resume, uint64_t *host_rsp);
 /* Where an exit continues: the host's RIP in the VMCS. */
 void vmx_exit_point(void);
 

@@ -347,7 +347,7 @@ static void test_shadow(void **state)
 	end();
 }
 
-/* Nothing is written that did not change: an exit costs what it has to. */
+/* Nothing but RIP is written that did not change: an exit costs what it has to. */
 static void test_writes(void **state)
 {
 	unsigned int reads, writes;
@@ -358,7 +358,7 @@ static void test_writes(void **state)
 	writes = v3_fake_vmx_vmwrites();
 	reads = v3_fake_vmx_vmreads();
 	enter(vcpu);
-	assert_int_equal(v3_fake_vmx_vmwrites() - writes, 0);
+	assert_int_equal(v3_fake_vmx_vmwrites() - writes, 1);
 	assert_true(v3_fake_vmx_vmreads() - reads <= 5);
 	vcpu->rip += 2;
 	vcpu->gpr[4] -= 8;
@@ -372,7 +372,7 @@ static void test_writes(void **state)
 	v3_x86_write_cr4(v3_x86_read_cr4() ^ V3_CR4_TSD);
 	writes = v3_fake_vmx_vmwrites();
 	enter(vcpu);
-	assert_int_equal(v3_fake_vmx_vmwrites() - writes, 2);
+	assert_int_equal(v3_fake_vmx_vmwrites() - writes, 3);
 	end();
 }
 
