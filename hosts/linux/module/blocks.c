@@ -4,6 +4,7 @@
  * free is zeros. A VM that wants more than that gets page runs of its own, which go back to the
  * host with it.
  */
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/sched/signal.h>
@@ -187,6 +188,7 @@ enum v3_status v3_lx_block_claim(void *ctx, void *vm_ctx, const struct v3_block_
 				 v3_hpa_t *hpa, int32_t *node)
 {
 	struct claim *claim = kzalloc(sizeof(*claim), GFP_KERNEL);
+	u64 start = ktime_get_ns();
 	enum v3_status status;
 	int err;
 
@@ -195,6 +197,7 @@ enum v3_status v3_lx_block_claim(void *ctx, void *vm_ctx, const struct v3_block_
 	claim->vm = vm_ctx;
 	claim->size = request->size;
 	status = claim_any(request, claim, hpa);
+	v3_lx_spent(V3_LX_SPENT_CLAIM, start);
 	if (status) {
 		kfree(claim);
 		return status;

@@ -65,6 +65,10 @@ unsigned int v3_lx_memory_reserve(void);
 /* Counts pages that VMs have (pages_in_use). */
 void v3_lx_pages_count(long pages);
 
+/* For the counters of that name: the time since @start, of ktime_get_ns(). */
+enum v3_lx_spent { V3_LX_SPENT_CLAIM, V3_LX_SPENT_ZERO, V3_LX_SPENT_COUNT };
+void v3_lx_spent(enum v3_lx_spent what, u64 start);
+
 /* zero.c */
 /*
  * Zeroes page frames by threads on the CPUs of the node (V3_NODE_ANY: any). False if the caller

@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -37,6 +38,18 @@ module_param_cb(pages_in_use, &counter_ops, &pages_in_use, 0444);
 MODULE_PARM_DESC(pages_in_use, "Pages that VMs hold (read only)");
 module_param_cb(heap_in_use, &counter_ops, &heap_in_use, 0444);
 MODULE_PARM_DESC(heap_in_use, "Bytes of small objects that VMs and the module hold (read only)");
+
+/* What guest memory has cost in all; for benchmarks. */
+static atomic_long_t spent_ns[V3_LX_SPENT_COUNT];
+module_param_cb(claim_ns, &counter_ops, &spent_ns[V3_LX_SPENT_CLAIM], 0444);
+MODULE_PARM_DESC(claim_ns, "Nanoseconds spent on finding memory for VMs (read only)");
+module_param_cb(zero_ns, &counter_ops, &spent_ns[V3_LX_SPENT_ZERO], 0444);
+MODULE_PARM_DESC(zero_ns, "Nanoseconds spent on zeroing it (read only)");
+
+void v3_lx_spent(enum v3_lx_spent what, u64 start)
+{
+	atomic_long_add(ktime_get_ns() - start, &spent_ns[what]);
+}
 
 /*
  * All page runs given out, by first page frame: number of pages << 1 | is from contig.c. So

@@ -7,6 +7,7 @@
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/topology.h>
@@ -28,8 +29,8 @@ struct job {
 	atomic_long_t next;		/* start of the next piece */
 	atomic_long_t done;		/* bytes, for the progress */
 	u64 done_before;
-	atomic_t workers;
-	struct completion gone;		/* the last worker */
+	unsigned int helpers;
+	struct completion gone;		/* one for each helper */
 };
 
 static void zero_step(void *start, size_t size)
@@ -79,9 +80,8 @@ static int worker(void *arg)
 	struct job *job = arg;
 
 	work(job);
-	if (atomic_dec_and_test(&job->workers))
-		complete(&job->gone);
-	return 0;
+	/* not by return: nothing of this module may be left to run when the caller goes on */
+	kthread_complete_and_exit(&job->gone, 0);
 }
 
 /* CPUs of the node on which no vCPU runs. */
@@ -116,7 +116,7 @@ static void start_helpers(struct job *job, int node)
 		if (IS_ERR(task))
 			break;
 		set_cpus_allowed_ptr(task, mask);
-		atomic_inc(&job->workers);
+		job->helpers++;
 		wake_up_process(task);
 	}
 	free_cpumask_var(mask);
@@ -128,13 +128,14 @@ bool v3_lx_zero(unsigned long pfn, size_t count, int node, bool killable)
 		.start = __va(PFN_PHYS(pfn)), .size = count << PAGE_SHIFT, .killable = killable,
 		.caller = current, .progress = v3_lx_progress(),
 	};
+	u64 start = ktime_get_ns();
 
 	job.done_before = job.progress->done;
-	atomic_set(&job.workers, 1);
 	init_completion(&job.gone);
 	start_helpers(&job, node);
 	work(&job);
-	if (!atomic_dec_and_test(&job.workers))
+	while (job.helpers--)
 		wait_for_completion(&job.gone);
+	v3_lx_spent(V3_LX_SPENT_ZERO, start);
 	return !over(&job);
 }
