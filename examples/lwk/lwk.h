@@ -18,6 +18,8 @@ struct lwk_options {
 	uint64_t cpus;		/* at most so many, 0: all there are */
 	uint64_t seed;		/* of the random numbers of `ipistorm` */
 	uint64_t doubled;	/* interrupts that `ipistorm` may see twice in each mode */
+	uint64_t seconds;	/* how long `detour` runs */
+	uint64_t threshold;	/* longest step in ticks that is no detour; 0: by its own step */
 	uint64_t count;		/* rings that `doorbell` finds counted */
 	uint64_t addr;		/* address of `ud`, `romwrite`, `absent`; 0 is the program's own */
 };
@@ -65,5 +67,6 @@ int lwk_prog_vector(void);
 int lwk_prog_lacking(void);
 int lwk_prog_cpu(void);
 int lwk_prog_debug(void);
+int lwk_prog_detour(void);
 
 #endif /* LWK_H */

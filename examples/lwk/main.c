@@ -38,6 +38,7 @@ static const struct {
 	{ "lacking", lwk_prog_lacking },
 	{ "cpu", lwk_prog_cpu },
 	{ "debug", lwk_prog_debug },
+	{ "detour", lwk_prog_detour },
 };
 
 static void say_cpu(void)

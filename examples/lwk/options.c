@@ -20,6 +20,8 @@ static const struct {
 	{ "cpus", &lwk_opt.cpus, 64 },
 	{ "seed", &lwk_opt.seed, UINT32_MAX },
 	{ "doubled", &lwk_opt.doubled, UINT32_MAX },
+	{ "seconds", &lwk_opt.seconds, 100000 },
+	{ "threshold", &lwk_opt.threshold, UINT32_MAX },
 	{ "count", &lwk_opt.count, UINT32_MAX },
 	{ "addr", &lwk_opt.addr, 1ULL << 47 },
 };
