@@ -15,15 +15,36 @@
 
 enum search_result { SEARCH_FOUND, SEARCH_NOT_HERE, SEARCH_STOP };
 
-/* Page by page inside: do not keep the CPU for all of a large guest. */
+/*
+ * Single pages become one of a high order again, which is much less work to free than all of them
+ * are. Not if somebody has another reference on one, as those who look at page frames they do not
+ * own may for a moment.
+ */
+static bool join(struct page *page, unsigned int order)
+{
+	unsigned int i;
+
+	for (i = 1; i < 1u << order; i++)
+		if (!page_ref_freeze(page + i, 1))
+			break;
+	if (i == 1u << order)
+		return true;
+	while (--i)
+		page_ref_unfreeze(page + i, 1);
+	return false;
+}
+
 void v3_lx_contig_free(unsigned long pfn, size_t count)
 {
-	const size_t chunk = 1ul << 13;
-	size_t i, n;
+	const size_t block = 1ul << V3_LX_MAX_ORDER;
+	size_t n;
 
-	for (i = 0; i < count; i += n) {
-		n = min(chunk, count - i);
-		free_contig_range(pfn + i, n);
+	for (; count; pfn += n, count -= n) {
+		n = min(block - pfn % block, count);
+		if (n == block && join(pfn_to_page(pfn), V3_LX_MAX_ORDER))
+			__free_pages(pfn_to_page(pfn), V3_LX_MAX_ORDER);
+		else
+			free_contig_range(pfn, n);
 		cond_resched();
 	}
 }
@@ -73,15 +94,23 @@ static enum v3_lx_obstacle look_in_use(struct page *page)
 	return page_maybe_dma_pinned(page) ? V3_LX_PINNED : V3_LX_STUCK;
 }
 
+/* Pages of files and programs that wait in a CPU's batch for their turn on an LRU list. */
+static bool may_become_movable(struct page *page)
+{
+	page = compound_head(page);
+	return !PageSlab(page) && READ_ONCE(page->mapping);
+}
+
 static enum v3_lx_obstacle implausible(const struct v3_lx_search *search, struct zone *zone,
 				       unsigned long pfn)
 {
 	enum v3_lx_obstacle obstacle = look(zone, pfn);
 	struct page *page = pfn_to_page(pfn);
 
-	if (obstacle || !search->strict || !page_count(page) || PageLRU(page))
+	if (obstacle || !page_count(page) || PageLRU(page))
 		return obstacle;
-	return look_in_use(page);
+	obstacle = look_in_use(page);
+	return search->strict || !may_become_movable(page) ? obstacle : V3_LX_NO_OBSTACLE;
 }
 
 /* Keeps what came closest to a range. */
@@ -287,10 +316,7 @@ bool v3_lx_host_zeroes(void)
 	return want_init_on_alloc(GFP_KERNEL);
 }
 
-/*
- * First only ranges in which all pages look free or movable, then any without holes: pages on
- * their way to an LRU list look unmovable and are not.
- */
+/* First only ranges in which all pages look free or movable, then those that may become so. */
 bool v3_lx_contig_alloc(struct v3_lx_search *search)
 {
 	enum search_result result;
