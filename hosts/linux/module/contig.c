@@ -94,15 +94,23 @@ static enum v3_lx_obstacle look_in_use(struct page *page)
 	return page_maybe_dma_pinned(page) ? V3_LX_PINNED : V3_LX_STUCK;
 }
 
+/* Pages of files and programs that wait in a CPU's batch for their turn on an LRU list. */
+static bool may_become_movable(struct page *page)
+{
+	page = compound_head(page);
+	return !PageSlab(page) && READ_ONCE(page->mapping);
+}
+
 static enum v3_lx_obstacle implausible(const struct v3_lx_search *search, struct zone *zone,
 				       unsigned long pfn)
 {
 	enum v3_lx_obstacle obstacle = look(zone, pfn);
 	struct page *page = pfn_to_page(pfn);
 
-	if (obstacle || !search->strict || !page_count(page) || PageLRU(page))
+	if (obstacle || !page_count(page) || PageLRU(page))
 		return obstacle;
-	return look_in_use(page);
+	obstacle = look_in_use(page);
+	return search->strict || !may_become_movable(page) ? obstacle : V3_LX_NO_OBSTACLE;
 }
 
 /* Keeps what came closest to a range. */
@@ -308,10 +316,7 @@ bool v3_lx_host_zeroes(void)
 	return want_init_on_alloc(GFP_KERNEL);
 }
 
-/*
- * First only ranges in which all pages look free or movable, then any without holes: pages on
- * their way to an LRU list look unmovable and are not.
- */
+/* First only ranges in which all pages look free or movable, then those that may become so. */
 bool v3_lx_contig_alloc(struct v3_lx_search *search)
 {
 	enum search_result result;
