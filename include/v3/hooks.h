@@ -33,6 +33,7 @@ enum v3_log_level {
 struct v3_host_thread;
 struct v3_host_event;
 struct v3_host_timer;
+struct v3_host_own;
 
 struct v3_vm;
 struct v3_vcpu;
@@ -56,6 +57,21 @@ struct v3_block_info {
 	uint64_t free;       /**< what is not in use, in multiples of 2 MiB */
 	uint64_t largest_2m; /**< the most that one claim could get with align 2 MiB */
 	uint64_t largest_1g; /**< the same with align 1 GiB */
+};
+
+/** A vCPU that gets its CPU for itself: for own_begin. */
+struct v3_own_request {
+	/** v3_vm_config.ctx of its VM. */
+	void *vm_ctx;
+	/** Index of the vCPU, and its CPU. */
+	uint32_t vcpu;
+	uint32_t cpu;
+	/** enum v3_yield_policy, not V3_YIELD_SHARED. */
+	uint32_t policy;
+	/** Zero. */
+	uint32_t reserved;
+	/** For V3_YIELD_INTERVAL, else 0. */
+	uint64_t yield_ns;
 };
 
 /** The table of host functions. Every hook gets ctx as its first argument. */
@@ -310,6 +326,37 @@ struct v3_os_hooks {
 	 * @p node; the answer is what thread_start gets. Default: V3_CPU_ANY. Context: process.
 	 */
 	int (*cpu_choose)(void *ctx, void *vm_ctx, unsigned int node);
+	/** @} */
+	/** @name Optional: CPUs of their own
+	 * For VMs with another policy than V3_YIELD_SHARED: all six or none. Default: such VMs are
+	 * refused. The host keeps everything else away from the CPU, as far as the policy says, and
+	 * should_yield and yield are not asked.
+	 * @{ */
+	/**
+	 * From here on the calling thread, a vCPU's, has its CPU to itself. Context: process.
+	 * @return V3_OK, or whatever is in the way, after a line in the log; the VM does not start.
+	 */
+	enum v3_status (*own_begin)(void *ctx, const struct v3_own_request *request,
+				    struct v3_host_own **own);
+	/** The end of it. Context: process, the thread of own_begin. */
+	void (*own_end)(void *ctx, struct v3_host_own *own);
+	/**
+	 * The guest is about to be entered. From a true answer to own_leave only libv3 runs on
+	 * the CPU, no hook but cpu_kick is called and no interrupt taken: the host can consider it
+	 * gone. @return false: not now, own_yield has to be called first. Context: atomic, interrupts
+	 * blocked.
+	 */
+	bool (*own_enter)(void *ctx, struct v3_host_own *own);
+	/** The guest has been left. Context: atomic, interrupts still blocked. */
+	void (*own_leave)(void *ctx, struct v3_host_own *own);
+	/** The host may use the CPU, if it has to. After fpu_end. Context: process. */
+	void (*own_yield)(void *ctx, struct v3_host_own *own);
+	/**
+	 * As event_wait, for a vCPU in HLT: the policy says whether others get the CPU meanwhile.
+	 * Context: process.
+	 */
+	void (*own_wait)(void *ctx, struct v3_host_own *own, struct v3_host_event *event,
+			 uint64_t deadline);
 	/** @} */
 };
 

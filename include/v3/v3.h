@@ -128,6 +128,21 @@ struct v3_mem_config {
  */
 #define V3_VM_UNEMULATED_UD (1u << 1)
 
+/** When the host gets the CPUs of a VM. */
+enum v3_yield_policy {
+	/** Whenever it wants them: they are not the VM's own. */
+	V3_YIELD_SHARED = 0,
+	/**
+	 * The VM owns its CPUs: the host gets them when the guest ends or is paused. A HLT keeps
+	 * the CPU.
+	 */
+	V3_YIELD_NEVER = 1,
+	/** It owns them; the host has them while the guest halts, too. */
+	V3_YIELD_ON_HALT = 2,
+	/** As V3_YIELD_ON_HALT, and every yield_ns for what the host has to do there. */
+	V3_YIELD_INTERVAL = 3,
+};
+
 /** What v3_vm_create() builds. Zero it, then fill. */
 struct v3_vm_config {
 	/** sizeof(struct v3_vm_config). */
@@ -157,6 +172,15 @@ struct v3_vm_config {
 	uint32_t flags;
 	/** Zero. */
 	uint32_t reserved2;
+	/**
+	 * enum v3_yield_policy. All but V3_YIELD_SHARED need cpus, with a CPU of its own for each
+	 * vCPU.
+	 */
+	uint32_t yield_policy;
+	/** Zero. */
+	uint32_t reserved3;
+	/** For V3_YIELD_INTERVAL: nanoseconds, not 0; else 0. */
+	uint64_t yield_ns;
 };
 
 /** Life-cycle states. */

@@ -129,6 +129,11 @@ struct v3_arch_ops {
 	 * Thread.
 	 */
 	void (*run)(struct v3_vcpu *vcpu, struct v3_exit *exit);
+	/*
+	 * The same for a vCPU that has its CPU to itself, with v3_vcpu_may_enter_owned() and
+	 * v3_vcpu_left_owned().
+	 */
+	void (*run_owned)(struct v3_vcpu *vcpu, struct v3_exit *exit);
 
 	/* The rest: thread. */
 	void (*insn_env)(struct v3_vcpu *vcpu, struct v3_insn_env *env);

@@ -144,6 +144,9 @@ static const char *missing_hook(const struct v3_os_hooks *os)
 		return "timer_destroy, timer_arm or timer_cancel";
 	if (!os->virt_acquire != !os->virt_release)
 		return os->virt_acquire ? "virt_release" : "virt_acquire";
+	if (os->own_begin && !(os->own_end && os->own_enter && os->own_leave && os->own_yield &&
+			       os->own_wait))
+		return "own_end, own_enter, own_leave, own_yield or own_wait";
 	if (os->block_claim && !(os->block_zero && os->block_release && os->block_query))
 		return "block_zero, block_release or block_query";
 	if (!os->block_claim && (os->block_zero || os->block_release || os->block_query))

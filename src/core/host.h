@@ -246,6 +246,40 @@ static inline int v3_os_cpu_choose(struct v3_host *host, void *vm_ctx, unsigned 
 	return host->os.cpu_choose(host->os.ctx, vm_ctx, node);
 }
 
+/* The next six: only for vCPUs that have a struct v3_host_own, or shall get one. */
+static inline enum v3_status v3_os_own_begin(struct v3_host *host,
+					     const struct v3_own_request *request,
+					     struct v3_host_own **own)
+{
+	return host->os.own_begin(host->os.ctx, request, own);
+}
+
+static inline void v3_os_own_end(struct v3_host *host, struct v3_host_own *own)
+{
+	host->os.own_end(host->os.ctx, own);
+}
+
+static inline bool v3_os_own_enter(struct v3_host *host, struct v3_host_own *own)
+{
+	return host->os.own_enter(host->os.ctx, own);
+}
+
+static inline void v3_os_own_leave(struct v3_host *host, struct v3_host_own *own)
+{
+	host->os.own_leave(host->os.ctx, own);
+}
+
+static inline void v3_os_own_yield(struct v3_host *host, struct v3_host_own *own)
+{
+	host->os.own_yield(host->os.ctx, own);
+}
+
+static inline void v3_os_own_wait(struct v3_host *host, struct v3_host_own *own,
+				  struct v3_host_event *event, uint64_t deadline)
+{
+	host->os.own_wait(host->os.ctx, own, event, deadline);
+}
+
 /*
  * As v3_os_alloc(), but no cache line of it holds anything else: what one vCPU writes on its exits
  * is not in the others' way. v3_host_lines_size() is what it takes of the heap.

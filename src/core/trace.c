@@ -125,7 +125,7 @@ static void enter_traced(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	struct v3_trace_event entry = { .kind = V3_TRACE_ENTRY }, left = { 0 };
 
 	emit(vcpu, &entry);
-	vcpu->vm->arch->run(vcpu, exit);
+	v3_vm_run_fn(vcpu->vm)(vcpu, exit);
 	v3_trace_describe(vcpu->gpr, exit, &left);
 	emit(vcpu, &left);
 }
@@ -151,7 +151,7 @@ void v3_trace_requests(struct v3_vcpu *vcpu, uint32_t taken)
 
 void v3_trace_init(struct v3_vcpu *vcpu)
 {
-	vcpu->enter = vcpu->vm->arch->run;
+	vcpu->enter = v3_vm_run_fn(vcpu->vm);
 }
 
 void v3_trace_destroy(struct v3_vcpu *vcpu)
@@ -203,7 +203,7 @@ static void change(struct v3_vm *vm, unsigned int what, bool on)
 
 		/* Release: with the bit the vCPU's thread sees the ring. */
 		__atomic_store_n(&vcpu->trace_on, bits, __ATOMIC_RELEASE);
-		__atomic_store_n(&vcpu->enter, bits ? enter_traced : vm->arch->run,
+		__atomic_store_n(&vcpu->enter, bits ? enter_traced : v3_vm_run_fn(vm),
 				 __ATOMIC_RELAXED);
 	}
 	v3_lock_irqrestore(&vm->lock, flags);

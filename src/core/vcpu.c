@@ -175,6 +175,22 @@ static bool must_leave(struct v3_vcpu *vcpu)
 	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & (V3_REQ_PAUSE | V3_REQ_STOP);
 }
 
+/*
+ * The host is not asked whether it wants the CPU: that is for the policy to say, in own_enter. From
+ * there on it considers the CPU gone, so that comes last.
+ */
+bool v3_vcpu_may_enter_owned(struct v3_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->mode, V3_VCPU_GUEST, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) && !timer_is_due(vcpu)) {
+		vcpu->own_yield = !v3_os_own_enter(vcpu->host, vcpu->own);
+		if (!vcpu->own_yield)
+			return true;
+	}
+	v3_vcpu_left_guest(vcpu);
+	return false;
+}
+
 /* --- HLT --- */
 
 /* Whether a vCPU in HLT, or waiting for a start-up IPI, has something to do. */
@@ -256,6 +272,12 @@ static inline void exit_record(const struct v3_vcpu *vcpu, struct v3_exit_record
 		record->gpr[i] = vcpu->gpr[i];
 }
 
+/* After an entry that was refused. */
+static bool host_wants_cpu(const struct v3_vcpu *vcpu)
+{
+	return vcpu->own ? vcpu->own_yield : v3_os_should_yield(vcpu->host);
+}
+
 /*
  * Runs the guest until something needs the thread: a request, HLT, or the host wants the CPU.
  * Returns where the next exit goes, as record was for the first.
@@ -275,7 +297,7 @@ static struct v3_exit_record *run_guest(struct v3_vcpu *vcpu, struct v3_exit_rec
 		if (record->exit.kind == V3_EXIT_NONE) {
 			if (vcpu->interrupted.valid)
 				v3_inject_requeue(vcpu);
-			if (v3_os_should_yield(vcpu->host))
+			if (host_wants_cpu(vcpu))
 				return record;
 			if (timer_is_due(vcpu))
 				v3_timers_run(vcpu);
@@ -322,7 +344,10 @@ static void run_section(struct v3_vcpu *vcpu)
 	v3_fpu_put(vcpu);
 	v3_os_fpu_end(vcpu->host);
 	v3_stat_add(&vcpu->stats.run_ns, v3_os_clock_ns(vcpu->host) - start);
-	v3_os_yield(vcpu->host);
+	if (vcpu->own)
+		v3_os_own_yield(vcpu->host, vcpu->own);
+	else
+		v3_os_yield(vcpu->host);
 }
 
 /* --- Waiting --- */
@@ -331,7 +356,11 @@ static void run_section(struct v3_vcpu *vcpu)
 static void wait_for_event(struct v3_vcpu *vcpu, uint64_t deadline)
 {
 	__atomic_store_n(&vcpu->mode, V3_VCPU_WAITING, __ATOMIC_SEQ_CST);
-	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST))
+		;
+	else if (vcpu->own)
+		v3_os_own_wait(vcpu->host, vcpu->own, vcpu->event, deadline);
+	else
 		v3_os_event_wait(vcpu->host, vcpu->event, deadline);
 	__atomic_store_n(&vcpu->mode, V3_VCPU_OUTSIDE, __ATOMIC_RELAXED);
 }
@@ -393,6 +422,41 @@ static void thread_loop(struct v3_vcpu *vcpu)
 	}
 }
 
+static enum v3_status own_begin(struct v3_vcpu *vcpu, unsigned int cpu)
+{
+	const struct v3_own_request request = {
+		.vm_ctx = vcpu->vm->ctx, .vcpu = vcpu->index, .cpu = cpu,
+		.policy = vcpu->vm->yield_policy, .yield_ns = vcpu->vm->yield_ns,
+	};
+
+	if (request.policy == V3_YIELD_SHARED)
+		return V3_OK;
+	return v3_os_own_begin(vcpu->host, &request, &vcpu->own);
+}
+
+static void own_end(struct v3_vcpu *vcpu)
+{
+	if (vcpu->own)
+		v3_os_own_end(vcpu->host, vcpu->own);
+	vcpu->own = NULL;
+}
+
+/* With the virtualization extension on. */
+static enum v3_status thread_on_cpu(struct v3_vcpu *vcpu, unsigned int cpu)
+{
+	enum v3_status status = own_begin(vcpu, cpu);
+
+	if (status != V3_OK)
+		return status;
+	__atomic_store_n(&vcpu->cpu, (int)cpu, __ATOMIC_RELAXED);
+	v3_timers_host_start(vcpu, cpu);
+	thread_loop(vcpu);
+	v3_timers_host_stop(vcpu);
+	__atomic_store_n(&vcpu->cpu, V3_CPU_ANY, __ATOMIC_RELAXED);
+	own_end(vcpu);
+	return V3_OK;
+}
+
 void v3_vcpu_thread(void *arg)
 {
 	struct v3_vcpu *vcpu = arg;
@@ -400,11 +464,7 @@ void v3_vcpu_thread(void *arg)
 
 	vcpu->start_status = v3_host_cpu_get(vcpu->host, cpu);
 	if (vcpu->start_status == V3_OK) {
-		__atomic_store_n(&vcpu->cpu, (int)cpu, __ATOMIC_RELAXED);
-		v3_timers_host_start(vcpu, cpu);
-		thread_loop(vcpu);
-		v3_timers_host_stop(vcpu);
-		__atomic_store_n(&vcpu->cpu, V3_CPU_ANY, __ATOMIC_RELAXED);
+		vcpu->start_status = thread_on_cpu(vcpu, cpu);
 		v3_host_cpu_put(vcpu->host, cpu);
 	}
 	/* A control call that waits for all to park must not wait for us. */

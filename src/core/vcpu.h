@@ -170,6 +170,9 @@ struct v3_vcpu {
 	uint64_t lead;			/* how much earlier it is armed, TSC ticks */
 	uint64_t clock_ns, clock_tsc;	/* the host's clock as it was read last, and when */
 
+	/* What the host knows the thread by that has its CPU to itself; the host wants to have it. */
+	struct v3_host_own *own;
+	bool own_yield;
 	struct v3_host_thread *thread;	/* guarded by v3_vm.control */
 	struct v3_host_event *event;	/* [const] */
 	/* [any] v3_vm.pauses as it parked for it, or V3_PARKED_FOR_GOOD */
@@ -215,6 +218,14 @@ bool v3_vcpu_may_enter(struct v3_vcpu *vcpu);
 static inline void v3_vcpu_left_guest(struct v3_vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->mode, V3_VCPU_OUTSIDE, __ATOMIC_RELAXED);
+}
+
+/* The same two for run_owned(). */
+bool v3_vcpu_may_enter_owned(struct v3_vcpu *vcpu);
+static inline void v3_vcpu_left_owned(struct v3_vcpu *vcpu)
+{
+	v3_vcpu_left_guest(vcpu);
+	v3_os_own_leave(vcpu->host, vcpu->own);
 }
 
 /* All registers of a vCPU that nobody runs. */

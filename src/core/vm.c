@@ -160,16 +160,44 @@ static enum v3_status mem_check(struct v3_host *host, const struct v3_vm_config 
 	return V3_OK;
 }
 
+/* Each vCPU needs a CPU of its own; whether it can have that one the host says. */
+static enum v3_status policy_check(struct v3_host *host, const struct v3_vm_config *config)
+{
+	unsigned int i, k;
+
+	if (config->yield_policy > V3_YIELD_INTERVAL)
+		return refuse(host, V3_ERR_INVALID, "unknown yield policy", config->yield_policy);
+	if (!config->yield_ns != (config->yield_policy != V3_YIELD_INTERVAL))
+		return refuse(host, V3_ERR_INVALID, "an interval goes with V3_YIELD_INTERVAL, ns",
+			      config->yield_ns);
+	if (config->yield_policy == V3_YIELD_SHARED)
+		return V3_OK;
+	if (!host->os.own_begin)
+		return refuse(host, V3_ERR_NOTSUP, "this host gives no CPUs away; policy",
+			      config->yield_policy);
+	for (i = 0; i < config->num_vcpus; i++) {
+		if (!config->cpus || config->cpus[i] == V3_CPU_ANY)
+			return refuse(host, V3_ERR_INVALID, "no CPU to own given for vCPU", i);
+		for (k = 0; k < i; k++)
+			if (config->cpus[k] == config->cpus[i])
+				return refuse(host, V3_ERR_INVALID,
+					      "two vCPUs cannot both own a CPU",
+					      (unsigned long long)config->cpus[i]);
+	}
+	return V3_OK;
+}
+
 static enum v3_status config_check(struct v3_host *host, const struct v3_vm_config *config)
 {
+	enum v3_status status;
 	unsigned int i;
 
 	if (config->struct_size != sizeof(*config))
 		return refuse(host, V3_ERR_VERSION, "config has another size",
 			      config->struct_size);
-	if (config->reserved || config->reserved2)
+	if (config->reserved || config->reserved2 || config->reserved3)
 		return refuse(host, V3_ERR_INVALID, "reserved field set",
-			      config->reserved | config->reserved2);
+			      config->reserved | config->reserved2 | config->reserved3);
 	if (config->flags & ~(V3_VM_IGNORE_UNKNOWN_MSRS | V3_VM_UNEMULATED_UD))
 		return refuse(host, V3_ERR_INVALID, "unknown flags", config->flags);
 	if (!config->num_vcpus || config->num_vcpus > V3_MAX_VCPUS)
@@ -182,7 +210,8 @@ static enum v3_status config_check(struct v3_host *host, const struct v3_vm_conf
 		    (config->cpus[i] < 0 || (unsigned int)config->cpus[i] >= host->num_cpus))
 			return refuse(host, V3_ERR_NOENT, "no such host CPU",
 				      (unsigned long long)config->cpus[i]);
-	return mem_check(host, config);
+	status = policy_check(host, config);
+	return status == V3_OK ? mem_check(host, config) : status;
 }
 
 /* --- Creation and destruction --- */
@@ -258,6 +287,8 @@ enum v3_status v3_vm_create(struct v3_host *host, const struct v3_vm_config *con
 	vm->ctx = config->ctx;
 	vm->num_vcpus = config->num_vcpus;
 	vm->unemulated_ud = config->flags & V3_VM_UNEMULATED_UD;
+	vm->yield_policy = config->yield_policy;
+	vm->yield_ns = config->yield_ns;
 	vm->nested.root = V3_HPA_NONE;
 	memcpy(vm->name, config->name, name_length(config->name));
 	v3_nodes_create(vm, config);

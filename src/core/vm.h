@@ -128,6 +128,8 @@ struct v3_vm {
 	void *arch_data;			/* [const] the back end's part */
 	bool arch_created;			/* [const] */
 	bool unemulated_ud;			/* [const] see V3_VM_UNEMULATED_UD */
+	uint32_t yield_policy;			/* [const] enum v3_yield_policy */
+	uint64_t yield_ns;			/* [const] */
 
 	/* [setup] hooks */
 	unsigned int num_io, num_mmio, num_msr, num_cpuid_hooks, num_hypercalls, num_devices;
@@ -264,6 +266,12 @@ enum v3_status v3_consoles_create(struct v3_vm *vm);
 void v3_consoles_destroy(struct v3_vm *vm);
 /* Input that the guest has not read is dropped; output stays for whoever reads it. */
 void v3_consoles_reset(struct v3_vm *vm);
+
+/* What enters a guest: the back end's. */
+static inline void (*v3_vm_run_fn(const struct v3_vm *vm))(struct v3_vcpu *, struct v3_exit *)
+{
+	return vm->yield_policy == V3_YIELD_SHARED ? vm->arch->run : vm->arch->run_owned;
+}
 
 /* Whether hooks, devices and images may be added: never started, or reset. */
 static inline bool v3_vm_in_setup(const struct v3_vm *vm)

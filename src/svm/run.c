@@ -145,7 +145,9 @@ static void virq_take_back(struct v3_vcpu *vcpu, struct svm_vmcb *vmcb, uint64_t
 		svm_event_decode(event, &vcpu->interrupted);
 }
 
-void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
+/* Twice, for CPUs that others use, too, and for owned ones: neither pays for the other. */
+static inline __attribute__((always_inline)) void run(struct v3_vcpu *vcpu, struct v3_exit *exit,
+						      bool owned)
 {
 	struct svm_vcpu *svm = svm_vcpu(vcpu);
 	struct svm_vmcb *vmcb = svm->vmcb;
@@ -156,7 +158,7 @@ void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	 * guest runs, and exit from it at once (APM2 15.17, 15.21.1).
 	 */
 	v3_x86_clgi();
-	if (!v3_vcpu_may_enter(vcpu)) {
+	if (!(owned ? v3_vcpu_may_enter_owned(vcpu) : v3_vcpu_may_enter(vcpu))) {
 		v3_x86_stgi();
 		/*
 		 * Its event goes back: what keeps it from entering may have to be delivered first.
@@ -174,7 +176,10 @@ void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	regs_to_vmcb(vcpu, vmcb);
 	virq = virq_set(vcpu, vmcb);
 	enter(vcpu, svm);
-	v3_vcpu_left_guest(vcpu);
+	if (owned)
+		v3_vcpu_left_owned(vcpu);
+	else
+		v3_vcpu_left_guest(vcpu);
 	v3_x86_stgi();
 	regs_from_vmcb(vcpu, vmcb);
 	vmcb->clean = svm->clean_mask;
@@ -185,4 +190,14 @@ void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	if (virq)
 		virq_take_back(vcpu, vmcb, virq);
 	svm_exit_decode(vmcb, &vcpu->host->caps, exit);
+}
+
+void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
+{
+	run(vcpu, exit, false);
+}
+
+void svm_run_owned(struct v3_vcpu *vcpu, struct v3_exit *exit)
+{
+	run(vcpu, exit, true);
 }

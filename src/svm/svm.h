@@ -93,6 +93,7 @@ uint64_t svm_event_encode(const struct v3_event *event);
 void svm_load(struct v3_vcpu *vcpu);
 void svm_put(struct v3_vcpu *vcpu);
 void svm_run(struct v3_vcpu *vcpu, struct v3_exit *exit);
+void svm_run_owned(struct v3_vcpu *vcpu, struct v3_exit *exit);
 /* vcpu.c: exit when the guest can take an interrupt, or not */
 void svm_intr_window(struct svm_vmcb *vmcb, bool open);
 

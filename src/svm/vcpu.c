@@ -194,6 +194,7 @@ const struct v3_arch_ops v3_svm_ops = {
 	.load = svm_load,
 	.put = svm_put,
 	.run = svm_run,
+	.run_owned = svm_run_owned,
 	.insn_env = svm_insn_env,
 	.get_segment = svm_get_segment,
 	.get_cr = svm_get_cr,

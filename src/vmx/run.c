@@ -328,7 +328,9 @@ static V3_NOINLINE void stay_out(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, str
 	exit->kind = V3_EXIT_NONE;
 }
 
-void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
+/* Twice, for CPUs that others use, too, and for owned ones: neither pays for the other. */
+static inline __attribute__((always_inline)) void run(struct v3_vcpu *vcpu, struct v3_exit *exit,
+						      bool owned)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 	int failed = V3_VMX_FAIL_INVALID;
@@ -338,7 +340,7 @@ void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 	 * once (26.2).
 	 */
 	v3_x86_cli();
-	if (!v3_vcpu_may_enter(vcpu)) {
+	if (!(owned ? v3_vcpu_may_enter_owned(vcpu) : v3_vcpu_may_enter(vcpu))) {
 		stay_out(vcpu, vmx, exit);
 		return;
 	}
@@ -351,7 +353,10 @@ void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 			failed = vmx_enter(vcpu->gpr, vmx->launched, &vmx->host.rsp);
 		vmx->cr2 = v3_x86_read_cr2();
 	}
-	v3_vcpu_left_guest(vcpu);
+	if (owned)
+		v3_vcpu_left_owned(vcpu);
+	else
+		v3_vcpu_left_guest(vcpu);
 	vmx->event.valid = false;
 	if (failed) {
 		v3_x86_sti();
@@ -359,4 +364,14 @@ void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 		return;
 	}
 	after_exit(vcpu, vmx, exit);
+}
+
+void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
+{
+	run(vcpu, exit, false);
+}
+
+void vmx_run_owned(struct v3_vcpu *vcpu, struct v3_exit *exit)
+{
+	run(vcpu, exit, true);
 }

@@ -193,6 +193,7 @@ const struct v3_arch_ops v3_vmx_ops = {
 	.load = vmx_load,
 	.put = vmx_put,
 	.run = vmx_run,
+	.run_owned = vmx_run_owned,
 	.insn_env = vmx_insn_env,
 	.get_segment = vmx_get_segment,
 	.get_cr = vmx_get_cr,

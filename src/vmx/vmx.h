@@ -221,6 +221,7 @@ uint32_t vmx_event_encode(const struct v3_event *event);
 void vmx_load(struct v3_vcpu *vcpu);
 void vmx_put(struct v3_vcpu *vcpu);
 void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit);
+void vmx_run_owned(struct v3_vcpu *vcpu, struct v3_exit *exit);
 
 /* text.c: static storage */
 const char *vmx_error_text(unsigned int error);		/* VM-instruction error */

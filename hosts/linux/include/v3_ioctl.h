@@ -92,6 +92,12 @@ struct v3_ioc_cpu {
 	__s32 status;
 	/** Why not, or empty. */
 	char message[112];
+	/** The VM that owns the CPU (V3_IOC_CREATE_OWN_CPUS), or empty. */
+	char vm[V3_IOC_NAME];
+	/** Then: which of its vCPUs, and enum v3_ioc_yield and yield_ns as they are in effect. */
+	__s32 vcpu;
+	__u32 host_yield;
+	__u64 yield_ns;
 };
 
 /** Flags of v3_ioc_caps.flags. */
@@ -138,6 +144,32 @@ struct v3_ioc_caps {
 #define V3_IOC_CREATE_IGNORE_MSRS (1u << 2)
 /** Guest RAM comes from memory that V3_IOC_MEM_TAKE has taken, or the request fails. */
 #define V3_IOC_CREATE_HELD (1u << 3)
+/**
+ * The VM has the host CPUs of @c cpus, all of them named and different, to itself: no other VM's
+ * vCPUs run there, and Linux only as @c host_yield says. CPU 0 cannot be owned. Until the VM is
+ * gone.
+ */
+#define V3_IOC_CREATE_OWN_CPUS (1u << 4)
+/**
+ * With V3_IOC_CREATE_OWN_CPUS: kernel.sched_rt_runtime_us is -1 as long as the VM exists, so its
+ * threads can be SCHED_FIFO all the time. Else they are not while the guest runs, as Linux would
+ * stop them for as long as they ran.
+ */
+#define V3_IOC_CREATE_OWN_FIFO (1u << 5)
+
+/** When Linux gets an owned CPU: v3_ioc_create.host_yield. */
+enum v3_ioc_yield {
+	V3_IOC_YIELD_DEFAULT = 0,  /**< as INTERVAL with 0 */
+	/** When the guest ends or is paused; its HLT keeps the CPU. */
+	V3_IOC_YIELD_NEVER = 1,
+	V3_IOC_YIELD_ON_HALT = 2,  /**< besides, while the guest halts */
+	/** As ON_HALT, and every yield_ns for what Linux has to do there. */
+	V3_IOC_YIELD_INTERVAL = 3,
+};
+/** Limits of v3_ioc_create.yield_ns, and what 0 means. */
+#define V3_IOC_YIELD_MIN_NS 1000000ull
+#define V3_IOC_YIELD_MAX_NS 10000000000ull
+#define V3_IOC_YIELD_DEFAULT_NS 5000000000ull
 
 struct v3_ioc_mem {
 	/** Bytes, a multiple of 2 MiB. */
@@ -171,6 +203,11 @@ struct v3_ioc_create {
 	 * host's.
 	 */
 	char cpu[V3_IOC_CPU];
+	/** in: enum v3_ioc_yield; zero without V3_IOC_CREATE_OWN_CPUS. */
+	__u32 host_yield;
+	__u32 reserved;
+	/** in: for V3_IOC_YIELD_INTERVAL: nanoseconds, or 0; else zero. */
+	__u64 yield_ns;
 };
 
 /** Opens an existing VM. This descriptor does not keep the VM alive. */

@@ -11,6 +11,7 @@
 #include <asm/tsc.h>
 
 #include "blocks.h"
+#include "own.h"
 
 static enum v3_status do_version(struct v3_lx_call *call, void *target, void *data)
 {
@@ -165,6 +166,7 @@ static enum v3_status create_core(struct v3_lx_vm *vm, const struct v3_ioc_creat
 		mem[i].size = arg->mem[i].size;
 		mem[i].node = arg->mem[i].node;
 	}
+	config.yield_policy = v3_lx_own_policy(arg, &config.yield_ns);
 	status = v3_vm_create(v3_lx.host, &config, core);
 	if (status)
 		return status;
@@ -206,6 +208,11 @@ static enum v3_status create(struct v3_lx_call *call, struct v3_ioc_create *arg,
 	vm->num_vcpus = arg->num_vcpus;
 	vm->memory = memory;
 	vm->held_only = arg->flags & V3_IOC_CREATE_HELD;
+	status = v3_lx_own_claim(call, vm, arg);
+	if (status) {
+		v3_lx_vm_abandon(vm);
+		return status;
+	}
 	status = create_core(vm, arg, &core);
 	if (status) {
 		v3_lx_fail(call, status, "cannot create VM '%s' with %u vCPUs and %llu MiB",
@@ -237,8 +244,11 @@ static enum v3_status do_create(struct v3_lx_call *call, void *target, void *dat
 		return v3_lx_fail(call, v3_lx.init_status, "this host cannot run VMs: %s",
 				  v3_lx.init_message);
 	if (arg->flags & ~(V3_IOC_CREATE_DETACHED | V3_IOC_CREATE_UNEMULATED_UD |
-			   V3_IOC_CREATE_IGNORE_MSRS | V3_IOC_CREATE_HELD))
+			   V3_IOC_CREATE_IGNORE_MSRS | V3_IOC_CREATE_HELD |
+			   V3_IOC_CREATE_OWN_CPUS | V3_IOC_CREATE_OWN_FIFO))
 		return v3_lx_fail(call, V3_ERR_INVALID, "unknown flags 0x%x", arg->flags);
+	if (arg->reserved)
+		return v3_lx_fail(call, V3_ERR_INVALID, "reserved fields are not zero");
 	if (strnlen(arg->cpu, sizeof(arg->cpu)) == sizeof(arg->cpu))
 		return v3_lx_fail(call, V3_ERR_INVALID, "the CPU model has no end");
 	status = v3_lx_check_name(call, arg->name);

@@ -14,6 +14,7 @@
 
 #include "blocks.h"
 #include "compat.h"
+#include "own.h"
 
 static void *lx_phys_to_virt(void *ctx, v3_hpa_t hpa)
 {
@@ -85,6 +86,10 @@ static void lx_fpu_begin(void *ctx)
 
 static void lx_fpu_end(void *ctx)
 {
+	struct v3_host_own *own = this_cpu_read(v3_lx_own_here);
+
+	if (own)
+		v3_lx_own_out(own);
 	/* VM exits leave a TSS without I/O permissions: Linux loads it anew for who has some. */
 	if (boot_cpu_has(X86_FEATURE_VMX))
 		invalidate_tss_limit();
@@ -104,18 +109,26 @@ static enum hrtimer_restart timer_expired(struct hrtimer *timer)
 static enum v3_status lx_timer_create(void *ctx, unsigned int cpu, struct v3_host_timer **out)
 {
 	struct v3_host_timer *timer;
+	struct v3_host_own *own;
 
 	timer = kzalloc_node(sizeof(*timer), GFP_KERNEL, cpu_to_node(cpu));
 	if (!timer)
 		return V3_ERR_NOMEM;
 	/* hard: with PREEMPT_RT, too, it expires in the interrupt, not in a thread */
 	v3_lx_hrtimer_setup(&timer->timer, timer_expired, HRTIMER_MODE_ABS_PINNED_HARD);
+	own = this_cpu_read(v3_lx_own_here);
+	if (own)
+		own->guest_timer = &timer->timer;
 	*out = timer;
 	return V3_OK;
 }
 
 static void lx_timer_destroy(void *ctx, struct v3_host_timer *timer)
 {
+	struct v3_host_own *own = this_cpu_read(v3_lx_own_here);
+
+	if (own)
+		own->guest_timer = NULL;
 	hrtimer_cancel(&timer->timer);
 	kfree(timer);
 }
@@ -189,6 +202,12 @@ const struct v3_os_hooks v3_lx_hooks = {
 	.state_notify = v3_lx_state_notify,
 	.trace = v3_lx_trace,
 	.can_poll = lx_can_poll,
+	.own_begin = v3_lx_own_begin,
+	.own_end = v3_lx_own_end,
+	.own_enter = v3_lx_own_enter,
+	.own_leave = v3_lx_own_leave,
+	.own_yield = v3_lx_own_yield,
+	.own_wait = v3_lx_own_wait,
 	.block_claim = v3_lx_block_claim,
 	.block_zero = v3_lx_block_zero,
 	.block_release = v3_lx_block_release,

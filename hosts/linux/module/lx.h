@@ -98,6 +98,13 @@ bool v3_lx_threads_on(const struct v3_lx_vm *vm, unsigned int cpu);
 /* Waits until no thread is on that CPU; false after the time. */
 bool v3_lx_threads_wait_gone(unsigned int cpu, unsigned int ms);
 
+/* own.c: CPUs that VMs own. Any context. */
+bool v3_lx_cpu_owned(unsigned int cpu);
+/* Whether a thread of that VM (or of none, NULL) may be there. */
+bool v3_lx_cpu_allowed(unsigned int cpu, const struct v3_lx_vm *vm);
+/* The name of its owner; false: it has none. */
+bool v3_lx_cpu_owner_name(unsigned int cpu, char name[V3_IOC_NAME]);
+
 /* virt.c: who owns AMD-V or VT-x. */
 enum v3_status v3_lx_virt_acquire(void *ctx, unsigned int cpu);
 void v3_lx_virt_release(void *ctx, unsigned int cpu);
@@ -142,6 +149,8 @@ struct v3_lx_vm {
 	u32 num_vcpus;
 	u64 memory;
 	bool held_only;			/* memory: nothing but what is held */
+	/* Written under v3_lx_vms_lock: 1 + the CPU that each vCPU owns or is pinned to; 0: none. */
+	s32 pins[V3_IOC_VCPUS];
 
 	spinlock_t lock;		/* the next four */
 	struct v3_vm *core;		/* NULL: still being created */

@@ -39,8 +39,13 @@ static bool thread_settle(struct v3_host_thread *thread)
 
 	spin_lock(&threads_lock);
 	ok = raw_smp_processor_id() == thread->cpu && !cpumask_test_cpu(thread->cpu, &blocked);
+	/* in this order: own.c enters an owner first and looks for threads then */
 	if (ok)
 		list_add(&thread->link, &threads);
+	if (ok && !v3_lx_cpu_allowed(thread->cpu, thread->vm)) {
+		list_del(&thread->link);
+		ok = false;
+	}
 	spin_unlock(&threads_lock);
 	return ok;
 }
@@ -73,7 +78,7 @@ const struct v3_lx_vm *v3_lx_thread_vm(void)
 }
 
 /* Of the CPUs that the caller may use, the one with the fewest of our threads. */
-static int choose_cpu(void)
+static int choose_cpu(const struct v3_lx_vm *vm)
 {
 	unsigned int cpu, load, best_load = UINT_MAX;
 	struct v3_host_thread *thread;
@@ -84,7 +89,8 @@ static int choose_cpu(void)
 		load = 0;
 		list_for_each_entry(thread, &threads, link)
 			load += thread->cpu == cpu;
-		if (load < best_load && !cpumask_test_cpu(cpu, &blocked)) {
+		if (load < best_load && !cpumask_test_cpu(cpu, &blocked) &&
+		    v3_lx_cpu_allowed(cpu, vm)) {
 			best = cpu;
 			best_load = load;
 		}
@@ -96,6 +102,7 @@ static int choose_cpu(void)
 static enum v3_status thread_spawn(struct v3_host_thread *thread, const char *name)
 {
 	struct task_struct *task;
+	char owner[V3_IOC_NAME];
 
 	task = kthread_create_on_node(thread_main, thread, cpu_to_node(thread->cpu), "%s", name);
 	if (IS_ERR(task)) {
@@ -108,8 +115,13 @@ static enum v3_status thread_spawn(struct v3_host_thread *thread, const char *na
 	wait_for_completion(&thread->settled);
 	if (!thread->refused)
 		return V3_OK;
-	v3_lx_logf(V3_LOG_ERROR, "cannot start thread %s: host CPU %u is offline or about to be",
-		   name, thread->cpu);
+	if (v3_lx_cpu_owner_name(thread->cpu, owner) && !v3_lx_cpu_allowed(thread->cpu, thread->vm))
+		v3_lx_logf(V3_LOG_ERROR, "cannot start thread %s: host CPU %u is owned by VM '%s'",
+			   name, thread->cpu, owner);
+	else
+		v3_lx_logf(V3_LOG_ERROR,
+			   "cannot start thread %s: host CPU %u is offline or about to be", name,
+			   thread->cpu);
 	kthread_stop(task);
 	put_task_struct(task);
 	return V3_ERR_NOENT;
@@ -123,10 +135,15 @@ enum v3_status v3_lx_thread_start(void *ctx, const char *name, int cpu, void (*f
 	enum v3_status status;
 
 	if (cpu == V3_CPU_ANY)
-		cpu = choose_cpu();
+		cpu = choose_cpu(call ? call->vm : NULL);
 	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_online(cpu)) {
-		v3_lx_logf(V3_LOG_ERROR, "cannot start thread %s: no host CPU %d is online", name,
-			   cpu);
+		if (cpu == V3_CPU_ANY)
+			v3_lx_logf(V3_LOG_ERROR,
+				   "cannot start thread %s: every host CPU that it may use is owned or about to go offline",
+				   name);
+		else
+			v3_lx_logf(V3_LOG_ERROR, "cannot start thread %s: no host CPU %d is online",
+				   name, cpu);
 		return V3_ERR_NOENT;
 	}
 	thread = kzalloc(sizeof(*thread), GFP_KERNEL);

@@ -15,7 +15,7 @@
 #include <asm/special_insns.h>
 
 #include "compat.h"
-#include "lx.h"
+#include "own.h"
 
 #define V3_LX_MSR_FEATURE_CONTROL 0x3a
 #define V3_LX_MSR_EFER 0xc0000080
@@ -196,6 +196,7 @@ void v3_lx_virt_describe(unsigned int cpu, struct v3_ioc_cpu *out)
 	out->node = cpu_to_node(cpu);
 	out->status = owner_status(describe.owner);
 	owner_message(describe.owner, cpu, describe.evidence, out->message, sizeof(out->message));
+	v3_lx_own_describe(cpu, out);
 }
 
 /* The library has CR4.VMXE set before VMXON and cleared after VMXOFF; interrupts off. */

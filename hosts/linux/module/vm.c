@@ -9,7 +9,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "lx.h"
+#include "own.h"
 
 LIST_HEAD(v3_lx_vms);
 DEFINE_MUTEX(v3_lx_vms_lock);
@@ -131,6 +131,7 @@ enum v3_status v3_lx_vm_new(struct v3_lx_call *call, const char *name, struct v3
 static void unregister(struct v3_lx_vm *vm)
 {
 	mutex_lock(&v3_lx_vms_lock);
+	v3_lx_own_release(vm);
 	list_del(&vm->link);
 	if (list_empty(&v3_lx_vms)) {
 		v3_lx_virt_give_back();

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/* CPUs that VMs own: own.c knows whose they are, own_run.c keeps Linux away from them. */
+#ifndef V3_LX_OWN_H
+#define V3_LX_OWN_H
+
+#include <linux/hrtimer.h>
+
+#include "lx.h"
+#include "own_timer.h"
+
+/* How a VM has a CPU. */
+struct v3_lx_owner {
+	const struct v3_lx_vm *vm;	/* NULL: nobody owns the CPU */
+	u32 vcpu;
+	u32 policy;			/* enum v3_yield_policy */
+	u64 yield_ns;			/* as the policy has it */
+	bool fifo;			/* V3_IOC_CREATE_OWN_FIFO */
+};
+
+/*
+ * Enters the CPUs that the VM owns or is pinned to, as the request says; each refusal has its
+ * message. Once per VM, before it has threads.
+ */
+enum v3_status v3_lx_own_claim(struct v3_lx_call *call, struct v3_lx_vm *vm,
+			       const struct v3_ioc_create *arg);
+/* Whatever it owns; when none of its threads is left. */
+void v3_lx_own_release(const struct v3_lx_vm *vm);
+/* enum v3_yield_policy of a request, and its interval. */
+u32 v3_lx_own_policy(const struct v3_ioc_create *arg, u64 *yield_ns);
+/* For V3_IOC_CAPS. */
+void v3_lx_own_describe(unsigned int cpu, struct v3_ioc_cpu *out);
+/* The owner of a CPU as it is now. Any context. */
+struct v3_lx_owner v3_lx_owner(unsigned int cpu);
+
+/*
+ * A vCPU's thread on its own CPU; nobody else looks at it. All but the first five are used with
+ * preemption off or by the thread alone.
+ */
+struct v3_host_own {
+	unsigned int cpu;
+	u32 policy;
+	bool fifo;
+	u64 period;			/* ns from one look at what Linux wants to the next */
+	struct hrtimer look_timer;
+	u64 next_look;			/* ktime */
+	struct hrtimer *guest_timer;	/* the vCPU's, or NULL */
+	ktime_t guest_expires;		/* what the hardware was set for */
+	unsigned int timer_irqs;	/* of the CPU, when the hardware was set */
+	u64 touched;			/* TSC: the watchdogs last heard of this CPU */
+	struct v3_lx_apic_timer apic;
+};
+
+/* own_run.c: the hooks of struct v3_os_hooks. */
+enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
+			       struct v3_host_own **own);
+void v3_lx_own_end(void *ctx, struct v3_host_own *own);
+bool v3_lx_own_enter(void *ctx, struct v3_host_own *own);
+void v3_lx_own_leave(void *ctx, struct v3_host_own *own);
+void v3_lx_own_yield(void *ctx, struct v3_host_own *own);
+void v3_lx_own_wait(void *ctx, struct v3_host_own *own, struct v3_host_event *event,
+		    uint64_t deadline);
+/* What the calling thread has, or NULL. */
+DECLARE_PER_CPU(struct v3_host_own *, v3_lx_own_here);
+/* The thread is about to give the CPU away: Linux's timer interrupt comes when it has to. */
+void v3_lx_own_out(struct v3_host_own *own);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
+/*
+ * A vCPU's thread on a CPU that its VM owns. Linux does not see the CPU while the guest runs: RCU
+ * takes it for idle, and the timer interrupt, which would come HZ times a second, is put off to the
+ * next look at what Linux wants, or to the guest's own next timer. Then it comes once, and
+ * Linux catches up by itself.
+ */
+#include <linux/context_tracking.h>
+#include <linux/cpu.h>
+#include <linux/ktime.h>
+#include <linux/nmi.h>
+#include <linux/sched.h>
+#include <linux/sched/stat.h>
+#include <linux/slab.h>
+#include <linux/tick.h>
+
+#include <asm/apic.h>
+#include <asm/hardirq.h>
+#include <asm/msr.h>
+#include <asm/tsc.h>
+
+#include "compat.h"
+#include "own.h"
+
+/* Without an interval of its own, a policy still has Linux looked after so often. */
+#define LOOK_NS 10000000000ull
+/* What waits for the CPU gets at one look. */
+#define LOOK_SLEEP_NS 1000000ull
+/* How long the CPU is idle in Linux's eyes so that it gives up its duties. */
+#define IDLE_NS 5000ull
+
+DEFINE_PER_CPU(struct v3_host_own *, v3_lx_own_here);
+
+/* --- The timer of the local APIC --- */
+
+static u32 apic_get(const struct v3_lx_apic_timer *apic, u32 reg)
+{
+	u32 low, high;
+
+	if (!apic->x2apic)
+		return native_apic_mem_read(reg);
+	rdmsr(APIC_BASE_MSR + (reg >> 4), low, high);
+	return low;
+}
+
+static void apic_set(const struct v3_lx_apic_timer *apic, u32 reg, u32 value)
+{
+	if (apic->x2apic)
+		wrmsr(APIC_BASE_MSR + (reg >> 4), value, 0);
+	else
+		native_apic_mem_write(reg, value);
+}
+
+static u64 deadline_get(void)
+{
+	u32 low, high;
+
+	rdmsr(MSR_IA32_TSC_DEADLINE, low, high);
+	return (u64)high << 32 | low;
+}
+
+static void deadline_set(u64 tsc)
+{
+	wrmsr(MSR_IA32_TSC_DEADLINE, (u32)tsc, (u32)(tsc >> 32));
+}
+
+/* What Linux had in the timer: if we find our own value, nothing has changed since. */
+static void apic_learn(struct v3_lx_apic_timer *apic)
+{
+	u32 left;
+
+	if (apic->deadline) {
+		u64 deadline = deadline_get();
+
+		if (!apic->pushed || deadline != apic->ours)
+			apic->linux_left = deadline;
+		return;
+	}
+	left = apic_get(apic, V3_LX_APIC_TMCCT);
+	if (apic->pushed && apic_get(apic, V3_LX_APIC_TMICT) == apic->ours)
+		apic->linux_left = v3_lx_count_left(apic->linux_left, apic->ours, left);
+	else
+		apic->linux_left = left;
+}
+
+/* The interrupt comes in so many TSC ticks, whatever Linux wanted. Interrupts off. */
+static void apic_push(struct v3_lx_apic_timer *apic, u64 tsc)
+{
+	u32 lvtt = apic_get(apic, V3_LX_APIC_LVTT);
+
+	if (apic->off || !v3_lx_lvtt_usable(lvtt))
+		return;
+	apic->deadline = (lvtt & V3_LX_LVTT_MODE) == V3_LX_LVTT_DEADLINE;
+	apic_learn(apic);
+	apic->pushed = true;
+	if (apic->deadline) {
+		apic->ours = v3_lx_deadline_for(rdtsc(), tsc);
+		deadline_set(apic->ours);
+	} else {
+		apic->ours = v3_lx_count_for(tsc, apic->count_per_tsc);
+		apic_set(apic, V3_LX_APIC_TMICT, apic->ours);
+	}
+}
+
+/* Linux's own again. Interrupts off. */
+static void apic_pull(struct v3_lx_apic_timer *apic)
+{
+	if (!apic->pushed)
+		return;
+	apic->pushed = false;
+	if (apic->deadline) {
+		if (deadline_get() == apic->ours)
+			deadline_set(v3_lx_deadline_left(apic->linux_left));
+	} else if (apic_get(apic, V3_LX_APIC_TMICT) == apic->ours) {
+		apic_set(apic, V3_LX_APIC_TMICT,
+			 v3_lx_count_left(apic->linux_left, apic->ours,
+					  apic_get(apic, V3_LX_APIC_TMCCT)));
+	}
+}
+
+/* How fast the count runs; Linux's goes on after it. Interrupts off. */
+static void apic_calibrate(struct v3_lx_apic_timer *apic)
+{
+	u32 lvtt = apic_get(apic, V3_LX_APIC_LVTT), left, gone;
+	u64 begin, ticks, most = (u64)tsc_khz / 20;
+
+	if ((lvtt & V3_LX_LVTT_MODE) == V3_LX_LVTT_DEADLINE)
+		return;
+	apic->off = (lvtt & V3_LX_LVTT_MODE) != V3_LX_LVTT_ONESHOT;
+	if (apic->off || lvtt & V3_LX_LVTT_MASKED)
+		return;
+	left = apic_get(apic, V3_LX_APIC_TMCCT);
+	apic_set(apic, V3_LX_APIC_TMICT, U32_MAX);
+	begin = rdtsc();
+	do {
+		cpu_relax();
+		ticks = rdtsc() - begin;
+	} while (ticks < most);
+	gone = U32_MAX - apic_get(apic, V3_LX_APIC_TMCCT);
+	apic->count_per_tsc = v3_lx_count_rate(gone, rdtsc() - begin);
+	apic->off = !apic->count_per_tsc;
+	apic_set(apic, V3_LX_APIC_TMICT, v3_lx_count_left(left, gone, 0));
+}
+
+/* --- In and out of the guest --- */
+
+static u64 ns_to_tsc(u64 ns)
+{
+	return mul_u64_u64_div_u64(ns, tsc_khz, 1000000);
+}
+
+static ktime_t guest_expires(const struct v3_host_own *own)
+{
+	return own->guest_timer ? hrtimer_get_expires(own->guest_timer) : KTIME_MAX;
+}
+
+/*
+ * Linux had the CPU, or the guest's timer has moved: the hardware is set anew. False: it is time
+ * to look at what Linux wants.
+ */
+static notrace bool retime(struct v3_host_own *own)
+{
+	u64 now = ktime_get_ns(), next = own->next_look;
+
+	if (now >= next)
+		return false;
+	own->guest_expires = guest_expires(own);
+	if (own->guest_timer && hrtimer_is_queued(own->guest_timer))
+		next = min_t(u64, next, own->guest_expires);
+	apic_push(&own->apic, next > now ? ns_to_tsc(next - now) : 0);
+	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs);
+	return true;
+}
+
+/*
+ * need_resched() is not a question of policy here: nothing but what comes before the thread sets
+ * it, such as stop_machine() and CPU hotplug, which the host would wait for for ever.
+ */
+notrace bool v3_lx_own_enter(void *ctx, struct v3_host_own *own)
+{
+	if (unlikely(need_resched()))
+		return false;
+	if (unlikely(own->timer_irqs != this_cpu_read(irq_stat.apic_timer_irqs) ||
+		     own->guest_expires != guest_expires(own)) && !retime(own))
+		return false;
+	ct_idle_enter();
+	return true;
+}
+
+/* Interrupts and NMIs come next; the watchdogs' own timers have been put off with the others. */
+notrace void v3_lx_own_leave(void *ctx, struct v3_host_own *own)
+{
+	u64 now = rdtsc();
+
+	ct_idle_exit();
+	if (now - own->touched < (u64)tsc_khz * 1000)
+		return;
+	own->touched = now;
+	touch_nmi_watchdog();
+}
+
+void v3_lx_own_out(struct v3_host_own *own)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	apic_pull(&own->apic);
+	/* for the next time */
+	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs) - 1;
+	local_irq_restore(flags);
+}
+
+/* --- Looking at what Linux wants --- */
+
+/*
+ * The tick of any CPU takes the duty to keep jiffies if the others are idle, and keeps it: other
+ * CPUs would then wait for this one. Idle CPUs give it up. With nohz_full it stays where it is.
+ */
+static void duties_shed(struct v3_host_own *own)
+{
+	if (tick_nohz_full_enabled())
+		return;
+	if (!own->fifo)
+		sched_set_fifo(current);
+	play_idle_precise(IDLE_NS, 1);
+	if (!own->fifo)
+		sched_set_normal(current, MIN_NICE);
+}
+
+/* Tasks that wait for this CPU get it for a moment: for SCHED_FIFO only sleep lets them. */
+static void others_run(void)
+{
+	ktime_t time = ns_to_ktime(LOOK_SLEEP_NS);
+
+	if (single_task_running())
+		return;
+	set_current_state(TASK_IDLE);
+	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
+}
+
+static void look_next(struct v3_host_own *own)
+{
+	own->next_look = ktime_get_ns() + own->period;
+	hrtimer_start(&own->look_timer, ns_to_ktime(own->next_look), HRTIMER_MODE_ABS_PINNED_HARD);
+}
+
+void v3_lx_own_yield(void *ctx, struct v3_host_own *own)
+{
+	if (need_resched())
+		schedule();
+	if (ktime_get_ns() < own->next_look)
+		return;
+	others_run();
+	duties_shed(own);
+	look_next(own);
+}
+
+void v3_lx_own_wait(void *ctx, struct v3_host_own *own, struct v3_host_event *event,
+		    uint64_t deadline)
+{
+	v3_lx_event_wait(ctx, event, deadline);
+}
+
+/* --- The thread's begin and end --- */
+
+/* The interrupt itself is what it is for. */
+static enum hrtimer_restart look_expired(struct hrtimer *timer)
+{
+	return HRTIMER_NORESTART;
+}
+
+static void timer_prepare(struct v3_host_own *own)
+{
+	unsigned long flags;
+
+#ifdef CONFIG_X86_X2APIC
+	own->apic.x2apic = x2apic_mode;
+#endif
+	local_irq_save(flags);
+	apic_calibrate(&own->apic);
+	local_irq_restore(flags);
+	if (own->apic.off)
+		v3_lx_logf(V3_LOG_WARN,
+			   "CPU %u: its timer is not in one-shot mode: the tick goes on while the guest runs",
+			   own->cpu);
+}
+
+enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
+			       struct v3_host_own **out)
+{
+	struct v3_lx_owner owner = v3_lx_owner(request->cpu);
+	struct v3_host_own *own;
+
+	if (owner.vm != request->vm_ctx || owner.vcpu != request->vcpu) {
+		v3_lx_logf(V3_LOG_ERROR, "vCPU %u does not own CPU %u", request->vcpu,
+			   request->cpu);
+		return V3_ERR_STATE;
+	}
+	own = kzalloc_node(sizeof(*own), GFP_KERNEL, cpu_to_node(request->cpu));
+	if (!own)
+		return V3_ERR_NOMEM;
+	own->cpu = request->cpu;
+	own->policy = owner.policy;
+	own->fifo = owner.fifo;
+	own->period = owner.yield_ns ?: LOOK_NS;
+	own->touched = rdtsc();
+	v3_lx_hrtimer_setup(&own->look_timer, look_expired, HRTIMER_MODE_ABS_PINNED_HARD);
+	if (own->fifo)
+		sched_set_fifo(current);
+	else
+		sched_set_normal(current, MIN_NICE);
+	timer_prepare(own);
+	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs) - 1;
+	duties_shed(own);
+	look_next(own);
+	this_cpu_write(v3_lx_own_here, own);
+	*out = own;
+	return V3_OK;
+}
+
+void v3_lx_own_end(void *ctx, struct v3_host_own *own)
+{
+	this_cpu_write(v3_lx_own_here, NULL);
+	hrtimer_cancel(&own->look_timer);
+	sched_set_normal(current, 0);
+	kfree(own);
+}
