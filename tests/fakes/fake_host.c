@@ -223,6 +223,7 @@ void v3_fake_host_destroy(struct v3_fake_host *host)
 	fake_threads_destroy(host);
 	fake_cpus_destroy(host);
 	fake_vmx_host_destroy();
+	fake_blocks_destroy(host);
 	fake_memory_destroy(host);
 	pthread_mutex_destroy(&host->mutex);
 	free(host);

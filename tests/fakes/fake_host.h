@@ -22,7 +22,7 @@ struct v3_fake_host;
  * Physical addresses of page_alloc: from the top of this range down, or below the limit asked for.
  */
 #define V3_FAKE_PHYS_BASE	0x80000000ULL
-#define V3_FAKE_PHYS_SIZE	0x100000000ULL
+#define V3_FAKE_PHYS_SIZE	0x600000000ULL
 #define V3_FAKE_TSC_KHZ		2000000ULL
 #define V3_FAKE_NODES		2	/* NUMA node 0 has the upper half of it, node 1 the lower */
 
@@ -38,7 +38,8 @@ void v3_fake_host_destroy(struct v3_fake_host *host);
 struct v3_os_hooks *v3_fake_host_hooks(struct v3_fake_host *host);
 
 /* Failing allocations
- * What can run out (page_alloc, heap_alloc, thread_start, event_create, timer_create) is counted.
+ * What can run out (page_alloc, heap_alloc, thread_start, event_create, timer_create, block_claim,
+ * block_zero) is counted.
  * */
 unsigned int v3_fake_host_allocs(const struct v3_fake_host *host);
 /* The nth from now (1: the next) fails once; 0: none does. */
@@ -49,6 +50,23 @@ uint64_t v3_fake_host_heap_bytes(const struct v3_fake_host *host);
 /* The most pages and heap bytes that were allocated at once. */
 uint64_t v3_fake_host_pages_peak(const struct v3_fake_host *host);
 uint64_t v3_fake_host_heap_peak(const struct v3_fake_host *host);
+
+/* Large blocks and nodes
+ * The host has hooks for neither until add_blocks, before v3_init(). Then claims come from what it
+ * was told to hold, in the order of addresses. Node 0 has the first half of the CPUs.
+ * cpu_choose gives CPU 0 on node 0 and the last one on node 1.
+ */
+void v3_fake_host_add_blocks(struct v3_fake_host *host);
+/* Holds one more range and returns its address: later ones lie below earlier ones. */
+v3_hpa_t v3_fake_host_hold(struct v3_fake_host *host, uint64_t size, uint64_t align, int node);
+/* Claims now, calls of block_claim ever, and releases of memory that a guest may have written. */
+unsigned int v3_fake_host_claims(const struct v3_fake_host *host);
+unsigned int v3_fake_host_claim_calls(const struct v3_fake_host *host);
+unsigned int v3_fake_host_used_releases(const struct v3_fake_host *host);
+/* What a claim that v3_fake_host_fail_nth() hits answers; V3_ERR_NOMEM at first. */
+void v3_fake_host_set_claim_error(struct v3_fake_host *host, enum v3_status status);
+/* Between the nodes; 21 at first. */
+void v3_fake_host_set_distance(struct v3_fake_host *host, unsigned int distance);
 
 /* CPUs */
 void v3_fake_host_set_cpu_count(struct v3_fake_host *host, unsigned int count);

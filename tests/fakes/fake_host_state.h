@@ -5,11 +5,14 @@
 
 #include <pthread.h>
 
+#include <v3/pool.h>
+
 #include "fakes/fake_host.h"
 #include "fakes/fake_x86.h"
 
 #define FAKE_MAX_RUNS		4096
 #define FAKE_MAX_OBJECTS	4096
+#define FAKE_MAX_CLAIMS		256
 #define FAKE_MAX_THREADS	64
 #define FAKE_MAX_EVENTS		256
 #define FAKE_MAX_TIMERS		256
@@ -25,6 +28,13 @@ struct fake_object {
 	uint8_t *block;	/* what malloc gave */
 	uint8_t *ptr;	/* what the library got */
 	size_t size;
+};
+
+struct fake_claim {
+	v3_hpa_t hpa;
+	uint64_t size;
+	int32_t node;
+	bool zeroed;
 };
 
 struct v3_host_thread {
@@ -65,6 +75,11 @@ struct v3_fake_host {
 	unsigned int num_objects;
 	uint64_t pages, pages_peak, heap, heap_peak;
 	unsigned int allocs, fail_in;
+
+	struct v3_pool pool;
+	struct fake_claim claims[FAKE_MAX_CLAIMS];
+	unsigned int num_claims, claim_calls, used_releases, distance;
+	enum v3_status claim_error;
 
 	unsigned int num_cpus;
 	bool offline[V3_FAKE_MAX_CPUS], virt_held[V3_FAKE_MAX_CPUS];
@@ -120,6 +135,8 @@ void *fake_phys_to_virt(void *ctx, v3_hpa_t hpa);
 v3_hpa_t fake_virt_to_phys(void *ctx, const void *virt);
 void *fake_heap_alloc(void *ctx, size_t size);
 void fake_heap_free(void *ctx, void *ptr, size_t size);
+
+void fake_blocks_destroy(struct v3_fake_host *host);
 
 void fake_threads_destroy(struct v3_fake_host *host);
 enum v3_status fake_thread_start(void *ctx, const char *name, int cpu, void (*fn)(void *arg),
