@@ -42,12 +42,20 @@ static const struct v3_acpi_rsdp *check_rsdp(void)
 	return rsdp;
 }
 
+static unsigned int num_tables(size_t used)
+{
+	const struct v3_acpi_header *xsdt = table_at(check_rsdp()->xsdt, "XSDT", used);
+
+	return (xsdt->length - 36) / 8;
+}
+
 static const void *find(size_t used, unsigned int index, const char *signature)
 {
 	const struct v3_acpi_header *xsdt = table_at(check_rsdp()->xsdt, "XSDT", used);
 	uint64_t entry;
 
-	assert_int_equal(xsdt->length, 36 + 2 * 8);
+	assert_int_equal((xsdt->length - 36) % 8, 0);
+	assert_true(index < num_tables(used));
 	memcpy(&entry, (const uint8_t *)xsdt + 36 + 8 * index, sizeof(entry));
 	return table_at(entry, signature, used);
 }
@@ -171,6 +179,150 @@ static void test_write(void **state)
 	fake_vm_destroy(vm);
 }
 
+/* --- NUMA --- */
+
+#define PIECE (64ull << 20)
+
+/* A VM of so many nodes, with its pieces of memory from 1 MiB on in turn, and a gap after each. */
+static struct v3_vm *numa_vm(unsigned int vcpus, unsigned int nodes, unsigned int pieces)
+{
+	struct v3_vm *vm = fake_vm_create(vcpus);
+	unsigned int i;
+
+	vm->num_nodes = nodes;
+	fake_vm_add_node_mem(vm, 0, 0xa0000, V3_MEM_RAM, 0);
+	fake_vm_add_node_mem(vm, 0xc0000, 0x40000, V3_MEM_ROM, 0);
+	for (i = 0; i < pieces; i++)
+		fake_vm_add_node_mem(vm, 0x100000 + 2 * i * PIECE, PIECE, V3_MEM_RAM,
+				     (int32_t)(i % nodes));
+	return vm;
+}
+
+static const uint8_t *check_srat_cpus(const struct v3_acpi_srat *srat, unsigned int vcpus,
+				      unsigned int nodes)
+{
+	const struct v3_srat_cpu *cpu = (const void *)(srat + 1);
+	unsigned int i;
+
+	assert_int_equal(srat->table_revision, 1);
+	assert_int_equal(srat->header.revision, 3);
+	for (i = 0; i < vcpus; i++, cpu++) {
+		assert_int_equal(cpu->type, 0);
+		assert_int_equal(cpu->length, 16);
+		assert_int_equal(cpu->apic_id, i);
+		assert_int_equal(cpu->domain, i % nodes);
+		assert_int_equal(cpu->domain_high[0] | cpu->domain_high[1] | cpu->domain_high[2], 0);
+		assert_int_equal(cpu->flags, 1);
+	}
+	return (const uint8_t *)cpu;
+}
+
+static void check_srat(const struct v3_acpi_srat *srat, unsigned int vcpus, unsigned int nodes,
+		       unsigned int pieces)
+{
+	const struct v3_srat_memory *mem = (const void *)check_srat_cpus(srat, vcpus, nodes);
+	unsigned int i;
+
+	for (i = 0; i < pieces; i++, mem++) {
+		assert_int_equal(mem->type, 1);
+		assert_int_equal(mem->length, 40);
+		assert_int_equal(mem->domain, i % nodes);
+		assert_int_equal(mem->flags, 1);
+		/* The first megabyte is one with what follows. */
+		assert_int_equal(mem->base, i ? 0x100000 + 2 * i * PIECE : 0);
+		assert_int_equal(mem->size, i ? PIECE : PIECE + 0x100000);
+	}
+	assert_ptr_equal(mem, (const uint8_t *)srat + srat->header.length);
+}
+
+static void check_slit(const struct v3_acpi_slit *slit, unsigned int nodes)
+{
+	const uint8_t *distance = (const uint8_t *)(slit + 1);
+	unsigned int i;
+
+	assert_int_equal(slit->nodes, nodes);
+	assert_int_equal(slit->header.length, 44 + nodes * nodes);
+	for (i = 0; i < nodes * nodes; i++)
+		assert_int_equal(distance[i], i / nodes == i % nodes ? 10 :
+				 20 + i / nodes + 2 * (i % nodes));
+}
+
+static void test_nodes(void **state)
+{
+	static const struct { unsigned int vcpus, nodes, pieces; } cases[] = {
+		{ 1, 2, 2 }, { 3, 2, 5 }, { 4, 3, 3 }, { V3_MAX_VCPUS, 16, 16 },
+		{ V3_MAX_VCPUS, 64, 128 },
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned int vcpus = cases[i].vcpus, nodes = cases[i].nodes;
+		struct v3_vm *vm = numa_vm(vcpus, nodes, cases[i].pieces);
+		size_t used = v3_acpi_build(image, sizeof(image), vcpus, vm);
+
+		assert_in_range(used, 1, V3_ACPI_MAX_SIZE);
+		assert_int_equal(num_tables(used), 4);
+		assert_int_equal(count_entries(find(used, 1, "APIC")).lapics, vcpus);
+		check_srat(find(used, 2, "SRAT"), vcpus, nodes, cases[i].pieces);
+		check_slit(find(used, 3, "SLIT"), nodes);
+		fake_vm_destroy(vm);
+	}
+}
+
+/* Ranges of one node are one piece only if next to nothing is between them. */
+static void test_memory_of_one_node(void **state)
+{
+	struct v3_vm *vm = fake_vm_create(1);
+	const struct v3_srat_memory *mem;
+	const struct v3_acpi_srat *srat;
+
+	(void)state;
+	vm->num_nodes = 2;
+	fake_vm_add_node_mem(vm, 0, 0xc0000000, V3_MEM_RAM, 0);
+	fake_vm_add_node_mem(vm, 0x100000000, 0x40000000, V3_MEM_RAM, 0);
+	fake_vm_add_node_mem(vm, 0x140000000, 0x40000000, V3_MEM_RAM, V3_NODE_ANY);
+	fake_vm_add_node_mem(vm, 0x180000000, 0x40000000, V3_MEM_RAM, 1);
+	srat = find(v3_acpi_build(image, sizeof(image), 1, vm), 2, "SRAT");
+	mem = (const void *)((const uint8_t *)(srat + 1) + 16);
+	assert_int_equal(srat->header.length, 48 + 16 + 3 * 40);
+	assert_int_equal(mem[0].size, 0xc0000000);
+	assert_int_equal(mem[1].base, 0x100000000);
+	assert_int_equal(mem[1].size, 0x80000000);
+	assert_int_equal(mem[2].base, 0x180000000);
+	assert_int_equal(mem[2].domain, 1);
+	fake_vm_destroy(vm);
+}
+
+static void test_no_space_for_nodes(void **state)
+{
+	struct v3_vm *vm = numa_vm(V3_MAX_VCPUS, 16, 16);
+	size_t need = v3_acpi_build(image, sizeof(image), V3_MAX_VCPUS, vm), size;
+
+	(void)state;
+	for (size = 0; size < need; size++) {
+		image[size] = 0xcc;
+		assert_int_equal(v3_acpi_build(image, size, V3_MAX_VCPUS, vm), 0);
+		assert_int_equal(image[size], 0xcc);
+	}
+	assert_int_equal(v3_acpi_build(image, need, V3_MAX_VCPUS, vm), need);
+	fake_vm_destroy(vm);
+}
+
+/* With one node there is neither table, and the same bytes as without a VM. */
+static void test_one_node(void **state)
+{
+	static uint8_t plain[65536];
+	struct v3_vm *vm = numa_vm(2, 1, 2);
+	size_t used = v3_acpi_build(plain, sizeof(plain), 2, NULL);
+
+	(void)state;
+	assert_int_equal(v3_acpi_build(image, sizeof(image), 2, vm), used);
+	assert_memory_equal(image, plain, used);
+	assert_int_equal(num_tables(used), 2);
+	fake_vm_destroy(vm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +331,10 @@ int main(void)
 		cmocka_unit_test(test_madt_of_many_cpus),
 		cmocka_unit_test(test_no_space),
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_memory_of_one_node),
+		cmocka_unit_test(test_no_space_for_nodes),
+		cmocka_unit_test(test_one_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

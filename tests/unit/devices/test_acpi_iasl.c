@@ -175,6 +175,23 @@ static void test_xsdt(void **state)
 	check_table("xsdt", at(rsdp->xsdt), at(rsdp->xsdt)->length, NULL);
 }
 
+/* 64 vCPUs on 16 nodes with two pieces of memory each. */
+static void test_nodes(void **state)
+{
+	struct v3_vm *vm = fake_vm_create(V3_MAX_VCPUS);
+	unsigned int i;
+
+	(void)state;
+	vm->num_nodes = 16;
+	for (i = 0; i < 32; i++)
+		fake_vm_add_node_mem(vm, i * 0x40000000ull, 0x40000000, V3_MEM_RAM,
+				     (int32_t)(i % 16));
+	assert_true(v3_acpi_build(image, sizeof(image), V3_MAX_VCPUS, vm) > 0);
+	check_table("srat", entry(2), entry(2)->length, NULL);
+	check_table("slit", entry(3), entry(3)->length, NULL);
+	fake_vm_destroy(vm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +199,7 @@ int main(void)
 		cmocka_unit_test(test_fadt),
 		cmocka_unit_test(test_madt),
 		cmocka_unit_test(test_xsdt),
+		cmocka_unit_test(test_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -2,6 +2,9 @@
 /* The whole platform: it fits together, and each failure on the way unwinds. */
 #include "device_test.h"
 
+#include "devices/acpi.h"
+#include "devices/mptable.h"
+
 static struct v3_vm *new_vm(void)
 {
 	struct v3_vm *vm = fake_vm_create(2);
@@ -39,6 +42,30 @@ static void test_attach(void **state)
 	/* Ports that a PC has and this one has not. */
 	assert_int_equal(in8(vm, 0x2f8 + 5), 0xff);
 	assert_int_equal(in8(vm, 0x1f7), 0xff);
+	fake_vm_destroy(vm);
+}
+
+/* The guest before may have written there. */
+static void test_tables_after_reset(void **state)
+{
+	static uint8_t acpi[V3_ACPI_MAX_SIZE], mp[V3_MPTABLE_MAX_SIZE], now[0x10000];
+	size_t acpi_used = v3_acpi_build(acpi, sizeof(acpi), 2, NULL);
+	size_t mp_used = v3_mptable_build(mp, sizeof(mp), 2);
+	struct v3_vm *vm = new_vm();
+	struct v3_pc_config pc = config();
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(v3_pc_attach(vm, &pc), V3_OK);
+	memset(now, 0xcc, sizeof(now));
+	assert_int_equal(v3_vm_write(vm, V3_PC_RSDP_GPA, now, sizeof(now)), V3_OK);
+	for (i = 0; i < vm->num_devices; i++)
+		if (vm->devices[i].ops->reset)
+			vm->devices[i].ops->reset(vm->devices[i].ctx);
+	assert_int_equal(v3_vm_read(vm, V3_PC_RSDP_GPA, now, sizeof(now)), V3_OK);
+	assert_memory_equal(now, acpi, acpi_used);
+	assert_memory_equal(now + (V3_PC_MP_GPA - V3_PC_RSDP_GPA), mp, mp_used);
+	assert_int_equal(now[acpi_used], 0xcc);
 	fake_vm_destroy(vm);
 }
 
@@ -171,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attach),
+		cmocka_unit_test(test_tables_after_reset),
 		cmocka_unit_test(test_attach_twice),
 		cmocka_unit_test(test_every_failure),
 		cmocka_unit_test(test_bad_config),
