@@ -2,8 +2,11 @@
 /* CPUID exits: the answers of cpuid_build.c, and the parts of them that change. */
 #include "core/vm.h"
 
+#include "lib/bits.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
+
+#define OPCODE 0xa2	/* after 0x0f */
 
 /* Entries are few and in no order; the frequent leaves are among the first. */
 static const struct v3_cpuid_entry *entry_find(const struct v3_vm *vm, uint32_t leaf,
@@ -106,21 +109,40 @@ static void answer_complete(struct v3_vcpu *vcpu, uint32_t leaf, uint32_t sublea
 	hooks_call(vcpu, leaf, subleaf, regs);
 }
 
-void v3_exit_cpuid(struct v3_vcpu *vcpu, const struct v3_exit *exit)
+static inline void answer(struct v3_vcpu *vcpu, const struct v3_cpuid *regs)
+{
+	vcpu->gpr[0] = regs->eax;
+	vcpu->gpr[3] = regs->ebx;
+	vcpu->gpr[1] = regs->ecx;
+	vcpu->gpr[2] = regs->edx;
+}
+
+/* Not a mere copy of the table. */
+static V3_NOINLINE void answer_make(struct v3_vcpu *vcpu, const struct v3_cpuid_entry *entry,
+				    unsigned int len)
 {
 	uint32_t leaf = (uint32_t)vcpu->gpr[0], subleaf = (uint32_t)vcpu->gpr[1];
-	const struct v3_cpuid_entry *entry = entry_find(vcpu->vm, leaf, subleaf);
 	struct v3_cpuid regs = { 0, 0, 0, 0 };
 
-	if (entry)
+	if (entry) {
 		regs = entry->regs;
-	if (entry && entry->dynamic)
 		answer_complete(vcpu, leaf, subleaf, &regs);
-	else if (!entry && vcpu->vm->num_cpuid_hooks)
+	} else if (vcpu->vm->num_cpuid_hooks) {
 		hooks_call(vcpu, leaf, subleaf, &regs);
-	vcpu->gpr[0] = regs.eax;
-	vcpu->gpr[3] = regs.ebx;
-	vcpu->gpr[1] = regs.ecx;
-	vcpu->gpr[2] = regs.edx;
-	v3_vcpu_skip_0f(vcpu, exit->insn_len, 0xa2);
+	}
+	answer(vcpu, &regs);
+	v3_vcpu_skip_0f(vcpu, len, OPCODE);
+}
+
+void v3_exit_cpuid(struct v3_vcpu *vcpu, const struct v3_exit *exit)
+{
+	const struct v3_cpuid_entry *entry = entry_find(vcpu->vm, (uint32_t)vcpu->gpr[0],
+							(uint32_t)vcpu->gpr[1]);
+
+	if (!entry || entry->dynamic) {
+		answer_make(vcpu, entry, exit->insn_len);
+		return;
+	}
+	answer(vcpu, &entry->regs);
+	v3_vcpu_skip_0f(vcpu, exit->insn_len, OPCODE);
 }

@@ -198,12 +198,8 @@ const struct v3_insn_plain *v3_insn_plain(struct v3_vcpu *vcpu, const struct v3_
 	return plain->length ? plain : NULL;
 }
 
-/* Instruction boundary: the shadow ends, a trap flag traps (APM2 8.2.2, 13.1.4). */
-void v3_vcpu_insn_done(struct v3_vcpu *vcpu)
+static V3_NOINLINE void flags_done(struct v3_vcpu *vcpu)
 {
-	vcpu->shadow = false;
-	if (!(vcpu->rflags & (V3_RFLAGS_TF | V3_RFLAGS_RF)))
-		return;
 	vcpu->rflags &= ~V3_RFLAGS_RF;
 	if (!(vcpu->rflags & V3_RFLAGS_TF))
 		return;
@@ -211,38 +207,54 @@ void v3_vcpu_insn_done(struct v3_vcpu *vcpu)
 	v3_vcpu_exception(vcpu, V3_EXCP_DB, false, 0);
 }
 
-/* Outside of 64-bit mode RIP has 32 bits. */
-static V3_NOINLINE void rip_cut(struct v3_vcpu *vcpu)
+/* Instruction boundary: the shadow ends, a trap flag traps (APM2 8.2.2, 13.1.4). */
+static inline void insn_done(struct v3_vcpu *vcpu)
+{
+	vcpu->shadow = false;
+	if (vcpu->rflags & (V3_RFLAGS_TF | V3_RFLAGS_RF))
+		flags_done(vcpu);
+}
+
+void v3_vcpu_insn_done(struct v3_vcpu *vcpu)
+{
+	insn_done(vcpu);
+}
+
+/* After an instruction whose next one is past 4 GiB: outside of 64-bit mode RIP has 32 bits. */
+static V3_NOINLINE void done_high(struct v3_vcpu *vcpu)
 {
 	struct v3_insn_env env;
 
 	vcpu->vm->arch->insn_env(vcpu, &env);
 	if (env.mode != V3_INSN_MODE_64)
 		vcpu->rip = (uint32_t)vcpu->rip;
+	insn_done(vcpu);
+}
+
+void v3_vcpu_step(struct v3_vcpu *vcpu, uint64_t len)
+{
+	vcpu->rip += len;
+	if (vcpu->rip >> 32)
+		done_high(vcpu);
+	else
+		insn_done(vcpu);
 }
 
 bool v3_vcpu_skip(struct v3_vcpu *vcpu, unsigned int len)
 {
-	if (!len) {
+	if (!len)
 		len = insn_length(vcpu);
-		if (!len)
-			return false;
-	}
-	vcpu->rip += len;
-	if (vcpu->rip >> 32)
-		rip_cut(vcpu);
-	v3_vcpu_insn_done(vcpu);
-	return true;
+	if (len)
+		v3_vcpu_step(vcpu, len);
+	return len;
 }
 
-bool v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode)
+bool v3_vcpu_find_0f(struct v3_vcpu *vcpu, uint8_t opcode)
 {
 	struct v3_insn_env env V3_FILLED_BELOW;
 	const uint8_t *code;
-	unsigned int left;
+	unsigned int left, len = 0;
 
-	if (len)
-		return v3_vcpu_skip(vcpu, len);
 	vcpu->vm->arch->insn_env(vcpu, &env);
 	code = code_ptr(vcpu, &env, linear_rip(vcpu, &env, 0), &left, false);
 	if (code && left >= 2 && code[0] == 0x0f && code[1] == opcode)

@@ -22,11 +22,12 @@ enum outcome {
 
 static const struct v3_msr_hook *hook_find(const struct v3_vm *vm, uint32_t msr)
 {
-	unsigned int i;
+	const struct v3_msr_hook *hook = vm->msr;
+	unsigned int left;
 
-	for (i = 0; i < vm->num_msr; i++)
-		if (msr - vm->msr[i].first <= vm->msr[i].last - vm->msr[i].first)
-			return &vm->msr[i];
+	for (left = vm->num_msr; left; left--, hook++)
+		if (msr >= hook->first && msr <= hook->last)
+			return hook;
 	return NULL;
 }
 
@@ -370,12 +371,14 @@ void v3_exit_rdmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	if (hook && outcome == DONE)
 		result = hook->ops->read ? hook->ops->read(vcpu, hook->ctx, msr, &value)
 					 : V3_HOOK_FAULT;
-	if (result == V3_HOOK_FAULT)
-		outcome = FAULT;
-	else if (result == V3_HOOK_PASS && outcome == DONE)
-		outcome = msr_read(vcpu, msr, &value);
-	if (!msr_outcome(vcpu, outcome, "read", msr))
-		return;
+	if (result != V3_HOOK_DONE) {
+		if (result == V3_HOOK_FAULT)
+			outcome = FAULT;
+		else if (outcome == DONE)
+			outcome = msr_read(vcpu, msr, &value);
+		if (!msr_outcome(vcpu, outcome, "read", msr))
+			return;
+	}
 	vcpu->gpr[0] = (uint32_t)value;
 	vcpu->gpr[2] = value >> 32;
 	v3_vcpu_skip_0f(vcpu, exit->insn_len, 0x32);
@@ -394,10 +397,13 @@ void v3_exit_wrmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	if (hook && outcome == DONE)
 		result = hook->ops->write ? hook->ops->write(vcpu, hook->ctx, msr, value)
 					  : V3_HOOK_FAULT;
-	if (result == V3_HOOK_FAULT)
-		outcome = FAULT;
-	else if (result == V3_HOOK_PASS && outcome == DONE)
-		outcome = msr_write(vcpu, msr, value);
-	if (msr_outcome(vcpu, outcome, "write", msr))
-		v3_vcpu_skip_0f(vcpu, exit->insn_len, 0x30);
+	if (result != V3_HOOK_DONE) {
+		if (result == V3_HOOK_FAULT)
+			outcome = FAULT;
+		else if (outcome == DONE)
+			outcome = msr_write(vcpu, msr, value);
+		if (!msr_outcome(vcpu, outcome, "write", msr))
+			return;
+	}
+	v3_vcpu_skip_0f(vcpu, exit->insn_len, 0x30);
 }

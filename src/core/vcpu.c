@@ -89,28 +89,6 @@ void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests)
 		v3_os_event_signal(vcpu->host, vcpu->event);
 }
 
-/* A timer is due, or the host's timer has fired for one that was moved back since. */
-static bool timer_is_due(const struct v3_vcpu *vcpu)
-{
-	uint64_t now = v3_x86_rdtsc();
-
-	return now >= __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED) ||
-	       now >= vcpu->local_tsc;
-}
-
-bool v3_vcpu_may_enter(struct v3_vcpu *vcpu)
-{
-	__atomic_store_n(&vcpu->mode, V3_VCPU_GUEST, __ATOMIC_SEQ_CST);
-	/*
-	 * Timers last, with interrupts blocked: from here on the host's timer ends the guest's run.
-	 */
-	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) &&
-	    !v3_os_should_yield(vcpu->host) && !timer_is_due(vcpu))
-		return true;
-	v3_vcpu_left_guest(vcpu);
-	return false;
-}
-
 void v3_vcpu_check_intr(struct v3_vcpu *vcpu)
 {
 	v3_vcpu_request(vcpu, V3_REQ_INTR);
@@ -182,7 +160,7 @@ static bool must_leave(struct v3_vcpu *vcpu)
 bool v3_vcpu_may_enter_owned(struct v3_vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->mode, V3_VCPU_GUEST, __ATOMIC_SEQ_CST);
-	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) && !timer_is_due(vcpu)) {
+	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) && !v3_timer_is_due(vcpu)) {
 		vcpu->own_yield = !v3_os_own_enter(vcpu->host, vcpu->own);
 		if (!vcpu->own_yield)
 			return true;
@@ -196,7 +174,7 @@ bool v3_vcpu_may_enter_owned(struct v3_vcpu *vcpu)
 /* Whether a vCPU in HLT, or waiting for a start-up IPI, has something to do. */
 static bool halt_over(struct v3_vcpu *vcpu)
 {
-	if (timer_is_due(vcpu))
+	if (v3_timer_is_due(vcpu))
 		v3_timers_run(vcpu);
 	requests_take(vcpu);
 	if (must_leave(vcpu))
@@ -227,7 +205,7 @@ static bool halt_poll(struct v3_vcpu *vcpu)
 				return false;
 			v3_x86_pause();
 		} while (!__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) &&
-			 !timer_is_due(vcpu));
+			 !v3_timer_is_due(vcpu));
 	}
 	if (vcpu->run != V3_RUN_RUNNABLE)
 		return false;
@@ -284,6 +262,8 @@ static bool host_wants_cpu(const struct v3_vcpu *vcpu)
  */
 static struct v3_exit_record *run_guest(struct v3_vcpu *vcpu, struct v3_exit_record *record)
 {
+	enum v3_exit_kind kind;
+
 	for (;;) {
 		if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED)) {
 			requests_take(vcpu);
@@ -293,13 +273,14 @@ static struct v3_exit_record *run_guest(struct v3_vcpu *vcpu, struct v3_exit_rec
 		if (vcpu->inject_work)
 			v3_inject_prepare(vcpu);
 		__atomic_load_n(&vcpu->enter, __ATOMIC_RELAXED)(vcpu, &record->exit);
-		v3_stat_add(&vcpu->stats.exits[record->exit.kind], 1);
-		if (record->exit.kind == V3_EXIT_NONE) {
+		kind = record->exit.kind;
+		v3_stat_add(&vcpu->stats.exits[kind], 1);
+		if (kind == V3_EXIT_NONE) {
 			if (vcpu->interrupted.valid)
 				v3_inject_requeue(vcpu);
 			if (host_wants_cpu(vcpu))
 				return record;
-			if (timer_is_due(vcpu))
+			if (v3_timer_is_due(vcpu))
 				v3_timers_run(vcpu);
 			continue;
 		}

@@ -13,6 +13,7 @@
 #include "core/host.h"
 #include "emul/emul.h"
 #include "lib/lock.h"
+#include "x86/insn.h"
 
 struct v3_vm;
 struct v3_mmio_hook;
@@ -195,7 +196,8 @@ struct v3_vcpu {
 /* A counter of v3_vcpu.stats: readers on other threads see it whole. */
 static inline void v3_stat_add(uint64_t *counter, uint64_t n)
 {
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+	/* On every exit: one instruction, where compilers make four of an atomic store. */
+	__asm__("addq %1, %0" : "+m"(*counter) : "er"(n));
 }
 
 /* v3_vcpu.trace_on: to the ring, to the host's hook. */
@@ -209,15 +211,36 @@ void v3_vcpu_destroy(struct v3_vcpu *vcpu);
 void v3_vcpu_thread(void *arg);
 /* Sets requests and makes the vCPU notice them soon. Any context. */
 void v3_vcpu_request(struct v3_vcpu *vcpu, uint32_t requests);
-/*
- * For a back end, with interrupts blocked: marks the vCPU as in the guest and says whether it may
- * enter. If not, the mark is taken back.
- */
-bool v3_vcpu_may_enter(struct v3_vcpu *vcpu);
+/* A timer is due, or the host's timer has fired for one that was moved back since. */
+static inline bool v3_timer_is_due(const struct v3_vcpu *vcpu)
+{
+	uint64_t now = v3_x86_rdtsc();
+
+	return now >= __atomic_load_n(&vcpu->timer_tsc, __ATOMIC_RELAXED) ||
+	       now >= vcpu->local_tsc;
+}
+
 /* For a back end, right after the guest ran. */
 static inline void v3_vcpu_left_guest(struct v3_vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->mode, V3_VCPU_OUTSIDE, __ATOMIC_RELAXED);
+}
+
+/*
+ * For a back end, with interrupts blocked: marks the vCPU as in the guest and says whether it may
+ * enter. If not, the mark is taken back.
+ */
+static inline bool v3_vcpu_may_enter(struct v3_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->mode, V3_VCPU_GUEST, __ATOMIC_SEQ_CST);
+	/*
+	 * Timers last, with interrupts blocked: from here on the host's timer ends the guest's run.
+	 */
+	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) &&
+	    !v3_os_should_yield(vcpu->host) && !v3_timer_is_due(vcpu))
+		return true;
+	v3_vcpu_left_guest(vcpu);
+	return false;
 }
 
 /* The same two for run_owned(). */
@@ -328,11 +351,20 @@ void v3_exits_forget(struct v3_vcpu *vcpu);
  * queued).
  */
 bool v3_vcpu_skip(struct v3_vcpu *vcpu, unsigned int len);
+/* The same where the length is known. */
+void v3_vcpu_step(struct v3_vcpu *vcpu, uint64_t len);
 /*
  * As v3_vcpu_skip() for an instruction of two bytes, 0F and opcode, when the hardware gave no
- * length (len 0): cheap if it has no prefixes.
+ * length: cheap if it has no prefixes.
  */
-bool v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode);
+bool v3_vcpu_find_0f(struct v3_vcpu *vcpu, uint8_t opcode);
+static inline void v3_vcpu_skip_0f(struct v3_vcpu *vcpu, unsigned int len, uint8_t opcode)
+{
+	if (len)
+		v3_vcpu_step(vcpu, len);
+	else
+		v3_vcpu_find_0f(vcpu, opcode);
+}
 /* Whether the instruction at RIP is a HLT that the guest may execute. Queues no fault. */
 bool v3_insn_is_hlt(struct v3_vcpu *vcpu);
 /*

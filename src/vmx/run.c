@@ -174,6 +174,11 @@ static V3_NOINLINE void blocking_write(const struct v3_vcpu *vcpu, struct vmx_vc
 	vmx->blocking = blocking | (vcpu->nmi_blocked ? V3_VMX_BLOCK_NMI : 0);
 }
 
+static V3_NOINLINE void cr2_write(const struct vmx_vcpu *vmx)
+{
+	v3_x86_write_cr2(vmx->cr2);
+}
+
 /*
  * Registers that live in the VMCS while the guest runs: what changed, and RIP, as nearly every exit
  * moves it.
@@ -191,14 +196,14 @@ static inline void regs_to_vmcs(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx
 	if (vcpu->cr8 != vmx->cr8)
 		cr8_write(vcpu, vmx);
 	if (v3_x86_read_cr2() != vmx->cr2)
-		v3_x86_write_cr2(vmx->cr2);
+		cr2_write(vmx);
 }
 
-static V3_NOINLINE void blocking_take(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t blocking)
+static V3_NOINLINE void blocking_take(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
-	vmx->blocking = blocking;
-	vcpu->shadow = blocking & BLOCK_SHADOW;
-	vcpu->nmi_blocked = blocking & V3_VMX_BLOCK_NMI;
+	vmx->blocking = (uint32_t)vmx_read(V3_VMCS_GUEST_INTERRUPTIBILITY);
+	vcpu->shadow = vmx->blocking & BLOCK_SHADOW;
+	vcpu->nmi_blocked = vmx->blocking & V3_VMX_BLOCK_NMI;
 }
 
 static V3_NOINLINE void cr8_take(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
@@ -211,15 +216,12 @@ static V3_NOINLINE void cr8_take(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 
 static inline void regs_from_vmcs(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
-	uint32_t blocking;
-
 	vcpu->rip = vmx_read(V3_VMCS_GUEST_RIP);
 	vcpu->gpr[4] = vmx->rsp = vmx_read(V3_VMCS_GUEST_RSP);
 	vcpu->rflags = vmx->rflags = vmx_read(V3_VMCS_GUEST_RFLAGS);
 	/* The entry left them equal, see blocking_write(). */
-	blocking = (uint32_t)vmx_read(V3_VMCS_GUEST_INTERRUPTIBILITY);
-	if (blocking != vmx->blocking)
-		blocking_take(vcpu, vmx, blocking);
+	if ((uint32_t)vmx_read(V3_VMCS_GUEST_INTERRUPTIBILITY) != vmx->blocking)
+		blocking_take(vcpu, vmx);
 	if (vmx->virtual_apic && vmx->virtual_apic[APIC_TPR] >> 4 != vcpu->cr8)
 		cr8_take(vcpu, vmx);
 }
@@ -287,16 +289,16 @@ static V3_NOINLINE void other_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, u
 {
 	if (reason < 64 && IN_DELIVERY >> reason & 1)
 		delivery_look(vcpu, reason);
-	if (reason & V3_VMX_REASON_ENTRY_FAILED) {
-		vmx->launched = false;
+	if (reason & V3_VMX_REASON_ENTRY_FAILED)
 		entry_failed(vcpu, reason);
-	}
+	else
+		vmx->launched = true;
 	vmx_exit_decode(vcpu, vmx, reason, exit);
 }
 
 static inline void after_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, struct v3_exit *exit)
 {
-	uint32_t reason = (uint32_t)vmx_read(V3_VMCS_EXIT_REASON);
+	uint64_t reason = vmx_read(V3_VMCS_EXIT_REASON);
 	uint8_t kind;
 
 	/*
@@ -308,10 +310,14 @@ static inline void after_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, struct
 		v3_x86_int_nmi();
 	v3_x86_sti();
 	regs_from_vmcs(vcpu, vmx);
-	vmx->launched = true;
 	kind = reason < sizeof(vmx_insn_exits) ? vmx_insn_exits[reason] : 0;
+	if (!kind && reason != V3_VMX_REASON_IO) {
+		other_exit(vcpu, vmx, (uint32_t)reason, exit);
+		return;
+	}
+	vmx->launched = true;
 	if (!kind) {
-		other_exit(vcpu, vmx, reason, exit);
+		vmx_exit_decode(vcpu, vmx, V3_VMX_REASON_IO, exit);
 		return;
 	}
 	exit->kind = kind;
@@ -347,11 +353,10 @@ static inline __attribute__((always_inline)) void run(struct v3_vcpu *vcpu, stru
 	if (!vmx->work || work_do(vcpu, vmx)) {
 		host_refresh(&vmx->host);
 		regs_to_vmcs(vcpu, vmx);
-		if (vmx->dr7 & V3_DR7_ENABLE_MASK)
+		if (__builtin_expect(vmx->dr7 & V3_DR7_ENABLE_MASK, 0))
 			failed = enter_with_breakpoints(vcpu, vmx);
 		else
 			failed = vmx_enter(vcpu->gpr, vmx->launched, &vmx->host.rsp);
-		vmx->cr2 = v3_x86_read_cr2();
 	}
 	if (owned)
 		v3_vcpu_left_owned(vcpu);
@@ -363,6 +368,7 @@ static inline __attribute__((always_inline)) void run(struct v3_vcpu *vcpu, stru
 		entry_refused(vcpu, vmx, failed, exit);
 		return;
 	}
+	vmx->cr2 = v3_x86_read_cr2();
 	after_exit(vcpu, vmx, exit);
 }
 
