@@ -105,6 +105,14 @@ bool v3_lx_cpu_allowed(unsigned int cpu, const struct v3_lx_vm *vm);
 /* The name of its owner; false: it has none. */
 bool v3_lx_cpu_owner_name(unsigned int cpu, char name[V3_IOC_NAME]);
 
+/*
+ * helper.c: runs the v3 command with these arguments (NULL at the end, at most 8 of 63 characters)
+ * as root, or says in the log that somebody has to. With @wait until its end, and its wait status
+ * is returned; else until it has begun. Returns 0 or a negative errno otherwise. Process context;
+ * no locks that its requests need.
+ */
+int v3_lx_helper(const char *const args[], bool wait);
+
 /* virt.c: who owns AMD-V or VT-x. */
 enum v3_status v3_lx_virt_acquire(void *ctx, unsigned int cpu);
 void v3_lx_virt_release(void *ctx, unsigned int cpu);
