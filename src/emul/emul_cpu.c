@@ -7,7 +7,7 @@ static enum v3_emul_result store_table(struct v3_emu *e, const struct v3_emul_ta
 	uint64_t linear, base = table->base & 0xffffffff;
 
 	V3_TRY(v3_emu_operand(e, 6, true, &linear));
-	V3_TRY(e->ctx->ops->probe_write(e->ctx->opaque, linear, 6, &e->ctx->fault));
+	V3_TRY(e->ctx->ops->probe_write(e->ctx->opaque, linear + 2, 4, &e->ctx->fault));
 	V3_TRY(v3_emu_store(e, linear, 2, V3_EMUL_ACCESS_WRITE, table->limit));
 	return v3_emu_store(e, linear + 2, 4, V3_EMUL_ACCESS_WRITE, base);
 }

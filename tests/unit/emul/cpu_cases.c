@@ -7,14 +7,17 @@
 #define NOT_AF (ARITH & ~V3_RFLAGS_AF)
 
 /* One-byte opcodes, and those of the 0F map. */
-#define ONE(first, last, regs, kind)	{ V3_MAP_ONE, first, last, 0, regs, kind, false }
-#define TWO(first, last, regs, kind)	{ V3_MAP_0F, first, last, 0, regs, kind, false }
+#define ONE(first, last, regs, kind)	{ V3_MAP_ONE, first, last, 0, regs, kind, false, false }
+#define TWO(first, last, regs, kind)	{ V3_MAP_0F, first, last, 0, regs, kind, false, false }
+/* The same for v3_emul_cpu_step() alone. */
+#define ONE_CPU(first, last, kind)	{ V3_MAP_ONE, first, last, 0, 0, kind, false, true }
+#define TWO_CPU(first, last, kind)	{ V3_MAP_0F, first, last, 0, 0, kind, false, true }
 #define FORMS(op)			ONE((op), (op) + 5, 0, K_PLAIN)
 
 const struct template cpu_templates[] = {
 	FORMS(0x00), FORMS(0x08), FORMS(0x10), FORMS(0x18),
 	FORMS(0x20), FORMS(0x28), FORMS(0x30), FORMS(0x38),
-	{ V3_MAP_ONE, 0x63, 0x63, 0, 0, K_PLAIN, true },
+	{ V3_MAP_ONE, 0x63, 0x63, 0, 0, K_PLAIN, true, false },
 	ONE(0x80, 0x81, 0, K_PLAIN), ONE(0x83, 0x83, 0, K_PLAIN),
 	ONE(0x84, 0x8c, 0, K_PLAIN),
 	ONE(0xa0, 0xa3, 0, K_PLAIN), ONE(0xa8, 0xa9, 0, K_PLAIN),
@@ -38,10 +41,11 @@ const struct template cpu_templates[] = {
 	TWO(0xb6, 0xb7, 0, K_PLAIN), TWO(0xbe, 0xbf, 0, K_PLAIN),
 	TWO(0xaf, 0xaf, 0, K_PLAIN),
 	TWO(0xc0, 0xc1, 0, K_PLAIN), TWO(0xc3, 0xc3, 0, K_PLAIN),
-	{ V3_MAP_0F38, 0xf0, 0xf1, 0, 0, K_PLAIN, false },
+	{ V3_MAP_0F38, 0xf0, 0xf1, 0, 0, K_PLAIN, false, false },
 #define VEC(map, first, last, pp) \
-	{ map, first, last, pp, 0, K_VEC, false }, { map, first, last, pp, 0, K_VEX, false }
-#define VEX(map, first, last, pp)	{ map, first, last, pp, 0, K_VEX, false }
+	{ map, first, last, pp, 0, K_VEC, false, false }, \
+	{ map, first, last, pp, 0, K_VEX, false, false }
+#define VEX(map, first, last, pp)	{ map, first, last, pp, 0, K_VEX, false, false }
 	VEC(V3_MAP_0F, 0x10, 0x13, 0), VEC(V3_MAP_0F, 0x10, 0x13, 1),
 	VEC(V3_MAP_0F, 0x10, 0x12, 2), VEC(V3_MAP_0F, 0x10, 0x12, 3),
 	VEC(V3_MAP_0F, 0x16, 0x16, 2),
@@ -57,6 +61,15 @@ const struct template cpu_templates[] = {
 	VEX(V3_MAP_0F3A, 0x18, 0x19, 1), VEX(V3_MAP_0F3A, 0x38, 0x39, 1),
 	VEX(V3_MAP_0F38, 0x18, 0x1a, 1), VEX(V3_MAP_0F38, 0x58, 0x5a, 1),
 	VEX(V3_MAP_0F38, 0x78, 0x79, 1),
+	ONE_CPU(0x27, 0x27, K_PLAIN), ONE_CPU(0x2f, 0x2f, K_PLAIN), ONE_CPU(0x37, 0x37, K_PLAIN),
+	ONE_CPU(0x3f, 0x3f, K_PLAIN), ONE_CPU(0x40, 0x4f, K_PLAIN), ONE_CPU(0x60, 0x61, K_STACK),
+	ONE_CPU(0x70, 0x7f, K_STACK), ONE_CPU(0x8d, 0x8d, K_PLAIN), ONE_CPU(0x90, 0x99, K_PLAIN),
+	ONE_CPU(0x9c, 0x9c, K_STACK), ONE_CPU(0x9e, 0x9f, K_PLAIN), ONE_CPU(0xb0, 0xbf, K_PLAIN),
+	ONE_CPU(0xd4, 0xd6, K_PLAIN), ONE_CPU(0xe0, 0xe3, K_STACK), ONE_CPU(0xe9, 0xe9, K_STACK),
+	ONE_CPU(0xeb, 0xeb, K_STACK), ONE_CPU(0xf5, 0xf5, K_PLAIN), ONE_CPU(0xf8, 0xf9, K_PLAIN),
+	ONE_CPU(0xfc, 0xfd, K_PLAIN),
+	TWO_CPU(0x18, 0x18, K_PLAIN), TWO_CPU(0x1f, 0x1f, K_PLAIN), TWO_CPU(0x80, 0x8f, K_STACK),
+	TWO_CPU(0xbc, 0xbd, K_PLAIN), TWO_CPU(0xc8, 0xcf, K_PLAIN),
 };
 const size_t cpu_template_count = sizeof(cpu_templates) / sizeof(cpu_templates[0]);
 
@@ -121,7 +134,7 @@ static bool branches_away(const struct v3_insn *insn)
 {
 	uint8_t reg = insn->reg & 7;
 
-	if (insn->opcode != 0xe8 && (insn->opcode != 0xff || reg == 6))
+	if (!(insn->flags & V3_INSN_REL) && (insn->opcode != 0xff || reg == 6))
 		return false;
 	/* AMD's and Intel's CPUs differ in near branches with 66, and the emulator has none. */
 	if (insn->mode == V3_INSN_MODE_64)
@@ -152,6 +165,10 @@ bool case_instruction(struct rng *r, const struct template *t, struct trial *tr)
 	if (v3_decode(tr->bytes, V3_INSN_MAX_LEN, tr->mode, &tr->insn) != V3_DECODE_OK)
 		return false;
 	if (t->kind == K_STACK && branches_away(&tr->insn))
+		return false;
+	/* Undefined, or a fault. */
+	if (t->whole && ((op == 0xd4 && t->map == V3_MAP_ONE && !tr->insn.imm) ||
+			 (t->map == V3_MAP_0F && op >= 0xc8 && tr->insn.opsize == 2)))
 		return false;
 	/* Vector instructions are emulated with memory only. */
 	return t->kind < K_VEC || (tr->insn.flags & V3_INSN_MEM);
@@ -218,7 +235,7 @@ static bool set_stack_operand(const struct cpu *cpu, struct trial *tr)
 	uint64_t next = cpu->view[tr->mode].rip + insn->length;
 	uint8_t reg = insn->reg & 7;
 
-	if (insn->opcode == 0xe8) {	/* CALL to the next instruction */
+	if (insn->flags & V3_INSN_REL) {	/* CALL, JMP and kin to the next instruction */
 		memset(tr->bytes + insn->length - insn->imm_size, 0, insn->imm_size);
 		insn->imm = 0;
 		return true;
@@ -391,6 +408,12 @@ uint64_t case_defined_flags(const struct trial *tr)
 	uint32_t count, bits = insn->opsize * 8u;
 
 	if (insn->map == V3_MAP_ONE) {
+		if (op == 0x27 || op == 0x2f)	/* DAA, DAS */
+			return ARITH & ~V3_RFLAGS_OF;
+		if (op == 0x37 || op == 0x3f)	/* AAA, AAS */
+			return V3_RFLAGS_CF | V3_RFLAGS_AF;
+		if (op == 0xd4 || op == 0xd5)	/* AAM, AAD */
+			return V3_RFLAGS_SF | V3_RFLAGS_ZF | V3_RFLAGS_PF;
 		if (op < 0x40)
 			reg = op >> 3 & 7;
 		if (op < 0x40 || (op >= 0x80 && op <= 0x83))
@@ -417,6 +440,8 @@ uint64_t case_defined_flags(const struct trial *tr)
 	if (insn->map != V3_MAP_0F)
 		return ARITH;
 	switch (op) {
+	case 0xbc: case 0xbd:
+		return V3_RFLAGS_ZF;
 	case 0xaf:
 		return V3_RFLAGS_CF | V3_RFLAGS_OF;
 	case 0xa3: case 0xab: case 0xb3: case 0xbb: case 0xba:

@@ -29,6 +29,7 @@ struct template {
 	uint8_t regs;		/* mask of ModRM.reg to use; 0: all */
 	enum kind kind;
 	bool mode64;		/* in 64-bit code only */
+	bool whole;		/* by v3_emul_cpu_step(), and so not in 64-bit code */
 };
 
 extern const struct template cpu_templates[];

@@ -25,7 +25,8 @@ void cpu_emul_open(struct cpu_emul *emul, enum v3_insn_mode mode, uint64_t seed)
 
 bool cpu_emul_has(const struct cpu_emul *emul, const struct template *t, enum v3_insn_mode mode)
 {
-	return (t->kind != K_VEX || emul->cpu.avx) && (!t->mode64 || mode == V3_INSN_MODE_64);
+	return (t->kind != K_VEX || emul->cpu.avx) && (!t->mode64 || mode == V3_INSN_MODE_64) &&
+	       (!t->whole || mode != V3_INSN_MODE_64);
 }
 
 void cpu_emul_regs(struct cpu_emul *emul, enum v3_insn_mode mode, struct v3_emul_regs *regs,

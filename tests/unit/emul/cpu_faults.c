@@ -248,7 +248,8 @@ static void run_mode(struct world *w, enum v3_insn_mode mode, uint32_t total)
 	for (uint32_t n = 0; w->emul.runs < total && n < 20 * total && bad < 20; n++) {
 		const struct template *t = &cpu_templates[n % cpu_template_count];
 
-		if (!cpu_emul_has(&w->emul, t, mode) || !case_instruction(&w->emul.rng, t, &tr) ||
+		if (t->whole || !cpu_emul_has(&w->emul, t, mode) ||
+		    !case_instruction(&w->emul.rng, t, &tr) ||
 		    !case_operands(&w->emul.rng, &w->emul.cpu, t, &tr) || !make_trouble(w, t, &tr))
 			continue;
 		bad += !run_trial(w, &tr);
