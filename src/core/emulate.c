@@ -93,9 +93,7 @@ static void phys_write(struct v3_vcpu *vcpu, v3_gpa_t gpa, const uint8_t *buf, u
 	void *ram = v3_memory_ptr(vcpu->vm, gpa, len);
 
 	if (ram) {
-		/* Writes to the read-only part vanish, as on a PC. */
-		if (!v3_memory_is_rom(gpa))
-			memcpy(ram, buf, len);
+		memcpy(ram, buf, len);
 		return;
 	}
 	while (len) {
@@ -151,11 +149,6 @@ enum v3_emul_result v3_world_probe_write(void *opaque, uint64_t linear, uint32_t
 	return v3_world_walk(opaque, linear, size, V3_WALK_WRITE, &span, fault);
 }
 
-static bool is_ram(struct v3_vcpu *vcpu, v3_gpa_t gpa, uint32_t len)
-{
-	return v3_memory_ptr(vcpu->vm, gpa, len) && !v3_memory_is_rom(gpa);
-}
-
 static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expected,
 				      const void *desired, uint32_t size, bool *swapped,
 				      struct v3_emul_fault *fault)
@@ -172,10 +165,10 @@ static enum v3_emul_result op_cmpxchg(void *opaque, uint64_t linear, void *expec
 	 * The instruction or its page tables have changed since the exit: the CPU does it, and
 	 * atomically.
 	 */
-	if (is_ram(vcpu, span.gpa[0], span.len[0]) &&
-	    (!span.len[1] || is_ram(vcpu, span.gpa[1], span.len[1])))
+	if (v3_memory_ptr(vcpu->vm, span.gpa[0], span.len[0]) &&
+	    (!span.len[1] || v3_memory_ptr(vcpu->vm, span.gpa[1], span.len[1])))
 		return V3_EMUL_STOP;
-	/* Devices and read-only memory: a read and a write, as a PC's bus does it. */
+	/* Devices: a read and a write, as a PC's bus does it. */
 	phys_read(vcpu, span.gpa[0], now, span.len[0]);
 	if (span.len[1])
 		phys_read(vcpu, span.gpa[1], now + span.len[0], span.len[1]);

@@ -97,8 +97,7 @@ static void *ram_word(struct v3_world *world, uint64_t linear, uint32_t size, un
 	struct v3_span span;
 
 	if (linear & (size - 1) || size > 8 ||
-	    v3_world_walk(world, linear, size, access, &span, &fault) != V3_EMUL_OK ||
-	    (access & V3_WALK_WRITE && v3_memory_is_rom(span.gpa[0])))
+	    v3_world_walk(world, linear, size, access, &span, &fault) != V3_EMUL_OK)
 		return NULL;
 	return v3_memory_ptr(world->vcpu->vm, span.gpa[0], size);
 }

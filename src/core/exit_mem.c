@@ -136,22 +136,19 @@ static void no_memory(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	v3_gpa_t gpa = exit->npf.gpa;
-	bool backed;
 
 	/* Guests poll: most faults are for the device of the fault before. */
 	if (in_hook(vcpu->last_mmio, gpa) && !needs_memory(exit)) {
 		mmio(vcpu, exit);
 		return;
 	}
-	backed = v3_memory_ptr(vcpu->vm, gpa, 1) != NULL;
-	if (backed && !(exit->npf.write && v3_memory_is_rom(gpa))) {
+	if (v3_memory_ptr(vcpu->vm, gpa, 1)) {
 		/*
 		 * Tables are complete, so this is a stale translation: the next access walks anew.
 		 */
 		v3_stat_add(&vcpu->stats.ram_faults, 1);
 		vcpu->vm->arch->flush_tlb(vcpu);
 	} else if (needs_memory(exit)) {
-		/* Read-only memory included: entries are marked accessed there, frames pushed. */
 		no_memory(vcpu, exit);
 	} else {
 		mmio(vcpu, exit);

@@ -48,7 +48,7 @@ static void fill_exits(const struct v3_vcpu *vcpu, struct v3_vcpu_inspection *ou
 static uint32_t kind_of(struct v3_vm *vm, v3_gpa_t gpa)
 {
 	if (v3_memory_ptr(vm, gpa, 1))
-		return v3_memory_is_rom(gpa) ? V3_MEM_ROM : V3_MEM_RAM;
+		return gpa >= V3_HOLE_END && gpa < V3_ROM_END ? V3_MEM_ROM : V3_MEM_RAM;
 	return v3_mmio_find(vm, gpa) ? V3_MEM_MMIO : V3_PAGE_NOTHING;
 }
 

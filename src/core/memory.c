@@ -107,11 +107,6 @@ enum v3_status v3_memory_make_room(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size
 
 /* --- Access --- */
 
-bool v3_memory_is_rom(v3_gpa_t gpa)
-{
-	return gpa >= V3_HOLE_END && gpa < V3_ROM_END;
-}
-
 static bool in_hole(v3_gpa_t gpa, size_t len)
 {
 	return gpa < V3_HOLE_END && gpa + len > V3_HOLE_START;

@@ -78,11 +78,10 @@ void v3_pvclock_update(struct v3_vcpu *vcpu)
 	version_end(&to->version, version);
 }
 
-/* A record in memory that the guest may write, or NULL. */
+/* A record in the guest's memory, or NULL. */
 static void *record_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t size)
 {
-	return gpa & 3 || v3_memory_is_rom(gpa) || v3_memory_is_rom(gpa + size - 1)
-		       ? NULL : v3_memory_ptr(vm, gpa, size);
+	return gpa & 3 ? NULL : v3_memory_ptr(vm, gpa, size);
 }
 
 static bool wall_write(struct v3_vm *vm, v3_gpa_t gpa)

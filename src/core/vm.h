@@ -218,7 +218,6 @@ void v3_memory_destroy(struct v3_vm *vm);
 enum v3_status v3_memory_make_room(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size);
 /* Pointer to guest RAM or NULL; never the VGA hole. */
 void *v3_memory_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len);
-bool v3_memory_is_rom(v3_gpa_t gpa);
 
 /* Memory accounted to the VM. */
 void *v3_vm_alloc(struct v3_vm *vm, size_t size);

@@ -222,7 +222,7 @@ static void npf(struct script *script, v3_gpa_t gpa, bool write)
 		    V3_PFEC_NPF_FINAL | V3_PFEC_U | (write ? V3_PFEC_W : 0), gpa);
 }
 
-/* mov eax,[rbx]; mov [rbx],ecx; add [rbx],ecx; mov eax,[rbx] (absent); mov [rbx],eax (ROM) */
+/* mov eax,[rbx]; mov [rbx],ecx; add [rbx],ecx; mov eax,[rbx]; mov [rbx],eax (both absent) */
 static const uint8_t mmio_code[] = { 0x8b, 0x03, 0x89, 0x0b, 0x01, 0x0b, 0x8b, 0x03, 0x89, 0x03 };
 
 static void run_mmio(struct script *script, unsigned int n)
@@ -256,8 +256,7 @@ static void run_mmio(struct script *script, unsigned int n)
 	case 4:
 		assert_int_equal(script->vmcb->rax, 0xffffffff);
 		assert_int_equal(script->vmcb->rip, SCRIPT_RIP + 8);
-		script->gpr[RBX] = 0xf0000;
-		npf(script, 0xf0000, true);
+		npf(script, 0xfd000000, true);
 		break;
 	default:
 		assert_int_equal(script->vmcb->rip, SCRIPT_RIP + 10);
@@ -269,12 +268,10 @@ static void test_mmio(void **state)
 {
 	struct script *script = script_create(NULL);
 	uint64_t seen[3] = { 0 };
-	uint32_t rom = 0x5a5a5a5a;
 
 	(void)state;
 	script->arg = seen;
 	script_code(script, mmio_code, sizeof(mmio_code));
-	assert_int_equal(v3_vm_write(script->vm, 0xf0000, &rom, 4), V3_OK);
 	assert_int_equal(v3_mmio_hook(script->vm, DEVICE, 0x1000, &mmio_ops, seen), V3_OK);
 	assert_int_equal(v3_mmio_hook(script->vm, DEVICE, 0x1000, &mmio_ops, seen), V3_ERR_EXIST);
 	assert_int_equal(v3_mmio_hook(script->vm, 0x1000, 0x1000, &mmio_ops, seen), V3_ERR_EXIST);
@@ -282,8 +279,6 @@ static void test_mmio(void **state)
 			 V3_ERR_INVALID);
 	script_run(script, run_mmio);
 	assert_int_equal(end_of(script).code, 77);
-	assert_int_equal(v3_vm_read(script->vm, 0xf0000, &rom, 4), V3_OK);
-	assert_int_equal(rom, 0x5a5a5a5a);
 	script_destroy(script);
 }
 
