@@ -625,6 +625,51 @@ struct v3_ioc_note {
 	__u32 reserved;
 };
 
+/** What disturbs a vCPU on a CPU that its VM owns. */
+enum v3_ioc_noise_kind {
+	V3_IOC_NOISE_GUEST_TIMER = 0, /**< the host's timer interrupt for a timer of the guest's own */
+	V3_IOC_NOISE_TIMER = 1,       /**< timer interrupts for the host */
+	V3_IOC_NOISE_RESCHEDULE = 2,  /**< reschedule interrupts; libv3 sends them for requests, too */
+	V3_IOC_NOISE_CALL = 3,        /**< function calls from other CPUs */
+	V3_IOC_NOISE_TLB = 4,         /**< TLB shootdowns */
+	V3_IOC_NOISE_IRQ_WORK = 5,    /**< interrupts that a CPU sends itself for work */
+	V3_IOC_NOISE_DEVICE = 6,      /**< device interrupts */
+	V3_IOC_NOISE_NMI = 7,         /**< non-maskable interrupts */
+	V3_IOC_NOISE_OTHER = 8,       /**< spurious, platform, performance, thermal, thresholds */
+	V3_IOC_NOISE_YIELD = 9,       /**< Linux had the CPU; what came then counts nowhere else */
+};
+/** Number of causes, and room for more. */
+#define V3_IOC_NOISE_CAUSES 10
+#define V3_IOC_NOISE_ROOM 16
+
+struct v3_ioc_noise_cause {
+	/**
+	 * How often. TSC ticks from the exit to the next entry, in all and at most, of those
+	 * after which the guest went on at once; of several causes at once the heaviest has them all.
+	 */
+	__u64 count, ticks, longest;
+};
+
+/** For V3_IOC_NOISE: "longest" of all causes begins anew after this. */
+#define V3_IOC_NOISE_BEGIN (1u << 0)
+
+/** What has disturbed a vCPU since its VM was created. Interrupts that ended its HLT have not. */
+struct v3_ioc_noise {
+	struct v3_ioc_head head;
+	/** in: index of the vCPU. */
+	__u32 vcpu;
+	/** in: V3_IOC_NOISE_*. */
+	__u32 flags;
+	/** out: the CPU that it owns, or -1: none, and nothing is known. */
+	__s32 cpu;
+	/** out: entries used of causes. */
+	__u32 num_causes;
+	/** out: now, and its frequency. */
+	__u64 tsc, tsc_khz;
+	/** out: by enum v3_ioc_noise_kind. */
+	struct v3_ioc_noise_cause causes[V3_IOC_NOISE_ROOM];
+};
+
 #define V3_IOC_LOAD_LINUX _IOWR(V3_IOC_MAGIC, 0x40, struct v3_ioc_load_linux)
 #define V3_IOC_LOAD_SEGMENTS _IOWR(V3_IOC_MAGIC, 0x41, struct v3_ioc_load_segments)
 #define V3_IOC_START _IOWR(V3_IOC_MAGIC, 0x42, struct v3_ioc_control)
@@ -643,6 +688,7 @@ struct v3_ioc_note {
 #define V3_IOC_TRACE _IOWR(V3_IOC_MAGIC, 0x51, struct v3_ioc_trace)
 #define V3_IOC_TRACE_READ _IOWR(V3_IOC_MAGIC, 0x52, struct v3_ioc_trace_read)
 #define V3_IOC_NOTE _IOWR(V3_IOC_MAGIC, 0x53, struct v3_ioc_note)
+#define V3_IOC_NOISE _IOWR(V3_IOC_MAGIC, 0x54, struct v3_ioc_noise)
 #define V3_IOC_VM_STATS _IOWR(V3_IOC_MAGIC, 0x4A, struct v3_ioc_vm_stats)
 #define V3_IOC_VCPU_STATS _IOWR(V3_IOC_MAGIC, 0x4B, struct v3_ioc_vcpu_stats)
 #define V3_IOC_CONSOLE _IOWR(V3_IOC_MAGIC, 0x4C, struct v3_ioc_console)

@@ -159,6 +159,7 @@ struct v3_lx_vm {
 	bool held_only;			/* memory: nothing but what is held */
 	/* Written under v3_lx_vms_lock: 1 + the CPU that each vCPU owns or is pinned to; 0: none. */
 	s32 pins[V3_IOC_VCPUS];
+	struct v3_lx_noise *noise[V3_IOC_VCPUS]; /* of those with a CPU of their own; then constant */
 
 	spinlock_t lock;		/* the next four */
 	struct v3_vm *core;		/* NULL: still being created */
@@ -240,6 +241,9 @@ enum v3_status v3_lx_do_inspect(struct v3_lx_call *call, void *target, void *arg
 enum v3_status v3_lx_do_trace(struct v3_lx_call *call, void *target, void *arg);
 enum v3_status v3_lx_do_trace_read(struct v3_lx_call *call, void *target, void *arg);
 enum v3_status v3_lx_do_note(struct v3_lx_call *call, void *target, void *arg);
+
+/* noise.c: what disturbs vCPUs. */
+enum v3_status v3_lx_do_noise(struct v3_lx_call *call, void *target, void *arg);
 
 /* trace.c: Linux tracepoints. */
 void v3_lx_trace(void *ctx, struct v3_vcpu *vcpu, void *vm_ctx,

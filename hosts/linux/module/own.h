@@ -46,6 +46,7 @@ struct v3_host_own {
 	struct hrtimer *guest_timer;	/* the vCPU's, or NULL */
 	ktime_t guest_expires;		/* what the hardware was set for */
 	unsigned int timer_irqs;	/* of the CPU, when the hardware was set */
+	struct v3_lx_noise *noise;	/* of the vCPU */
 	u64 touched;			/* TSC: the watchdogs last heard of this CPU */
 	struct v3_lx_apic_timer apic;
 };

@@ -20,6 +20,7 @@
 #include <asm/tsc.h>
 
 #include "compat.h"
+#include "noise.h"
 #include "own.h"
 
 /* Without an interval of its own, a policy still has Linux looked after so often. */
@@ -172,12 +173,19 @@ static notrace bool retime(struct v3_host_own *own)
 	return true;
 }
 
+/* Whether the timer interrupt that came was for the guest's timer. */
+static bool guest_timer_due(const struct v3_host_own *own)
+{
+	return own->guest_timer && ktime_get() >= own->guest_expires;
+}
+
 /*
  * need_resched() is not a question of policy here: nothing but what comes before the thread sets
  * it, such as stop_machine() and CPU hotplug, which the host would wait for for ever.
  */
 notrace bool v3_lx_own_enter(void *ctx, struct v3_host_own *own)
 {
+	v3_lx_noise_enter(own->noise, guest_timer_due(own));
 	if (unlikely(need_resched()))
 		return false;
 	if (unlikely(own->timer_irqs != this_cpu_read(irq_stat.apic_timer_irqs) ||
@@ -192,6 +200,7 @@ notrace void v3_lx_own_leave(void *ctx, struct v3_host_own *own)
 {
 	u64 now = rdtsc();
 
+	v3_lx_noise_leave(own->noise, now);
 	ct_idle_exit();
 	if (now - own->touched < (u64)tsc_khz * 1000)
 		return;
@@ -246,19 +255,27 @@ static void look_next(struct v3_host_own *own)
 
 void v3_lx_own_yield(void *ctx, struct v3_host_own *own)
 {
-	if (need_resched())
+	u64 begin = rdtsc();
+	bool yielded = need_resched();
+
+	v3_lx_noise_pause(own->noise);
+	if (yielded)
 		schedule();
-	if (ktime_get_ns() < own->next_look)
-		return;
-	others_run();
-	duties_shed(own);
-	look_next(own);
+	if (ktime_get_ns() >= own->next_look) {
+		yielded = true;
+		others_run();
+		duties_shed(own);
+		look_next(own);
+	}
+	if (yielded)
+		v3_lx_noise_yielded(own->noise, begin);
 }
 
 void v3_lx_own_wait(void *ctx, struct v3_host_own *own, struct v3_host_event *event,
 		    uint64_t deadline)
 {
 	v3_lx_event_wait(ctx, event, deadline);
+	v3_lx_noise_forget(own->noise);
 }
 
 /* --- The thread's begin and end --- */
@@ -299,6 +316,11 @@ enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
 	own = kzalloc_node(sizeof(*own), GFP_KERNEL, cpu_to_node(request->cpu));
 	if (!own)
 		return V3_ERR_NOMEM;
+	own->noise = v3_lx_noise_of(request->vm_ctx, request->vcpu, request->cpu);
+	if (!own->noise) {
+		kfree(own);
+		return V3_ERR_NOMEM;
+	}
 	own->cpu = request->cpu;
 	own->policy = owner.policy;
 	own->fifo = owner.fifo;
@@ -313,6 +335,7 @@ enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
 	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs) - 1;
 	duties_shed(own);
 	look_next(own);
+	v3_lx_noise_forget(own->noise);
 	this_cpu_write(v3_lx_own_here, own);
 	*out = own;
 	return V3_OK;

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "noise.h"
 #include "own.h"
 
 LIST_HEAD(v3_lx_vms);
@@ -22,6 +23,7 @@ static void vm_free(struct kref *ref)
 	irq_work_sync(&vm->notify);
 	put_pid(vm->owner);
 	kvfree(vm->note);
+	v3_lx_noise_free(vm);
 	kfree(vm);
 }
 
