@@ -21,7 +21,7 @@ struct lwk_options {
 	uint64_t seconds;	/* how long `detour` runs */
 	uint64_t threshold;	/* longest step in ticks that is no detour; 0: by its own step */
 	uint64_t count;		/* rings that `doorbell` finds counted */
-	uint64_t addr;		/* address of `ud`, `romwrite`, `absent`; 0 is the program's own */
+	uint64_t addr;		/* address of `ud`, `absent`; 0 is the program's own */
 };
 
 extern struct lwk_options lwk_opt;
@@ -54,7 +54,7 @@ int lwk_prog_rearm(void);
 int lwk_prog_triple(void);
 int lwk_prog_spin(void);
 int lwk_prog_ud(void);
-int lwk_prog_romwrite(void);
+int lwk_prog_firmware(void);
 int lwk_prog_flood(void);
 int lwk_prog_absent(void);
 int lwk_prog_halt(void);

@@ -25,7 +25,7 @@ static const struct {
 	{ "triple", lwk_prog_triple },
 	{ "spin", lwk_prog_spin },
 	{ "ud", lwk_prog_ud },
-	{ "romwrite", lwk_prog_romwrite },
+	{ "firmware", lwk_prog_firmware },
 	{ "flood", lwk_prog_flood },
 	{ "absent", lwk_prog_absent },
 	{ "halt", lwk_prog_halt },

@@ -4,7 +4,8 @@
 #include "lwk.h"
 
 #define HOLE		0xd0000000ULL	/* no RAM and no device on the machines we know */
-#define ROM		0xffff0ULL	/* the PC's reset vector below 1 MiB */
+#define FIRMWARE	0xc0000ULL
+#define FIRMWARE_END	0x100000ULL
 
 int lwk_prog_tick(void)
 {
@@ -85,18 +86,33 @@ int lwk_prog_ud(void)
 	return BM_EXIT_FAILED;
 }
 
-int lwk_prog_romwrite(void)
+/* Whether 16-byte aligned text is somewhere in the BIOS's last 64 KiB. */
+static bool in_firmware(const char *text, size_t len)
 {
-	uint64_t addr = lwk_opt.addr ? lwk_opt.addr : ROM;
-	uint32_t before = bm_mmio_read(addr), after;
+	for (uint64_t at = 0xf0000; at < FIRMWARE_END; at += 16)
+		if (!memcmp((const void *)at, text, len))
+			return true;
+	return false;
+}
 
-	bm_printf("romwrite: 0x%llx holds 0x%08x, writing its complement\n",
-		  (unsigned long long)addr, before);
-	bm_mmio_write(addr, ~before);
-	after = bm_mmio_read(addr);
-	bm_printf("romwrite: now 0x%08x: %s\n", after,
-		  after == before ? "unchanged" : "the write went through");
-	return after == before ? BM_EXIT_OK : BM_EXIT_FAILED;
+/*
+ * Finds the firmware's tables, then uses their memory for itself, as it may: only its next life
+ * needs them again.
+ */
+int lwk_prog_firmware(void)
+{
+	volatile uint32_t *word = (volatile uint32_t *)FIRMWARE;
+	bool acpi = in_firmware("RSD PTR ", 8), mp = in_firmware("_MP_", 4);
+	unsigned int lost = 0, i, words = (FIRMWARE_END - FIRMWARE) / sizeof(*word);
+
+	bm_printf("firmware: ACPI %s, MP table %s\n", acpi ? "found" : "missing",
+		  mp ? "found" : "missing");
+	for (i = 0; i < words; i++)
+		word[i] = ~i;
+	for (i = 0; i < words; i++)
+		lost += word[i] != ~i;
+	bm_printf("firmware: %u of %u words lost\n", lost, words);
+	return acpi && mp && !lost ? BM_EXIT_OK : BM_EXIT_FAILED;
 }
 
 int lwk_prog_flood(void)

@@ -45,10 +45,8 @@ limit=2 lwk 243 run=spin
 word 'stopped: it ran longer than 2 s'
 
 # Touches what it must not, and what is not there
-lwk 0 run=romwrite
-said ': unchanged'
-lwk 0 run=romwrite addr=0xc0000
-said ': unchanged'
+lwk 0 run=firmware
+said 'firmware: 0 of 65536 words lost'
 lwk 0 run=absent
 said 'surprises: ports=0 mmio=0 msrs=0'
 

@@ -41,6 +41,15 @@ expect 0 v3 console two
 [ "$(grep -c '^lwk' out)" -ge 2 ] || fail "not two lives on the console"
 expect 0 v3 destroy two
 
+# A guest that has used the memory of the firmware's tables finds them again in its next life
+expect 0 v3 run --detach --name four -m 64M -a run=firmware /lab/lwk.elf
+soon is four stopped || fail "four is $(state four)"
+expect 0 v3 reset four
+soon is four stopped || fail "four is $(state four)"
+expect 0 v3 console four
+[ "$(grep -c 'ACPI found, MP table found' out)" = 2 ] || fail "not twice the tables: $(cat out)"
+expect 0 v3 destroy four
+
 # One of v3 run: that does it
 v3 run --name three -m 64M -a run=spin /lab/lwk.elf </dev/null >log 2>&1 &
 pid=$!

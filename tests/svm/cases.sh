@@ -87,7 +87,8 @@ case_large_memory()
 {
 	memory=2560M
 	guest 'mem=1G stats=1' 'run=stream size=1M ntimes=1'
-	expect 0 '^minimal_host: stats: ram=1073741824 ' '^minimal_host: stats: .* ram_faults=0 '
+	expect 0 '^minimal_host: stats: ram=1073741824 leaf_1g=1073741824 leaf_2m=0 leaf_4k=0 table_pages=2 ' \
+		'^minimal_host: stats: .* ram_faults=0 '
 }
 
 case_absent()
