@@ -369,9 +369,9 @@ static bool may_emulate(const struct machine *m)
 	    m->world.env.mode != V3_INSN_MODE_64)
 		return true;
 	v3_vm_end(m->vcpu->vm, V3_END_CRASH, 0,
-		  "vCPU %u: the CPU cannot run this state, and it is not emulated: CR0 0x%llx, privilege level %u, RFLAGS 0x%llx, RIP 0x%llx",
-		  m->vcpu->index, (unsigned long long)m->regs.cr0, m->regs.cpl,
-		  (unsigned long long)m->vcpu->rflags, (unsigned long long)m->vcpu->rip);
+		  "vCPU %u: no emulation at privilege level %u, RFLAGS 0x%llx, RIP 0x%llx",
+		  m->vcpu->index, m->regs.cpl, (unsigned long long)m->vcpu->rflags,
+		  (unsigned long long)m->vcpu->rip);
 	return false;
 }
 

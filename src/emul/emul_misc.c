@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Integer instructions that no device's memory is the operand of: registers, bit scans, decimals. */
+/* Integer instructions beyond those of devices' memory: registers, bit scans, decimals. */
 #include "emul_cpu_internal.h"
 
 static enum v3_emul_result lea(struct v3_emu *e)

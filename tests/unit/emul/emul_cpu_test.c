@@ -33,7 +33,8 @@ static enum v3_emul_result run_bytes(const uint8_t *bytes, size_t len)
 	return v3_emul_cpu_step(&cpu, &w.insn);
 }
 
-#define RUN(...) run_bytes((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+#define RUN(...) \
+	run_bytes((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
 #define OK(...) assert_int_equal(RUN(__VA_ARGS__), V3_EMUL_OK)
 #define UNHANDLED(...) assert_int_equal(RUN(__VA_ARGS__), V3_EMUL_UNHANDLED)
 /* A fault changes nothing but what it says. */

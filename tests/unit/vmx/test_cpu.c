@@ -234,7 +234,8 @@ static void test_host_keeps_cr4(void **state)
 
 /* --- Memory --- */
 
-static void test_failing_allocations(void **state)
+/* off: features off */
+static void failing_allocations(const char *off)
 {
 	const struct v3_mem_config mem = { .size = 2ull << 20, .node = V3_NODE_ANY };
 	const struct v3_vm_config config = {
@@ -244,10 +245,9 @@ static void test_failing_allocations(void **state)
 	enum v3_status status = V3_ERR_NOMEM;
 	unsigned int n;
 
-	(void)state;
 	for (n = 1; status != V3_OK; n++) {
 		assert_true(n < 100);
-		machine_host(V3_FAKE_SKYLAKE_X, NULL);
+		machine_host(V3_FAKE_SKYLAKE_X, off);
 		v3_fake_host_fail_nth(fake, n);
 		status = init();
 		if (status == V3_OK)
@@ -260,6 +260,14 @@ static void test_failing_allocations(void **state)
 		machine_destroy();
 	}
 	assert_true(n > 8);
+}
+
+static void test_failing_allocations(void **state)
+{
+	(void)state;
+	failing_allocations(NULL);
+	/* With the page table that it needs. */
+	failing_allocations("unrestricted-guest");
 }
 
 int main(void)
