@@ -96,7 +96,7 @@ static void exit_nmi_window(struct v3_vcpu *vcpu)
  * guest does not see; if the IRET faulted instead, RIP has not moved and the trap flag is taken
  * back.
  */
-static bool nmi_iret_done(struct v3_vcpu *vcpu, const struct v3_exit *exit)
+bool v3_exit_nmi_iret(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	bool stepped = vcpu->nmi_step, same = vcpu->rip == vcpu->nmi_iret_rip;
 
@@ -113,10 +113,14 @@ static bool nmi_iret_done(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 
 void v3_exit_handle(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
-	if (vcpu->nmi_iret && nmi_iret_done(vcpu, exit))
+	/* Before the switch, which kernels compile to a search. */
+	if (exit->kind == V3_EXIT_IO) {
+		v3_exit_io(vcpu, exit);
 		return;
+	}
 	switch (exit->kind) {
 	case V3_EXIT_NONE:
+	case V3_EXIT_IO:
 		break;
 	case V3_EXIT_INTR:
 		v3_timers_interrupted(vcpu);
@@ -142,9 +146,6 @@ void v3_exit_handle(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 		break;
 	case V3_EXIT_WRMSR:
 		v3_exit_wrmsr(vcpu, exit);
-		break;
-	case V3_EXIT_IO:
-		v3_exit_io(vcpu, exit);
 		break;
 	case V3_EXIT_NESTED_FAULT:
 		v3_exit_nested_fault(vcpu, exit);

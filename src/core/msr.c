@@ -358,30 +358,47 @@ static bool msr_outcome(struct v3_vcpu *vcpu, enum outcome outcome, const char *
 	return false;
 }
 
+static void read_done(struct v3_vcpu *vcpu, const struct v3_exit *exit, uint64_t value)
+{
+	vcpu->gpr[0] = (uint32_t)value;
+	vcpu->gpr[2] = value >> 32;
+	v3_vcpu_skip_0f(vcpu, exit->insn_len, 0x32);
+}
+
+/* What no hook answered; result: what the hook said that was asked, if any. */
+static V3_NOINLINE void read_unhooked(struct v3_vcpu *vcpu, const struct v3_exit *exit,
+				      enum v3_hook_result result, enum outcome outcome)
+{
+	uint32_t msr = (uint32_t)vcpu->gpr[1];
+	uint64_t value = 0;
+
+	if (result == V3_HOOK_FAULT)
+		outcome = FAULT;
+	else if (outcome == DONE)
+		outcome = msr_read(vcpu, msr, &value);
+	if (msr_outcome(vcpu, outcome, "read", msr))
+		read_done(vcpu, exit, value);
+}
+
 void v3_exit_rdmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 {
 	uint32_t msr = (uint32_t)vcpu->gpr[1];
 	const struct v3_msr_hook *hook = hook_find(vcpu->vm, msr);
 	enum v3_hook_result result = V3_HOOK_PASS;
 	enum outcome outcome = DONE;
-	uint64_t value = 0;
 
 	if (hook && vcpu->vm->cpu.hides)
 		outcome = device_msr(vcpu->vm, msr, 0);
-	if (hook && outcome == DONE)
-		result = hook->ops->read ? hook->ops->read(vcpu, hook->ctx, msr, &value)
+	if (hook && outcome == DONE) {
+		vcpu->msr_value = 0;
+		result = hook->ops->read ? hook->ops->read(vcpu, hook->ctx, msr, &vcpu->msr_value)
 					 : V3_HOOK_FAULT;
-	if (result != V3_HOOK_DONE) {
-		if (result == V3_HOOK_FAULT)
-			outcome = FAULT;
-		else if (outcome == DONE)
-			outcome = msr_read(vcpu, msr, &value);
-		if (!msr_outcome(vcpu, outcome, "read", msr))
+		if (result == V3_HOOK_DONE) {
+			read_done(vcpu, exit, vcpu->msr_value);
 			return;
+		}
 	}
-	vcpu->gpr[0] = (uint32_t)value;
-	vcpu->gpr[2] = value >> 32;
-	v3_vcpu_skip_0f(vcpu, exit->insn_len, 0x32);
+	read_unhooked(vcpu, exit, result, outcome);
 }
 
 void v3_exit_wrmsr(struct v3_vcpu *vcpu, const struct v3_exit *exit)

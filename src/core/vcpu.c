@@ -289,7 +289,8 @@ static struct v3_exit_record *run_guest(struct v3_vcpu *vcpu, struct v3_exit_rec
 			tpr_sync(vcpu);
 		if (vcpu->interrupted.valid)
 			v3_inject_requeue(vcpu);
-		v3_exit_handle(vcpu, &record->exit);
+		if (!vcpu->nmi_iret || !v3_exit_nmi_iret(vcpu, &record->exit))
+			v3_exit_handle(vcpu, &record->exit);
 		record = record->next;
 		if (vcpu->run != V3_RUN_RUNNABLE && !halt_poll(vcpu))
 			return record;

@@ -150,6 +150,8 @@ struct v3_vcpu {
 	uint64_t tsc_adjust;		/* guest TSC relative to the VM's */
 	uint64_t pvclock;		/* what the guest wrote to V3_MSR_KVM_SYSTEM_TIME */
 	uint64_t tsc_aux, host_tsc_aux;
+	/* Where a device's hook puts what RDMSR gives: kernels would guard it on the stack. */
+	uint64_t msr_value;
 	uint64_t mtrr_def;
 	uint64_t mtrr_fixed[11];
 	uint64_t mtrr_var[16];
@@ -301,6 +303,8 @@ bool v3_inject_pending(struct v3_vcpu *vcpu);
 
 /* exit.c: acts on an exit. */
 void v3_exit_handle(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+/* Before it, at the first exit after one at an NMI handler's IRET. True: the exit was only for that. */
+bool v3_exit_nmi_iret(struct v3_vcpu *vcpu, const struct v3_exit *exit);
 
 /* time.c */
 /* Runs due timers, then arms the host's timer for the next. Thread, no guest. */

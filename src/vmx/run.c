@@ -6,7 +6,6 @@
 #include "x86/cr.h"
 #include "x86/insn.h"
 
-#define APIC_TPR 0x80		/* in the virtual APIC page */
 #define BLOCK_SHADOW (V3_VMX_BLOCK_STI | V3_VMX_BLOCK_MOV_SS)
 
 /* RFLAGS bits that VM entry takes; the rest must be 0 (27.3.1.4). */
@@ -134,7 +133,7 @@ static V3_NOINLINE void cr8_write(const struct v3_vcpu *vcpu, struct vmx_vcpu *v
 	vmx->cr8 = vcpu->cr8;
 	if (!vmx->virtual_apic)
 		return;
-	vmx->virtual_apic[APIC_TPR] = (uint8_t)(vcpu->cr8 << 4);
+	vmx->tpr = vmx->virtual_apic[VMX_APIC_TPR] = (uint8_t)(vcpu->cr8 << 4);
 	/* Not above the priority (27.2.1.1): any lower one ends the guest's run. */
 	if (vmx->windows & V3_WINDOW_TPR)
 		vmx_write(V3_VMCS_TPR_THRESHOLD, vcpu->cr8);
@@ -208,7 +207,8 @@ static V3_NOINLINE void blocking_take(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx
 
 static V3_NOINLINE void cr8_take(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
-	vcpu->cr8 = vmx->virtual_apic[APIC_TPR] >> 4;
+	vmx->tpr = *vmx->tpr_now;
+	vcpu->cr8 = vmx->tpr >> 4;
 	/* Where a threshold is set the next entry has to see that the priority has changed. */
 	if (!(vmx->windows & V3_WINDOW_TPR))
 		vmx->cr8 = vcpu->cr8;
@@ -222,7 +222,7 @@ static inline void regs_from_vmcs(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 	/* The entry left them equal, see blocking_write(). */
 	if ((uint32_t)vmx_read(V3_VMCS_GUEST_INTERRUPTIBILITY) != vmx->blocking)
 		blocking_take(vcpu, vmx);
-	if (vmx->virtual_apic && vmx->virtual_apic[APIC_TPR] >> 4 != vcpu->cr8)
+	if (*vmx->tpr_now != vmx->tpr)
 		cr8_take(vcpu, vmx);
 }
 
@@ -311,17 +311,16 @@ static inline void after_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, struct
 	v3_x86_sti();
 	regs_from_vmcs(vcpu, vmx);
 	kind = reason < sizeof(vmx_insn_exits) ? vmx_insn_exits[reason] : 0;
-	if (!kind && reason != V3_VMX_REASON_IO) {
-		other_exit(vcpu, vmx, (uint32_t)reason, exit);
-		return;
-	}
-	vmx->launched = true;
-	if (!kind) {
+	if (kind) {
+		vmx->launched = true;
+		exit->kind = kind;
+		exit->insn_len = (uint8_t)vmx_read(V3_VMCS_EXIT_INSN_LEN);
+	} else if (reason == V3_VMX_REASON_IO) {
+		vmx->launched = true;
 		vmx_exit_decode(vcpu, vmx, V3_VMX_REASON_IO, exit);
-		return;
+	} else {
+		other_exit(vcpu, vmx, (uint32_t)reason, exit);
 	}
-	exit->kind = kind;
-	exit->insn_len = (uint8_t)vmx_read(V3_VMCS_EXIT_INSN_LEN);
 }
 
 /* Its event goes back: what keeps it from entering may have to be delivered first. */

@@ -87,8 +87,10 @@ enum v3_status vmx_vcpu_create(struct v3_vcpu *vcpu)
 	virt = v3_os_virt(vcpu->host, vmx->vmcs);
 	memset(virt, 0, pages * V3_PAGE_SIZE);
 	memcpy(virt, &caps->revision, sizeof(caps->revision));
+	vmx->tpr_now = &vmx->tpr;
 	if (caps->tpr_shadow) {
 		vmx->virtual_apic = virt + V3_PAGE_SIZE;
+		vmx->tpr_now = &vmx->virtual_apic[VMX_APIC_TPR];
 		vmx->virtual_apic_hpa = vmx->vmcs + V3_PAGE_SIZE;
 	}
 	vmx->proc = caps->proc;

@@ -75,6 +75,9 @@ struct vmx_vm {
 /* Bits of CR0 that the guest sees in the shadow only: NE must be set, the caches are the host's. */
 #define VMX_CR0_OWNED (V3_CR0_NE | V3_CR0_NW | V3_CR0_CD)
 
+/* In the virtual APIC page. */
+#define VMX_APIC_TPR 0x80
+
 /* To do before the next entry: vmx_vcpu.work. */
 #define VMX_WORK_VPID	1u		/* flush what is cached of the guest's own tables */
 #define VMX_WORK_EPT	2u		/* flush what is cached of the nested tables, too */
@@ -122,7 +125,8 @@ struct vmx_vcpu {
 	/* As in the VMCS, so that a VMWRITE is only done for what changed. */
 	uint64_t rsp, rflags;
 	uint32_t blocking;
-	uint8_t cr8;
+	uint8_t cr8, tpr;
+	const uint8_t *tpr_now;		/* the guest's while it runs; without TPR shadow, tpr */
 	uint8_t *virtual_apic;		/* NULL without TPR shadow */
 	v3_hpa_t virtual_apic_hpa;
 	uint64_t cr2, dr6;		/* the VMCS has no place for them */
