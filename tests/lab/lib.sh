@@ -73,3 +73,31 @@ attached()
 
 # A bad input ends in one line that names the thing, not in a page of noise.
 one_line() { [ "$(wc -l <out)" -eq 1 ] || fail "not one line of output but $(wc -l <out)"; }
+
+# memory_now - total and free memory of each NUMA node in KiB: without the page cache, and with the
+# free pages in the lists of each CPU, which MemFree does not count.
+memory_now()
+{
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '$3 == "MemTotal:" { total[$2] = $4 }
+		$3 == "MemFree:" { free[$2] = $4 }
+		$1 == "Node" && $3 == "zone" { node = $2 + 0 }
+		$1 == "count:" { free[node] += 4 * $2 }
+		END { for (i in total) print i, total[i], free[i] }' \
+		/sys/devices/system/node/node*/meminfo /proc/zoneinfo
+}
+
+# memory_is FILE - whether each node has all the memory again that memory_now wrote there: exactly as
+# much in total, and free but for what the kernel itself may have taken meanwhile.
+memory_is()
+{
+	memory_now | awk 'NR == FNR { total[$1] = $2; free[$1] = $3; next }
+		{ seen++ }
+		$2 != total[$1] { print "node " $1 ": " $2 " KiB in all, not " total[$1]; bad = 1 }
+		$3 < free[$1] - 8192 { print "node " $1 ": " $3 " KiB free, not " free[$1]; bad = 1 }
+		END { exit bad || !seen }' "$1" -
+}
+
+# memory_back FILE - the same, soon.
+memory_back() { soon memory_is "$1" >diff || fail "memory is missing: $(tail -n 4 diff)"; }

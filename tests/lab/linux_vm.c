@@ -3,6 +3,7 @@
  * linux_vm [OPTION]... NAME GUEST: runs a tiny guest (linux_vm.h) and waits for its end.
  *   -m MIB   memory     -c CPU   host CPU     -v N   vCPUs    -N NODE  of the memory
  *   -d       detached: does not wait          -n     creates and loads, does not start, sleeps
+ *   -H       memory only of what is held
  * linux_vm state|stop|destroy|pause|resume|wait NAME: a request to a VM by its name.
  * linux_vm contested NAME: creates a VM many times, which others destroy the moment they see it.
  * Status: the guest's exit code, 100 + kind of another end, 2 for a request that failed.
@@ -18,7 +19,7 @@ struct options {
 	unsigned long mib;
 	unsigned int vcpus;
 	int cpu, node;
-	bool detached, wait_only;
+	bool detached, wait_only, held;
 };
 
 static void check(int err, const char *what, const struct v3_ioc_head *head)
@@ -40,7 +41,8 @@ static int vm_create(int dev, const char *name, const struct options *options)
 	arg.num_vcpus = options->vcpus;
 	for (i = 0; i < arg.num_vcpus && i < V3_IOC_VCPUS; i++)
 		arg.cpus[i] = options->cpu;
-	arg.flags = options->detached ? V3_IOC_CREATE_DETACHED : 0;
+	arg.flags = (options->detached ? V3_IOC_CREATE_DETACHED : 0) |
+		    (options->held ? V3_IOC_CREATE_HELD : 0);
 	check(call(dev, V3_IOC_CREATE, &arg), "create", &arg.head);
 	return arg.fd;
 }
@@ -162,7 +164,7 @@ int main(int argc, char **argv)
 	struct options options = { .mib = 8, .vcpus = 1, .cpu = -1, .node = -1 };
 	int option;
 
-	while ((option = getopt(argc, argv, "m:c:v:N:dn")) != -1) {
+	while ((option = getopt(argc, argv, "m:c:v:N:dnH")) != -1) {
 		switch (option) {
 		case 'm': options.mib = strtoul(optarg, NULL, 0); break;
 		case 'c': options.cpu = atoi(optarg); break;
@@ -170,6 +172,7 @@ int main(int argc, char **argv)
 		case 'v': options.vcpus = (unsigned int)atoi(optarg); break;
 		case 'd': options.detached = true; break;
 		case 'n': options.wait_only = true; break;
+		case 'H': options.held = true; break;
 		default: return 2;
 		}
 	}

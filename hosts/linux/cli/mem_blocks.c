@@ -5,9 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mem.h"
@@ -199,6 +202,8 @@ struct taking {
 	int dev, node;
 	const char *root;
 	uint64_t size, done;
+	/* Milliseconds that blocks may refuse in all; a fourth of that for each. */
+	unsigned int patience;
 	/* The last block that would not go, and why. */
 	bool refused;
 	unsigned long refused_block;
@@ -220,18 +225,54 @@ static int plan(const struct taking *taking, unsigned long request, unsigned int
 	return v3_dev_call(taking->dev, request, &arg, msg);
 }
 
+static void woken(int signal_)
+{
+	(void)signal_;
+}
+
+/*
+ * The kernel tries for ever to empty a block with a pinned page in it, until there is a signal. It
+ * comes again and again: the first one may come too early.
+ */
+static void watch(unsigned int ms)
+{
+	struct sigaction action = { .sa_handler = woken };
+	struct itimerval timer = {
+		.it_value = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 },
+		.it_interval = { .tv_usec = ms ? 100000 : 0 },
+	};
+
+	if (ms)
+		sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* 0, or an errno: ETIME if the block was not empty in time. */
 static int set_offline(const struct taking *taking, const struct v3_mem_block *block)
 {
 	static const char offline[] = "offline";
 	char path[256];
 	int fd, err = 0;
 
+	if (!taking->patience)
+		return ETIME;
+
 	snprintf(path, sizeof(path), "%s" MEMORY "/memory%lu/state", taking->root, block->number);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno;
+	watch(taking->patience / 4 + 1);
 	if (write(fd, offline, strlen(offline)) < 0)
-		err = errno;
+		err = errno == EINTR ? ETIME : errno;
+	watch(0);
 	close(fd);
 	return err;
 }
@@ -240,6 +281,7 @@ static int set_offline(const struct taking *taking, const struct v3_mem_block *b
 static int take_block(struct taking *taking, unsigned int index)
 {
 	struct v3_mem_block *block = &taking->blocks.blocks[index];
+	uint64_t start = now_ms(), spent;
 	struct v3_msg ignored;
 	/* The module is to know first: it restores what is offline when we are killed. */
 	int err = -plan(taking, V3_IOC_MEM_PLAN, index, 1, &ignored);
@@ -251,6 +293,8 @@ static int take_block(struct taking *taking, unsigned int index)
 		v3_progress_show("setting offline", taking->done, taking->size);
 		return 0;
 	}
+	spent = now_ms() - start;
+	taking->patience -= spent < taking->patience ? (unsigned int)spent : taking->patience;
 	block->fixed = true;
 	taking->refused = true;
 	taking->refused_block = block->number;
@@ -311,7 +355,8 @@ static int too_little(const struct taking *taking, uint64_t have, struct v3_msg 
 		snprintf(why, sizeof(why), "memory block %lu (at %#llx) will not go: %s",
 			 taking->refused_block,
 			 (unsigned long long)(taking->refused_block * taking->blocks.unit),
-			 strerror(taking->refused_errno));
+			 taking->refused_errno == ETIME ? "it could not be emptied in time" :
+							  strerror(taking->refused_errno));
 	return v3_msg_set(msg,
 			  "%s: %s wanted, but only %s can be set offline: %s; all is online "
 			  "again. Take less, or soon after boot, or without --offline",
@@ -338,6 +383,20 @@ static int check(const struct taking *taking, struct v3_msg *msg)
 						 taking->node);
 }
 
+/* As long as the module searches for memory. */
+static unsigned int patience(const char *root)
+{
+	struct v3_msg ignored;
+	char path[256], text[32];
+	uint64_t seconds;
+
+	snprintf(path, sizeof(path), "%s/sys/module/v3/parameters/search_seconds", root);
+	if (read_small(path, text, sizeof(text)) ||
+	    v3_number_parse(text, "", 0, 1000000, &seconds, &ignored))
+		seconds = 20;
+	return (unsigned int)seconds * 1000;
+}
+
 static int take(struct taking *taking, uint64_t *taken, struct v3_msg *msg)
 {
 	struct v3_ioc_mem_take arg = { .node = -1, .flags = V3_IOC_MEM_TAKE_PLAN };
@@ -362,7 +421,8 @@ int v3_mem_take_offline(int dev, const char *root, uint64_t size, int node, uint
 {
 	struct v3_ioc_mem_range all = { .size = 1ull << 52 };
 	struct v3_ioc_mem_plan undo = { .ranges = (uintptr_t)&all, .count = 1 };
-	struct taking taking = { .dev = dev, .node = node, .root = root, .size = size };
+	struct taking taking = { .dev = dev, .node = node, .root = root, .size = size,
+				 .patience = patience(root) };
 	struct v3_msg restore;
 	int err;
 

@@ -115,6 +115,7 @@ static enum v3_status claim_held(const struct v3_block_request *request, struct 
 /* For the message of a request that is about to fail. */
 static void tell(const struct v3_lx_search *search)
 {
+	enum v3_lx_obstacle obstacle = v3_lx_obstacle(search);
 	char where[24] = "any node";
 
 	if (search->node != V3_NODE_ANY)
@@ -124,9 +125,9 @@ static void tell(const struct v3_lx_search *search)
 			   v3_lx_memory_reserve());
 	else if (search->expired)
 		v3_lx_logf(V3_LOG_WARN, "%s: the search took too long (search_seconds)", where);
-	else if (search->obstacle)
+	else if (obstacle)
 		v3_lx_logf(V3_LOG_WARN, "%s: at 0x%llx %s is in the way", where,
-			   PFN_PHYS((u64)search->pfn), v3_lx_obstacle_text(search->obstacle));
+			   PFN_PHYS((u64)search->met[obstacle].pfn), v3_lx_obstacle_text(obstacle));
 }
 
 /* From the host. Takes its time. */
@@ -277,7 +278,8 @@ u64 v3_lx_blocks_unused(void)
 
 /* --- Taking and giving --- */
 
-enum v3_status v3_lx_blocks_add(unsigned long pfn, size_t count, int node, bool offline)
+/* Needs pool_lock. */
+static enum v3_status add_one(unsigned long pfn, size_t count, int node, bool offline)
 {
 	struct held *held = kzalloc(sizeof(*held), GFP_KERNEL);
 	enum v3_status status;
@@ -285,11 +287,45 @@ enum v3_status v3_lx_blocks_add(unsigned long pfn, size_t count, int node, bool 
 	if (!held)
 		return V3_ERR_NOMEM;
 	held->offline = offline;
-	mutex_lock(&pool_lock);
-	status = v3_pool_add(&pool, PFN_PHYS(pfn), PFN_PHYS(count), node, held);
-	mutex_unlock(&pool_lock);
+	status = v3_pool_add(&pool, PFN_PHYS((u64)pfn), PFN_PHYS((u64)count), node, held);
 	if (status)
 		kfree(held);
+	return status;
+}
+
+/* Needs pool_lock, and that nobody had it since that was added. */
+static void remove_from(unsigned long pfn, size_t count)
+{
+	v3_hpa_t from = PFN_PHYS((u64)pfn), end = from + PFN_PHYS((u64)count);
+	struct v3_pool_piece range;
+
+	while (v3_pool_range(&pool, from, &range) && range.hpa < end) {
+		WARN_ON(v3_pool_remove(&pool, range.hpa, range.size));
+		kfree(range.cookie);
+		from = range.hpa + range.size;
+	}
+}
+
+/*
+ * In ranges of that size, as one that a VM uses in part cannot go in part. Claims know no borders
+ * between ranges.
+ */
+#define RANGE ((64ul << 20) >> PAGE_SHIFT)
+
+enum v3_status v3_lx_blocks_add(unsigned long pfn, size_t count, int node, bool offline)
+{
+	size_t unit = offline ? count : RANGE, done = 0, n;
+	enum v3_status status = V3_OK;
+
+	mutex_lock(&pool_lock);
+	while (!status && done < count) {
+		n = min(unit, count - done);
+		status = add_one(pfn + done, n, node, offline);
+		done += status ? 0 : n;
+	}
+	if (status)
+		remove_from(pfn, done);
+	mutex_unlock(&pool_lock);
 	return status;
 }
 

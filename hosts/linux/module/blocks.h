@@ -29,6 +29,7 @@ enum v3_lx_obstacle {
 	V3_LX_KERNEL,			/* objects of the kernel, or it does not say what */
 	V3_LX_PINNED,			/* for DMA or the like */
 	V3_LX_STUCK,			/* should be movable and did not move */
+	V3_LX_OBSTACLES
 };
 
 /* A search for a range. */
@@ -43,11 +44,15 @@ struct v3_lx_search {
 	bool reserve;			/* not begun: the host would keep too little */
 	bool expired;			/* the time was over, or the caller was killed */
 	bool strict;			/* pass over whatever may not be movable */
-	/* Where the search came farthest: pages before the obstacle, start of the range. */
-	enum v3_lx_obstacle obstacle;
-	size_t reached;
-	unsigned long start, pfn;
+	/* What was met how often, and where the search came farthest: by how many pages, to which. */
+	struct v3_lx_met {
+		unsigned int count;
+		size_t reached;
+		unsigned long pfn;
+	} met[V3_LX_OBSTACLES];
 };
+/* What was met most often; V3_LX_NO_OBSTACLE: nothing. */
+enum v3_lx_obstacle v3_lx_obstacle(const struct v3_lx_search *search);
 bool v3_lx_contig_alloc(struct v3_lx_search *search);
 void v3_lx_contig_free(unsigned long pfn, size_t count);
 /* Whether what the host's page allocator hands out is zeros. */

@@ -107,22 +107,36 @@ static enum v3_lx_obstacle implausible(const struct v3_lx_search *search, struct
 	enum v3_lx_obstacle obstacle = look(zone, pfn);
 	struct page *page = pfn_to_page(pfn);
 
-	if (obstacle || !page_count(page) || PageLRU(page))
+	if (obstacle || !page_count(page))
 		return obstacle;
 	obstacle = look_in_use(page);
-	return search->strict || !may_become_movable(page) ? obstacle : V3_LX_NO_OBSTACLE;
+	if (obstacle == V3_LX_PINNED || obstacle == V3_LX_TABLE)
+		return obstacle;
+	if (PageLRU(page) || (!search->strict && may_become_movable(page)))
+		return V3_LX_NO_OBSTACLE;
+	return obstacle;
 }
 
-/* Keeps what came closest to a range. */
+/* Keeps what came closest to a range, of each kind. */
 static void note(struct v3_lx_search *search, unsigned long start, unsigned long pfn,
 		 enum v3_lx_obstacle obstacle)
 {
-	if (search->obstacle && pfn - start < search->reached)
+	struct v3_lx_met *met = &search->met[obstacle];
+
+	if (met->count++ && pfn - start < met->reached)
 		return;
-	search->obstacle = obstacle;
-	search->reached = pfn - start;
-	search->start = start;
-	search->pfn = pfn;
+	met->reached = pfn - start;
+	met->pfn = pfn;
+}
+
+enum v3_lx_obstacle v3_lx_obstacle(const struct v3_lx_search *search)
+{
+	enum v3_lx_obstacle i, most = V3_LX_NO_OBSTACLE;
+
+	for (i = V3_LX_HOLE; i < V3_LX_OBSTACLES; i++)
+		if (search->met[i].count > search->met[most].count)
+			most = i;
+	return most;
 }
 
 /* What evacuation has left in that piece. */
@@ -322,7 +336,7 @@ bool v3_lx_contig_alloc(struct v3_lx_search *search)
 	enum search_result result;
 
 	search->align = max_t(size_t, search->align, pageblock_nr_pages);
-	search->obstacle = V3_LX_NO_OBSTACLE;
+	memset(search->met, 0, sizeof(search->met));
 	search->expired = false;
 	search->strict = true;
 	result = search_nodes(search);

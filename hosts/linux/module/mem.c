@@ -142,6 +142,7 @@ struct taking {
 	struct v3_lx_search search;	/* the last one */
 	u64 size, have;
 	int node;
+	bool small;			/* the node has less in all */
 };
 
 struct taken {
@@ -234,6 +235,8 @@ static enum v3_status say_why(struct v3_lx_call *call, const struct taking *taki
 			      struct v3_ioc_mem_take *arg)
 {
 	const struct v3_lx_search *search = &taking->search;
+	enum v3_lx_obstacle obstacle = v3_lx_obstacle(search);
+	const char *late = "";
 	char where[24] = "this host", why[160] = "no more pieces of 2 MiB are free or movable";
 
 	if (taking->node != V3_NODE_ANY)
@@ -245,22 +248,35 @@ static enum v3_status say_why(struct v3_lx_call *call, const struct taking *taki
 		call->err = -EINTR;
 		return v3_lx_fail(call, V3_ERR_AGAIN, "interrupted by a signal");
 	}
-	if (search->reserve) {
+	if (taking->small) {
+		scnprintf(why, sizeof(why), "it has less in all");
+	} else if (search->reserve) {
 		arg->why = V3_IOC_MEM_WHY_RESERVE;
 		scnprintf(why, sizeof(why), "the host has %ld MiB available and keeps %u (reserve_mb)",
 			  max(si_mem_available(), 0l) >> (20 - PAGE_SHIFT),
 			  v3_lx_memory_reserve());
-	} else if (search->expired) {
+	} else if (search->expired && !obstacle) {
 		arg->why = V3_IOC_MEM_WHY_TIME;
 		scnprintf(why, sizeof(why), "the time was over (search_seconds)");
-	} else if (search->obstacle) {
-		arg->why = V3_IOC_MEM_WHY_OBSTACLE;
-		arg->obstacle = PFN_PHYS((u64)search->pfn);
-		scnprintf(why, sizeof(why), "in the 2 MiB at 0x%llx %s is in the way",
-			  PFN_PHYS((u64)search->start), v3_lx_obstacle_text(search->obstacle));
+	} else if (obstacle) {
+		arg->why = search->expired ? V3_IOC_MEM_WHY_TIME : V3_IOC_MEM_WHY_OBSTACLE;
+		late = search->expired ? ", and the time was over (search_seconds)" : "";
+		arg->obstacle = PFN_PHYS((u64)search->met[obstacle].pfn);
+		scnprintf(why, sizeof(why), "at 0x%llx and elsewhere %s is in the way%s",
+			  arg->obstacle, v3_lx_obstacle_text(obstacle), late);
 	}
 	return v3_lx_fail(call, V3_ERR_NOMEM, "%s: %llu MiB of the %llu MiB could be had: %s", where,
 			  taking->have >> 20, taking->size >> 20, why);
+}
+
+static bool node_has(int node, u64 size)
+{
+	u64 pages = 0;
+	int i;
+
+	for (i = 0; node != V3_NODE_ANY && i < MAX_NR_ZONES; i++)
+		pages += zone_managed_pages(&NODE_DATA(node)->node_zones[i]);
+	return node == V3_NODE_ANY || PHYS_PFN(size) <= pages;
 }
 
 static enum v3_status take_contig(struct v3_lx_call *call, struct v3_ioc_mem_take *arg)
@@ -272,7 +288,8 @@ static enum v3_status take_contig(struct v3_lx_call *call, struct v3_ioc_mem_tak
 	v3_lx_progress_begin(call->progress, V3_IOC_MEM_PHASE_TAKE, arg->size);
 	/* what cannot be is not begun */
 	taking.search.reserve = !v3_lx_memory_available(PHYS_PFN(arg->size));
-	ok = !taking.search.reserve && take_all(&taking) && zero_all(&taking, call->progress);
+	taking.small = !node_has(arg->node, arg->size);
+	ok = !taking.search.reserve && !taking.small && take_all(&taking) && zero_all(&taking, call->progress);
 	if (ok && settle(&taking, true)) {
 		arg->taken = arg->size;
 		return V3_OK;
@@ -363,7 +380,7 @@ enum v3_status v3_lx_do_mem_give(struct v3_lx_call *call, void *target, void *da
 				  "%llu MiB are to go, but only %llu MiB of the %llu MiB held are unused",
 				  arg->size >> 20, info.free >> 20, info.held >> 20);
 	return v3_lx_fail(call, status,
-			  "%llu MiB cannot go by themselves: unused are %llu MiB, and memory blocks of %zu MiB go as a whole",
+			  "%llu MiB cannot go: unused are %llu MiB, but memory blocks (%zu MiB) and what guests use in part go as a whole",
 			  arg->size >> 20, info.free >> 20,
 			  v3_lx_offline_unit() >> (20 - PAGE_SHIFT));
 }
