@@ -392,6 +392,31 @@ struct v3_ioc_mem_progress {
 };
 /** @} */
 
+/** @name Restoring the host
+ * What the v3 command changed for CPUs that it took (affinities and the like) is restored by itself;
+ * it says beforehand when the module is to run it for that, as it may be killed.
+ * @{ */
+
+/** When "v3 cpu give --restore" is to be run. */
+enum v3_ioc_restore_when {
+	V3_IOC_RESTORE_NEVER = 0,
+	/** When the descriptor is closed; asked of a VM's: when the VM is gone. */
+	V3_IOC_RESTORE_CLOSE = 1,
+	/** When the module is unloaded; of /dev/v3 only. */
+	V3_IOC_RESTORE_UNLOAD = 2,
+};
+
+/** Request of both kinds of descriptors. Needs CAP_SYS_ADMIN. The last one counts for each. */
+struct v3_ioc_restore {
+	struct v3_ioc_head head;
+	/** in: host CPU: the lowest of those that were taken together. */
+	__s32 cpu;
+	/** in: enum v3_ioc_restore_when. */
+	__u32 when;
+};
+/** @} */
+
+#define V3_IOC_RESTORE _IOWR(V3_IOC_MAGIC, 0x16, struct v3_ioc_restore)
 #define V3_IOC_MEM_LIST _IOWR(V3_IOC_MAGIC, 0x10, struct v3_ioc_mem_list)
 #define V3_IOC_MEM_TAKE _IOWR(V3_IOC_MAGIC, 0x11, struct v3_ioc_mem_take)
 #define V3_IOC_MEM_GIVE _IOWR(V3_IOC_MAGIC, 0x12, struct v3_ioc_mem_give)

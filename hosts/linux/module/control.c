@@ -361,6 +361,7 @@ static const struct v3_lx_request requests[] = {
 	{ V3_IOC_OPEN, do_open },
 	{ V3_IOC_LIST, do_list },
 	{ V3_IOC_EXIT_NAMES, do_exit_names },
+	{ V3_IOC_RESTORE, v3_lx_do_restore },
 	{ V3_IOC_MEM_LIST, v3_lx_do_mem_list },
 	{ V3_IOC_MEM_TAKE, v3_lx_do_mem_take },
 	{ V3_IOC_MEM_GIVE, v3_lx_do_mem_give },

@@ -82,6 +82,7 @@ enum v3_status v3_lx_memory_check(struct v3_lx_call *call, const char *name, u64
 void v3_lx_memory_exit(void);
 
 /* thread.c */
+int v3_lx_cpu_choose(void *ctx, void *vm_ctx, unsigned int node);
 enum v3_status v3_lx_thread_start(void *ctx, const char *name, int cpu, void (*fn)(void *arg),
 				  void *arg, struct v3_host_thread **thread);
 void v3_lx_thread_join(void *ctx, struct v3_host_thread *thread);
@@ -112,6 +113,13 @@ bool v3_lx_cpu_owner_name(unsigned int cpu, char name[V3_IOC_NAME]);
  * no locks that its requests need.
  */
 int v3_lx_helper(const char *const args[], bool wait);
+
+/* restore.c: has the v3 command restore what was taken together with a CPU; 0: nothing, or 1 + CPU. */
+void v3_lx_restore(int restore);
+/* What was to last until the end of the module. */
+void v3_lx_restore_exit(void);
+enum v3_status v3_lx_do_restore(struct v3_lx_call *call, void *target, void *arg);
+enum v3_status v3_lx_do_vm_restore(struct v3_lx_call *call, void *target, void *arg);
 
 /* virt.c: who owns AMD-V or VT-x. */
 enum v3_status v3_lx_virt_acquire(void *ctx, unsigned int cpu);
@@ -159,6 +167,7 @@ struct v3_lx_vm {
 	bool held_only;			/* memory: nothing but what is held */
 	/* Written under v3_lx_vms_lock: 1 + the CPU that each vCPU owns or is pinned to; 0: none. */
 	s32 pins[V3_IOC_VCPUS];
+	int restore;			/* for v3_lx_restore() when the VM is gone */
 	struct v3_lx_noise *noise[V3_IOC_VCPUS]; /* of those with a CPU of their own; then constant */
 
 	spinlock_t lock;		/* the next four */

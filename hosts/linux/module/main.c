@@ -130,6 +130,7 @@ out_virt:
 static void __exit v3_lx_exit(void)
 {
 	misc_deregister(&device);
+	v3_lx_restore_exit();
 	v3_lx_hotplug_exit();
 	host_exit();
 	v3_lx_offline_exit();

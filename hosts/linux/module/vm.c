@@ -238,6 +238,8 @@ bool v3_lx_vm_destroy(struct v3_lx_vm *vm)
 	v3_vm_stop(core);
 	wait_event(vm->wait, idle(vm));
 	v3_vm_destroy(core);
+	/* the caller has a reference: the VM object is still there */
 	unregister(vm);
+	v3_lx_restore(READ_ONCE(vm->restore));
 	return true;
 }

@@ -336,6 +336,7 @@ static const struct v3_lx_request requests[] = {
 	{ V3_IOC_INSPECT, v3_lx_do_inspect },
 	{ V3_IOC_TRACE, v3_lx_do_trace },
 	{ V3_IOC_TRACE_READ, v3_lx_do_trace_read },
+	{ V3_IOC_RESTORE, v3_lx_do_vm_restore },
 	{ V3_IOC_NOTE, v3_lx_do_note },
 	{ V3_IOC_NOISE, v3_lx_do_noise },
 };
