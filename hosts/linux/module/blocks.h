@@ -130,6 +130,7 @@ void v3_lx_blocks_exit(void);
 /* mem.c: requests. */
 struct v3_lx_control_file {
 	struct v3_lx_progress progress;
+	int restore;			/* for v3_lx_restore() at the end */
 };
 enum v3_status v3_lx_do_mem_list(struct v3_lx_call *call, void *target, void *arg);
 enum v3_status v3_lx_do_mem_take(struct v3_lx_call *call, void *target, void *arg);

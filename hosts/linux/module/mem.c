@@ -24,8 +24,12 @@ int v3_lx_control_open(struct inode *inode, struct file *file)
 /* Also when its process was killed: what it set offline and nobody claimed is online again. */
 int v3_lx_control_release(struct inode *inode, struct file *file)
 {
-	v3_lx_offline_unplan(0, U64_MAX, file->private_data);
-	kfree(file->private_data);
+	struct v3_lx_control_file *control = file->private_data;
+	int restore = control->restore;
+
+	v3_lx_offline_unplan(0, U64_MAX, control);
+	kfree(control);
+	v3_lx_restore(restore);
 	return 0;
 }
 
