@@ -25,14 +25,15 @@ set(V3_FAKED x86/priv.c x86/priv_vmx.c lib/lock.c svm/entry.S vmx/entry.S)
 # Files that no exit worth counting runs through. As a kernel builds them they are made small, not fast.
 set(V3_COLD
 	core/blocks.c core/control.c core/cpu_model.c core/cpu_names.c core/cpuid_build.c core/device.c core/hooks.c
-	core/host.c core/inspect.c core/memory.c core/nodes.c core/pvclock.c core/vm.c
+	core/host.c core/inspect.c core/intc_lent.c core/memory.c core/nodes.c core/pvclock.c core/vm.c
 	devices/acpi.c devices/acpi_dsdt.c devices/acpi_pm.c devices/aml.c devices/cmos.c devices/i8042.c
+	devices/lapic_lend.c
 	devices/mptable.c devices/pc.c devices/pci.c devices/reset.c devices/rtc.c devices/rtc_time.c
 	emul/emul_mul.c emul/emul_vec.c lib/format.c lib/pool.c
 	loader/boot_params.c loader/entry.c loader/linux.c loader/multiboot.c loader/place.c
 	loader/segments.c
 	paging/ept.c paging/guest_levels.c
-	vmx/caps.c vmx/cpu.c vmx/realmode.c vmx/text.c vmx/vmcs.c)
+	vmx/apic.c vmx/caps.c vmx/cpu.c vmx/realmode.c vmx/text.c vmx/vmcs.c)
 
 # What other folders have for VT-x alone, cold too; their objects: v3_<folder>_vmx.
 set(V3_VMX_ONLY

@@ -22,13 +22,13 @@ static struct {
 	uint64_t stats;		/* not 0: print statistics at the end */
 	uint64_t entry;		/* of a Linux kernel: 64, 32, or 0 for what it has */
 	uint64_t ud;		/* not 0: instructions that cannot be emulated raise #UD */
-	char off[128];		/* features of the hardware that are not to be used */
+	char off[512];		/* features of the hardware that are not to be used */
 } opt = { 64 * BM_MIB, 60, 0, 0, 0, "" };
 
 static void off_option(const struct bm_option *o)
 {
 	if (o->value_length >= sizeof(opt.off))
-		bm_option_bad(o, "must have at most 127 characters");
+		bm_option_bad(o, "must have at most 511 characters");
 	memcpy(opt.off, o->value, o->value_length);
 	opt.off[o->value_length] = 0;
 }

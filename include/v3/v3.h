@@ -425,6 +425,7 @@ enum v3_exit_kind {
 	V3_EXIT_INVALID,   /**< the hardware refused the control state */
 	V3_EXIT_UNKNOWN,
 	V3_EXIT_EMULATE,   /**< a state that this CPU's hardware cannot run: real mode */
+	V3_EXIT_INTC,      /**< a local APIC's register that the hardware has written */
 	V3_EXIT_COUNT
 };
 /** Short lower-case name such as "cpuid"; never NULL. */

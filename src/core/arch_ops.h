@@ -60,6 +60,10 @@ struct v3_exit {
 			uint64_t cr2;
 		} exception;
 		struct {
+			uint32_t reg, value;
+			bool eoi;		/* of the vector that is the value */
+		} intc;
+		struct {
 			uint64_t code, info1, info2;
 		} raw;			/* INVALID, UNKNOWN, SHUTDOWN */
 		struct {
@@ -152,6 +156,11 @@ struct v3_arch_ops {
 	void (*flush_tlb)(struct v3_vcpu *vcpu);
 	/* Guest TSC = host TSC + offset. Also stopped. */
 	void (*set_tsc_offset)(struct v3_vcpu *vcpu, uint64_t offset);
+	/*
+	 * If host->lends_intc: registers that the interrupt controller has lent go back to it.
+	 * Cheap if none are.
+	 */
+	void (*intc_take_back)(struct v3_vcpu *vcpu);
 	/* A line of hardware state for the log when the guest cannot go on. Returns length. */
 	size_t (*describe)(struct v3_vcpu *vcpu, char *buf, size_t size);
 };

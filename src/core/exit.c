@@ -186,6 +186,9 @@ void v3_exit_handle(struct v3_vcpu *vcpu, const struct v3_exit *exit)
 	case V3_EXIT_EMULATE:
 		v3_exit_emulate(vcpu, exit);
 		break;
+	case V3_EXIT_INTC:
+		v3_exit_intc(vcpu, exit);
+		break;
 	case V3_EXIT_INVALID:
 	case V3_EXIT_UNKNOWN:
 	case V3_EXIT_COUNT:

@@ -41,7 +41,60 @@ struct v3_intc_ops {
 	 * vCPU's thread.
 	 */
 	void (*timer)(struct v3_vcpu *vcpu, void *ctx, bool due);
+	/** For hardware that is a guest's local APIC while it runs; NULL: there is no way. */
+	const struct v3_intc_lend_ops *lend;
 };
+
+/** What is lent: how the guest reaches the registers. */
+enum v3_lent_mode {
+	V3_LENT_NOTHING, /**< the local APIC is off, or the hardware has nothing for its mode */
+	V3_LENT_MMIO,
+	V3_LENT_MSR,	 /**< x2APIC */
+};
+
+/** What the hardware can take: a mode's registers, and all of them or TPR alone. */
+#define V3_LEND_MMIO 1u
+#define V3_LEND_MSR 2u
+#define V3_LEND_ALL 4u
+
+/** What the hardware wants to know beside the registers. */
+struct v3_lent {
+	enum v3_lent_mode mode;
+	/** Highest vectors in IRR and ISR, 0: none. */
+	uint8_t irr, isr;
+	/** Vectors whose EOI the local APIC has to see: those that are level-triggered. */
+	uint64_t level[4];
+};
+
+/**
+ * A local APIC whose registers are lent to the hardware between two looks at it. All on the thread
+ * of the vCPU, outside of the guest, interrupts on or off; must not sleep.
+ */
+struct v3_intc_lend_ops {
+	/**
+	 * Fills a page with the registers as they are in SDM vol. 3 11.4.1 (offsets of the
+	 * xAPIC; x2APIC: those of the MSRs by 16, ICR as one of 64 bits), and always with the
+	 * same page. @p how: V3_LEND_*. What is in IRR moves there. The hardware may change TPR,
+	 * PPR, ISR, IRR and, where registers are memory, the ICR.
+	 */
+	void (*lend)(struct v3_vcpu *vcpu, void *ctx, uint8_t *page, unsigned int how,
+		     struct v3_lent *lent);
+	/** The reverse, for the same @p how; not if nothing was lent. */
+	void (*take_back)(struct v3_vcpu *vcpu, void *ctx, const uint8_t *page,
+			  unsigned int how);
+	/** The guest has written a register, and the store is done. */
+	void (*written)(struct v3_vcpu *vcpu, void *ctx, uint32_t reg, uint32_t value);
+	/** The hardware has done the EOI of a vector in lent.level. */
+	void (*eoi)(struct v3_vcpu *vcpu, void *ctx, uint8_t vector);
+};
+
+/** Whether the hardware makes use of that. Constant. */
+bool v3_intc_lends(const struct v3_vm *vm);
+/**
+ * For controllers of a VM for which that is true, before they answer an access by the guest (the
+ * core does it before the other methods): what is lent comes back. On the vCPU's thread.
+ */
+void v3_intc_take_back(struct v3_vcpu *vcpu);
 
 /**
  * Gives the VM its interrupt controllers, once, while V3_VM_CREATED. Without any, no interrupt is

@@ -48,6 +48,7 @@ static const char *const exit_names[V3_EXIT_COUNT] = {
 	[V3_EXIT_INVALID] = "invalid",
 	[V3_EXIT_UNKNOWN] = "unknown",
 	[V3_EXIT_EMULATE] = "emulate",
+	[V3_EXIT_INTC] = "intc",
 };
 
 const char *v3_status_str(enum v3_status status)

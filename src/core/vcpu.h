@@ -404,6 +404,7 @@ void v3_exit_emulate(struct v3_vcpu *vcpu, const struct v3_exit *exit);
 
 /* exit_*.c */
 void v3_exit_io(struct v3_vcpu *vcpu, const struct v3_exit *exit);
+void v3_exit_intc(struct v3_vcpu *vcpu, const struct v3_exit *exit);
 void v3_exit_nested_fault(struct v3_vcpu *vcpu, const struct v3_exit *exit);
 void v3_exit_cr(struct v3_vcpu *vcpu, const struct v3_exit *exit);
 void v3_exit_dr(struct v3_vcpu *vcpu, const struct v3_exit *exit);

@@ -64,7 +64,7 @@ enum v3_status v3_intc_attach(struct v3_vm *vm, const struct v3_intc_ops *ops, v
 		return V3_ERR_STATE;
 	if (vm->intc != &null_intc)
 		return V3_ERR_EXIST;
-	vm->intc = ops;
+	vm->intc = v3_intc_lent(vm, ops);
 	vm->intc_ctx = ctx;
 	return V3_OK;
 }

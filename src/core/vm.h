@@ -143,6 +143,8 @@ struct v3_vm {
 	uint32_t claimed_gsis;			/* V3_NUM_GSI bits */
 	const struct v3_intc_ops *intc;		/* never NULL: a null controller at first */
 	void *intc_ctx;
+	const struct v3_intc_ops *intc_own;	/* what intc takes back for, and asks then */
+	struct v3_intc_ops intc_lent;		/* or not in use: intc_lent.c */
 	unsigned int num_cpuid;
 	struct v3_cpuid_entry cpuid[V3_MAX_CPUID];
 	unsigned int phys_bits;			/* of guest-physical addresses */
@@ -220,6 +222,8 @@ enum v3_status v3_memory_make_room(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size
 void *v3_memory_ptr(struct v3_vm *vm, v3_gpa_t gpa, size_t len);
 
 /* Memory accounted to the VM. */
+/* What the VM calls for these operations, intc_lent.c */
+const struct v3_intc_ops *v3_intc_lent(struct v3_vm *vm, const struct v3_intc_ops *ops);
 void *v3_vm_alloc(struct v3_vm *vm, size_t size);
 void v3_vm_free(struct v3_vm *vm, void *ptr, size_t size);
 

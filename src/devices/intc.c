@@ -87,6 +87,34 @@ static void intc_timer(struct v3_vcpu *vcpu, void *ctx, bool due)
 	v3_lapic_timer_expired(lapic_of(ctx, vcpu), due);
 }
 
+static void intc_lend(struct v3_vcpu *vcpu, void *ctx, uint8_t *page, unsigned int how,
+		      struct v3_lent *lent)
+{
+	v3_lapic_lend(lapic_of(ctx, vcpu), page, how, lent);
+}
+
+static void intc_take_back(struct v3_vcpu *vcpu, void *ctx, const uint8_t *page, unsigned int how)
+{
+	v3_lapic_take_back(lapic_of(ctx, vcpu), page, how);
+}
+
+static void intc_written(struct v3_vcpu *vcpu, void *ctx, uint32_t reg, uint32_t value)
+{
+	v3_lapic_written(lapic_of(ctx, vcpu), reg, value);
+}
+
+static void intc_eoi(struct v3_vcpu *vcpu, void *ctx, uint8_t vector)
+{
+	v3_lapic_eoi_done(lapic_of(ctx, vcpu), vector);
+}
+
+static const struct v3_intc_lend_ops lend_ops = {
+	.lend = intc_lend,
+	.take_back = intc_take_back,
+	.written = intc_written,
+	.eoi = intc_eoi,
+};
+
 static const struct v3_intc_ops intc_ops = {
 	.peek = intc_peek,
 	.ack = intc_ack,
@@ -95,6 +123,7 @@ static const struct v3_intc_ops intc_ops = {
 	.irq_set = intc_irq_set,
 	.init = intc_init,
 	.timer = intc_timer,
+	.lend = &lend_ops,
 };
 
 void v3_intc_pic_output(struct v3_intc *intc, bool level)

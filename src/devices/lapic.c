@@ -143,6 +143,12 @@ static void eoi_level(struct v3_lapic *la, uint8_t vector)
 		v3_ioapic_eoi(&v3_lapic_intc(la)->ioapic, vector);
 }
 
+void v3_lapic_eoi_done(struct v3_lapic *la, uint8_t vector)
+{
+	if (__atomic_load_n(&la->tmr[vector >> 6], __ATOMIC_RELAXED) & 1ull << (vector & 63))
+		eoi_level(la, vector);
+}
+
 void v3_lapic_eoi(struct v3_lapic *la)
 {
 	unsigned int vector = la->isrv;
@@ -255,6 +261,7 @@ static void reset_registers(struct v3_lapic *la)
 	la->icr = 0;
 	la->initial_count = 0;
 	v3_lapic_timer_set_divide(la, 0);
+	la->written = true;
 }
 
 void v3_lapic_init(struct v3_lapic *la)

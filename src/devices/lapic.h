@@ -9,6 +9,7 @@
 #include <v3/device.h>
 
 struct v3_intc;
+struct v3_lent;
 
 /* The timer counts at 1 GHz before division: one tick at divide-by-1 in nanoseconds. */
 #define V3_LAPIC_TICK_NS 1
@@ -69,6 +70,7 @@ struct v3_lapic {
 	uint8_t divide;		/* divide configuration register */
 	uint8_t divide_shift;
 	uint16_t base_flags;	/* of IA32_APIC_BASE: BSP, EXTD, EN */
+	bool written;		/* registers that only writes change have changed since lend */
 } __attribute__((aligned(64)));	/* no cache line is two vCPUs' */
 
 /* The index of a vCPU times a power of two: every register access begins with it. */
@@ -100,6 +102,15 @@ void v3_lapic_eoi(struct v3_lapic *la);
 uint8_t v3_lapic_apr(const struct v3_lapic *la);
 /* The caller tells the core. */
 void v3_lapic_set_tpr(struct v3_lapic *la, uint8_t tpr);
+/* A register by its xAPIC offset; of those that do not exist bit 32 is set. Own thread. */
+uint64_t v3_lapic_reg(const struct v3_lapic *la, uint32_t reg);
+/* A write by the guest, in the present mode, that the hardware has checked. Own thread. */
+void v3_lapic_written(struct v3_lapic *la, uint32_t reg, uint32_t value);
+/* The hardware has taken a vector out of ISR. Own thread. */
+void v3_lapic_eoi_done(struct v3_lapic *la, uint8_t vector);
+/* lapic_lend.c; see v3_intc_lend_ops. Own thread. */
+void v3_lapic_lend(struct v3_lapic *la, uint8_t *page, unsigned int how, struct v3_lent *lent);
+void v3_lapic_take_back(struct v3_lapic *la, const uint8_t *page, unsigned int how);
 void v3_lapic_send_ipi(struct v3_lapic *la, uint32_t icr_low, uint32_t dest);
 /* The logical destination register as a guest in the present mode sees it. */
 uint32_t v3_lapic_ldr(const struct v3_lapic *la);

@@ -116,7 +116,7 @@ static uint32_t read_bitmap(const uint64_t *words, uint32_t reg)
 }
 
 /* A register by its xAPIC offset, or NO_REG. One dense switch, so that it can be one jump. */
-static uint64_t read_reg(const struct v3_lapic *la, uint32_t reg)
+uint64_t v3_lapic_reg(const struct v3_lapic *la, uint32_t reg)
 {
 	switch (reg >> 4) {
 	case REG(V3_APIC_ID):
@@ -215,7 +215,7 @@ static __attribute__((noinline)) uint64_t mmio_read_rare(struct v3_lapic *la, ui
 	/* Bytes 4 to 15 of a register are nothing. */
 	if (byte + size > 4)
 		return 0;
-	value = read_reg(la, offset);
+	value = v3_lapic_reg(la, offset);
 	if (value != NO_REG)
 		return value >> (8 * byte);
 	v3_lapic_error(la, V3_APIC_ESR_ILLEGAL_REG);
@@ -231,7 +231,7 @@ static uint64_t mmio_read(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsi
 	if (UNLIKELY(la->mode != V3_LAPIC_XAPIC))
 		return UINT64_MAX;
 	if (!(offset & 15) && size == 4)
-		value = read_reg(la, (uint32_t)offset);
+		value = v3_lapic_reg(la, (uint32_t)offset);
 	return value != NO_REG ? value : mmio_read_rare(la, (uint32_t)offset, size);
 }
 
@@ -288,7 +288,42 @@ static void mmio_write(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigne
 	}
 }
 
+/* Of the commonest nothing is left but what v3_lapic_lend() looks at anyway. */
+static void note_written(struct v3_lapic *la, uint32_t reg)
+{
+	if (reg != V3_APIC_EOI && reg != V3_APIC_TPR && reg != V3_APIC_ICR_LOW &&
+	    reg != V3_APIC_SELF_IPI)
+		la->written = true;
+}
+
+void v3_lapic_written(struct v3_lapic *la, uint32_t reg, uint32_t value)
+{
+	note_written(la, reg);
+	/* An x2APIC has told of one kind alone: a vector to itself that there is not. */
+	if (la->mode == V3_LAPIC_X2APIC)
+		v3_lapic_send_ipi(la, V3_APIC_ICR_SELF | (value & V3_APIC_ICR_VECTOR_MASK), 0);
+	else
+		mmio_write(la->vcpu, v3_lapic_intc(la), reg, 4, value);
+}
+
 static const struct v3_mmio_ops mmio_ops = { mmio_read, mmio_write };
+
+/* The same where the hardware may have the registers. */
+static uint64_t lent_mmio_read(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size)
+{
+	v3_intc_take_back(vcpu);
+	return mmio_read(vcpu, ctx, offset, size);
+}
+
+static void lent_mmio_write(struct v3_vcpu *vcpu, void *ctx, uint64_t offset, unsigned int size,
+			    uint64_t value)
+{
+	v3_intc_take_back(vcpu);
+	note_written(lapic_of(ctx, vcpu), (uint32_t)offset);
+	mmio_write(vcpu, ctx, offset, size, value);
+}
+
+static const struct v3_mmio_ops lent_mmio_ops = { lent_mmio_read, lent_mmio_write };
 
 /* Write-only in x2APIC mode, or replaced, or gone: SDM table 11-6 */
 static bool unreadable_x2apic(uint32_t reg)
@@ -305,7 +340,7 @@ static enum v3_hook_result x2apic_read(struct v3_vcpu *vcpu, void *ctx, uint32_t
 
 	if (la->mode != V3_LAPIC_X2APIC || unreadable_x2apic(reg))
 		return V3_HOOK_FAULT;
-	*value = read_reg(la, reg);
+	*value = v3_lapic_reg(la, reg);
 	if (msr == V3_MSR_X2APIC_ID)
 		*value = la->id;
 	else if (msr == V3_MSR_X2APIC_ICR)
@@ -367,6 +402,23 @@ static enum v3_hook_result x2apic_write(struct v3_vcpu *vcpu, void *ctx, uint32_
 
 static const struct v3_msr_ops x2apic_ops = { x2apic_read, x2apic_write };
 
+static enum v3_hook_result lent_x2apic_read(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,
+					    uint64_t *value)
+{
+	v3_intc_take_back(vcpu);
+	return x2apic_read(vcpu, ctx, msr, value);
+}
+
+static enum v3_hook_result lent_x2apic_write(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,
+					     uint64_t value)
+{
+	v3_intc_take_back(vcpu);
+	note_written(lapic_of(ctx, vcpu), (msr - V3_MSR_X2APIC_FIRST) << 4);
+	return x2apic_write(vcpu, ctx, msr, value);
+}
+
+static const struct v3_msr_ops lent_x2apic_ops = { lent_x2apic_read, lent_x2apic_write };
+
 static enum v3_hook_result base_read(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,
 				     uint64_t *value)
 {
@@ -388,6 +440,7 @@ static void set_mode(struct v3_lapic *la, enum v3_lapic_mode mode)
 	if (la->mode == mode)
 		return;
 	__atomic_store_n(&la->mode, mode, __ATOMIC_SEQ_CST);
+	la->written = true;
 	if (mode == V3_LAPIC_DISABLED)
 		v3_lapic_init(la);	/* SDM 11.4.3: the state is lost */
 	else if (mode == V3_LAPIC_XAPIC)
@@ -418,6 +471,8 @@ static enum v3_hook_result base_write(struct v3_vcpu *vcpu, void *ctx, uint32_t 
 		mode = value & V3_APIC_BASE_X2APIC ? V3_LAPIC_X2APIC : V3_LAPIC_XAPIC;
 	else if (value & V3_APIC_BASE_X2APIC)
 		return V3_HOOK_FAULT;
+	if (v3_intc_lends(v3_lapic_intc(la)->vm))
+		v3_intc_take_back(vcpu);
 	if (!mode_change_valid(la->mode, mode))
 		return V3_HOOK_FAULT;
 	/* The BSP flag is read-only. */
@@ -464,13 +519,15 @@ static void cpuid_features(struct v3_vcpu *vcpu, void *ctx, uint32_t leaf, uint3
 enum v3_status v3_lapic_hook(struct v3_intc *intc)
 {
 	struct v3_vm *vm = intc->vm;
+	bool lends = v3_intc_lends(vm);
 	enum v3_status status;
 
-	status = v3_mmio_hook(vm, V3_APIC_DEFAULT_BASE, V3_APIC_SIZE, &mmio_ops, intc);
+	status = v3_mmio_hook(vm, V3_APIC_DEFAULT_BASE, V3_APIC_SIZE,
+			      lends ? &lent_mmio_ops : &mmio_ops, intc);
 	if (status == V3_OK)
 		status = v3_msr_hook(vm, V3_MSR_X2APIC_FIRST,
-				     V3_MSR_X2APIC_LAST - V3_MSR_X2APIC_FIRST + 1, &x2apic_ops,
-				     intc);
+				     V3_MSR_X2APIC_LAST - V3_MSR_X2APIC_FIRST + 1,
+				     lends ? &lent_x2apic_ops : &x2apic_ops, intc);
 	if (status == V3_OK)
 		status = v3_msr_hook(vm, V3_MSR_APIC_BASE, 1, &base_ops, intc);
 	if (status == V3_OK)

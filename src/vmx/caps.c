@@ -11,7 +11,10 @@ const char *const vmx_features[] = {
 	[VMX_F_INVEPT_ONE] = "invept-one", [VMX_F_EPT_2M] = "ept-2m", [VMX_F_EPT_1G] = "ept-1g",
 	[VMX_F_TPR_SHADOW] = "tpr-shadow", [VMX_F_PLE] = "ple", [VMX_F_WBINVD] = "wbinvd",
 	[VMX_F_RDTSCP] = "rdtscp", [VMX_F_INVPCID] = "invpcid",
-	[VMX_F_UNRESTRICTED] = "unrestricted-guest", [VMX_F_COUNT] = NULL,
+	[VMX_F_UNRESTRICTED] = "unrestricted-guest",
+	[VMX_F_APIC_ACCESS] = "apic-access", [VMX_F_X2APIC] = "virtual-x2apic",
+	[VMX_F_APIC_REGISTERS] = "apic-registers", [VMX_F_VID] = "virtual-interrupts",
+	[VMX_F_COUNT] = NULL,
 };
 
 /*
@@ -160,6 +163,31 @@ static bool vpid_usable(const struct vmx_msrs *msrs)
 	return allows(msrs->proc2, V3_VMX_PROC2_VPID) && (msrs->ept_vpid & need) == need;
 }
 
+/*
+ * None of it without a TPR shadow (27.2.1.1). Interrupts are delivered to what is virtualized; and
+ * without one of the two modes nothing is. The controls are set when a vCPU's mode is known.
+ */
+static void optional_apic(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
+{
+	const struct {
+		unsigned int feature;
+		uint32_t bit;
+		bool *on;
+	} list[] = {
+		{ VMX_F_APIC_ACCESS, V3_VMX_PROC2_APIC_ACCESS, &caps->apic_access },
+		{ VMX_F_X2APIC, V3_VMX_PROC2_X2APIC, &caps->x2apic },
+		{ VMX_F_APIC_REGISTERS, V3_VMX_PROC2_APIC_REGISTERS, &caps->apic_regs },
+		{ VMX_F_VID, V3_VMX_PROC2_INTR_DELIVERY, &caps->vid },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		*list[i].on = caps->tpr_shadow && !(off >> list[i].feature & 1) &&
+			      allows(msrs->proc2, list[i].bit);
+	if (!caps->apic_access && !caps->x2apic)
+		caps->apic_regs = caps->vid = false;
+}
+
 static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
 {
 #define ON(feature) (!(off >> (feature) & 1))
@@ -184,6 +212,7 @@ static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps 
 		caps->proc2 |= V3_VMX_PROC2_INVPCID;
 	if (ON(VMX_F_WBINVD) && allows(msrs->proc2, V3_VMX_PROC2_WBINVD))
 		caps->proc2 |= V3_VMX_PROC2_WBINVD;
+	optional_apic(msrs, off, caps);
 	caps->ept_vpid = msrs->ept_vpid;
 	if (!ON(VMX_F_INVVPID_ONE))
 		caps->ept_vpid &= ~V3_VMX_VPID_CAP_ONE;

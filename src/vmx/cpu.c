@@ -59,6 +59,7 @@ static void caps_fill(struct v3_host *host, const struct vmx_caps *vmx, struct v
 	caps->next_rip = true;
 	caps->flush_by_asid = vmx->vpid && vmx->ept_vpid & V3_VMX_VPID_CAP_ONE;
 	caps->pause_filter = vmx->ple;
+	host->lends_intc = vmx->apic_access || vmx->x2apic;
 	/* Instructions that need a control, without which they raise #UD. */
 	if (!vmx->rdtscp) {
 		host->no_features.word[V3_CPU_EXT1_EDX] |= V3_CPUID_80000001_EDX_RDTSCP;

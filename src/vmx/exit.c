@@ -176,6 +176,15 @@ void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason
 	case V3_VMX_REASON_TRIPLE_FAULT:
 		decode_raw(reason, V3_EXIT_SHUTDOWN, exit);
 		return;
+	case V3_VMX_REASON_APIC_ACCESS:
+		vmx_decode_apic_access(exit);
+		return;
+	case V3_VMX_REASON_APIC_WRITE:
+		vmx_decode_apic_write(vmx, exit);
+		return;
+	case V3_VMX_REASON_EOI:
+		vmx_decode_eoi(exit);
+		return;
 	case V3_VMX_REASON_GETSEC:
 	case V3_VMX_REASON_VMCLEAR ... V3_VMX_REASON_VMXON:
 	case V3_VMX_REASON_MWAIT:

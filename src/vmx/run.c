@@ -63,6 +63,7 @@ void vmx_put(struct v3_vcpu *vcpu)
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 
 	if (vmx->loaded) {
+		vmx_intc_take_back(vcpu);
 		vmx_image_save(vmx);
 		vmx_host_restore(vmx);
 		vmx->loaded = vmx->launched = false;
@@ -108,6 +109,9 @@ static V3_NOINLINE bool work_do(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	if (vmx->broken)
 		return false;
+	/* First: it may choose the other EPT pointer, which has to be flushed then. */
+	if (vmx->work & VMX_WORK_APIC)
+		vmx_apic_lend(vcpu, vmx);
 	vmx_tlb_flush(vcpu, vmx);
 	if (vmx->work & VMX_WORK_PDPTE)
 		vmx_pdptes_load(vcpu);
@@ -133,7 +137,10 @@ static V3_NOINLINE void cr8_write(const struct v3_vcpu *vcpu, struct vmx_vcpu *v
 	vmx->cr8 = vcpu->cr8;
 	if (!vmx->virtual_apic)
 		return;
-	vmx->tpr = vmx->virtual_apic[VMX_APIC_TPR] = (uint8_t)(vcpu->cr8 << 4);
+	/* Lower bits are the guest's that has written them. */
+	if (vmx->virtual_apic[VMX_APIC_TPR] >> 4 != vcpu->cr8)
+		vmx->virtual_apic[VMX_APIC_TPR] = (uint8_t)(vcpu->cr8 << 4);
+	vmx->tpr = vmx->virtual_apic[VMX_APIC_TPR];
 	/* Not above the priority (27.2.1.1): any lower one ends the guest's run. */
 	if (vmx->windows & V3_WINDOW_TPR)
 		vmx_write(V3_VMCS_TPR_THRESHOLD, vcpu->cr8);

@@ -53,7 +53,7 @@ void vmx_tlb_flush(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 
 	if (vmx->work & VMX_WORK_EPT) {
 		if (caps->ept_vpid & V3_VMX_EPT_CAP_INVEPT_ONE)
-			(void)v3_x86_invept(V3_INVEPT_ONE, vmx_vm(vcpu->vm)->eptp);
+			(void)v3_x86_invept(V3_INVEPT_ONE, vmx_eptp(vcpu->vm, vmx));
 		else
 			(void)v3_x86_invept(V3_INVEPT_ALL, 0);
 	}

@@ -20,6 +20,30 @@ static uint32_t proc2_of(const struct v3_vm *vm)
 	return proc2;
 }
 
+static void vm_parts_free(struct v3_vm *vm, struct vmx_vm *vmx)
+{
+	vmx_identity_destroy(vm, vmx);
+	vmx_apic_vm_destroy(vm, vmx);
+	if (vmx->msr_bitmap != V3_HPA_NONE)
+		v3_os_page_free(vm->host, vmx->msr_bitmap, 1);
+	v3_vm_free(vm, vmx, sizeof(*vmx));
+}
+
+static enum v3_status vm_parts_create(struct v3_vm *vm, struct vmx_vm *vmx)
+{
+	enum v3_status status;
+
+	status = v3_os_page_alloc(vm->host, 1, 1, V3_NODE_ANY, 0, &vmx->msr_bitmap);
+	if (status != V3_OK) {
+		vmx->msr_bitmap = V3_HPA_NONE;
+		return status;
+	}
+	vmx_msr_bitmap_fill(v3_os_virt(vm->host, vmx->msr_bitmap));
+	status = vmx_identity_create(vm, vmx);
+	/* Last: it copies nested tables. */
+	return status == V3_OK ? vmx_apic_vm_create(vm, vmx) : status;
+}
+
 enum v3_status vmx_vm_create(struct v3_vm *vm)
 {
 	const struct vmx_caps *caps = &vmx_host(vm->host)->caps;
@@ -28,19 +52,13 @@ enum v3_status vmx_vm_create(struct v3_vm *vm)
 
 	if (!vmx)
 		return V3_ERR_NOMEM;
-	status = v3_os_page_alloc(vm->host, 1, 1, V3_NODE_ANY, 0, &vmx->msr_bitmap);
-	if (status != V3_OK) {
-		v3_vm_free(vm, vmx, sizeof(*vmx));
-		return status;
-	}
-	status = vmx_identity_create(vm, vmx);
-	if (status != V3_OK) {
-		v3_os_page_free(vm->host, vmx->msr_bitmap, 1);
-		v3_vm_free(vm, vmx, sizeof(*vmx));
-		return status;
-	}
-	vmx_msr_bitmap_fill(v3_os_virt(vm->host, vmx->msr_bitmap));
+	vmx->identity = vmx->apic_pages = V3_HPA_NONE;
 	vmx->eptp = v3_ept_pointer(caps->ept_vpid, vm->nested.root, false);
+	status = vm_parts_create(vm, vmx);
+	if (status != V3_OK) {
+		vm_parts_free(vm, vmx);
+		return status;
+	}
 	vmx->proc2 = proc2_of(vm);
 	vm->cpu.cr4_mask &= caps->cr4_fixed1;
 	/*
@@ -54,12 +72,8 @@ enum v3_status vmx_vm_create(struct v3_vm *vm)
 
 void vmx_vm_destroy(struct v3_vm *vm)
 {
-	struct vmx_vm *vmx = vmx_vm(vm);
-
-	vmx_identity_destroy(vm, vmx);
-	v3_os_page_free(vm->host, vmx->msr_bitmap, 1);
 	vm->heap_bytes -= V3_PAGE_SIZE;
-	v3_vm_free(vm, vmx, sizeof(*vmx));
+	vm_parts_free(vm, vmx_vm(vm));
 	vm->arch_data = NULL;
 }
 
@@ -210,5 +224,6 @@ const struct v3_arch_ops v3_vmx_ops = {
 	.set_windows = vmx_set_windows,
 	.flush_tlb = vmx_flush_tlb,
 	.set_tsc_offset = vmx_set_tsc_offset,
+	.intc_take_back = vmx_intc_take_back,
 	.describe = vmx_describe,
 };

@@ -3,6 +3,7 @@
 #include "vmx/vmx.h"
 
 #include "lib/mem.h"
+#include "x86/apic.h"
 #include "x86/cr.h"
 #include "x86/excp.h"
 #include "x86/msr.h"
@@ -57,6 +58,30 @@ void vmx_msr_bitmap_fill(uint8_t *bitmap)
 	bit_clear(bitmap, bitmap_bit(V3_MSR_TSC));
 }
 
+/*
+ * What the CPU answers by itself (30.5); of what it would read from the page whatever that holds,
+ * only registers that exist, and that are up to date there: PPR is with the delivery of interrupts.
+ */
+void vmx_msr_bitmap_x2apic(uint8_t *bitmap, bool registers, bool intr_delivery)
+{
+	static const struct {
+		uint8_t first, last;
+	} readable[] = { { 0x02, 0x03 }, { 0x0d, 0x0d }, { 0x0f, 0x28 }, { 0x30, 0x30 },
+			 { 0x32, 0x38 }, { 0x3e, 0x3e } };
+	unsigned int i, reg;
+
+	msr_free(bitmap, V3_MSR_X2APIC_TPR);
+	for (i = 0; registers && i < sizeof(readable) / sizeof(readable[0]); i++)
+		for (reg = readable[i].first; reg <= readable[i].last; reg++)
+			bit_clear(bitmap, bitmap_bit(V3_MSR_X2APIC_FIRST + reg));
+	if (registers && intr_delivery)
+		bit_clear(bitmap, bitmap_bit(V3_MSR_X2APIC_FIRST + (V3_APIC_PPR >> 4)));
+	if (intr_delivery) {
+		bit_clear(bitmap, bitmap_bit(V3_MSR_X2APIC_EOI) + 2 * 8 * BITMAP_PART);
+		bit_clear(bitmap, bitmap_bit(V3_MSR_X2APIC_SELF_IPI) + 2 * 8 * BITMAP_PART);
+	}
+}
+
 bool vmx_msr_bitmap_exits(const uint8_t *bitmap, uint32_t msr, bool write)
 {
 	uint32_t bit = bitmap_bit(msr);
@@ -104,6 +129,7 @@ void vmx_vmcs_init(struct v3_vcpu *vcpu)
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 
 	controls_init(vcpu, vmx);
+	vmx_apic_init(vcpu);
 	vmx_write(V3_VMCS_HOST_RIP, (uintptr_t)vmx_exit_point);
 	vmx_write(V3_VMCS_LINK_POINTER, ~0ull);
 	vmx_write(V3_VMCS_GUEST_DEBUGCTL, 0);

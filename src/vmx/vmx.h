@@ -25,6 +25,10 @@ enum vmx_feature {
 	VMX_F_RDTSCP,
 	VMX_F_INVPCID,
 	VMX_F_UNRESTRICTED,	/* real mode and no paging in the CPU; else realmode.c */
+	VMX_F_APIC_ACCESS,
+	VMX_F_X2APIC,
+	VMX_F_APIC_REGISTERS,
+	VMX_F_VID,
 	VMX_F_COUNT,
 };
 extern const char *const vmx_features[];
@@ -44,6 +48,8 @@ struct vmx_caps {
 	uint64_t cr4_fixed0, cr4_fixed1;
 	uint64_t ept_vpid;			/* without what is switched off */
 	bool vpid, tpr_shadow, ple, rdtscp, invpcid, unrestricted;
+	/* For vCPUs whose local APIC is in a mode that they have something for: apic.c. */
+	bool apic_access, x2apic, apic_regs, vid;
 };
 
 /* A host CPU that we hold. Allocated by cpu_prepare, then only touched on that CPU. */
@@ -67,6 +73,8 @@ struct vmx_vm {
 	uint32_t proc2;			/* without what the CPU model hides */
 	uint64_t cr4_mask;		/* bits that exit when the guest changes them */
 	v3_hpa_t identity;		/* page table for guests without paging, or V3_HPA_NONE */
+	v3_hpa_t apic_pages;		/* V3_HPA_NONE: no APIC virtualization */
+	uint64_t apic_eptp;		/* of vCPUs in xAPIC mode; 0: nothing is done for them */
 };
 
 /* Guest state in the VMCS that is not copied at each exit: indexes of vmx_vcpu.image. */
@@ -83,6 +91,7 @@ struct vmx_vm {
 #define VMX_WORK_EPT	2u		/* flush what is cached of the nested tables, too */
 #define VMX_WORK_PDPTE	4u		/* load the PDPTEs, if the guest uses PAE paging */
 #define VMX_WORK_LOOK	8u		/* there is an event, or no VMCS */
+#define VMX_WORK_APIC	16u	/* lend the registers of the local APIC to the CPU */
 
 /* MSRs that VMX does not switch and the guest uses without exits. */
 #define VMX_SWITCHED_MSRS 5
@@ -129,6 +138,10 @@ struct vmx_vcpu {
 	const uint8_t *tpr_now;		/* the guest's while it runs; without TPR shadow, tpr */
 	uint8_t *virtual_apic;		/* NULL without TPR shadow */
 	v3_hpa_t virtual_apic_hpa;
+	bool apic;			/* VMX_WORK_APIC may be of use */
+	bool lent;			/* the virtual APIC page has the local APIC's registers */
+	uint8_t apic_mode;		/* enum v3_lent_mode of the controls, as in the VMCS */
+	uint64_t eoi_exit[4];		/* as in the VMCS */
 	uint64_t cr2, dr6;		/* the VMCS has no place for them */
 	uint64_t dr7;			/* as in the VMCS */
 	uint64_t tsc_offset;
@@ -152,6 +165,12 @@ static inline struct vmx_vm *vmx_vm(const struct v3_vm *vm)
 static inline struct vmx_vcpu *vmx_vcpu(const struct v3_vcpu *vcpu)
 {
 	return vcpu->arch;
+}
+
+/* The EPT pointer that is in the VMCS. */
+static inline uint64_t vmx_eptp(const struct v3_vm *vm, const struct vmx_vcpu *vmx)
+{
+	return vmx->apic_mode == V3_LENT_MMIO ? vmx_vm(vm)->apic_eptp : vmx_vm(vm)->eptp;
 }
 
 /*
@@ -189,6 +208,8 @@ void vmx_vcpu_destroy(struct v3_vcpu *vcpu);
 
 /* vmcs.c */
 void vmx_msr_bitmap_fill(uint8_t *bitmap);
+/* The same for vCPUs in x2APIC mode, with what APIC virtualization has for them. */
+void vmx_msr_bitmap_x2apic(uint8_t *bitmap, bool registers, bool intr_delivery);
 /* Whether an MSR access exits; for tests. */
 bool vmx_msr_bitmap_exits(const uint8_t *bitmap, uint32_t msr, bool write);
 /* Controls, and all of the guest's state that nobody else writes. The VMCS is current. */
@@ -220,6 +241,17 @@ void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason
 void vmx_interrupted_decode(struct v3_event *event);
 /* Value of V3_VMCS_ENTRY_EVENT */
 uint32_t vmx_event_encode(const struct v3_event *event);
+
+/* apic.c */
+enum v3_status vmx_apic_vm_create(struct v3_vm *vm, struct vmx_vm *vmx);
+void vmx_apic_vm_destroy(struct v3_vm *vm, struct vmx_vm *vmx);
+/* A new VMCS, which is current. */
+void vmx_apic_init(struct v3_vcpu *vcpu);
+void vmx_apic_lend(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx);
+void vmx_intc_take_back(struct v3_vcpu *vcpu);
+void vmx_decode_apic_access(struct v3_exit *exit);
+void vmx_decode_apic_write(const struct vmx_vcpu *vmx, struct v3_exit *exit);
+void vmx_decode_eoi(struct v3_exit *exit);
 
 /* run.c */
 void vmx_load(struct v3_vcpu *vcpu);

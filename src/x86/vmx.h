@@ -226,5 +226,11 @@
 #define V3_VMX_QUAL_EPT_LINEAR		(1u << 7)	/* a guest-linear address is there */
 #define V3_VMX_QUAL_EPT_FINAL		(1u << 8)	/* not the walk of the guest's tables */
 #define V3_VMX_QUAL_EPT_IRET		(1u << 12)	/* NMI unblocking due to IRET */
+/* of accesses to the APIC-access page, table 28-6 */
+#define V3_VMX_QUAL_APIC_OFFSET(q)	((unsigned int)(q) & 0xfff)
+#define V3_VMX_QUAL_APIC_TYPE(q)	((unsigned int)((q) >> 12) & 15)
+#define V3_VMX_QUAL_APIC_WRITE		1u
+#define V3_VMX_QUAL_APIC_FETCH		2u
+#define V3_VMX_QUAL_APIC_PHYSICAL	10u	/* from here on no linear address is there */
 
 #endif

@@ -257,6 +257,32 @@ enum v3_status v3_intc_attach(struct v3_vm *vm, const struct v3_intc_ops *ops, v
 	return V3_OK;
 }
 
+bool v3_intc_lends(const struct v3_vm *vm)
+{
+	return vm->lends;
+}
+
+struct v3_lent fake_lend(struct v3_vm *vm, unsigned int cpu, unsigned int how)
+{
+	struct v3_lent lent;
+
+	vm->intc->lend->lend(&vm->vcpus[cpu], vm->intc_ctx, vm->lent_page, how, &lent);
+	vm->lent = lent.mode != V3_LENT_NOTHING;
+	vm->lent_how = how;
+	vm->lent_cpu = cpu;
+	return lent;
+}
+
+void v3_intc_take_back(struct v3_vcpu *vcpu)
+{
+	struct v3_vm *vm = vcpu->vm;
+
+	if (!vm->lent || vm->lent_cpu != vcpu->index)
+		return;
+	vm->intc->lend->take_back(vcpu, vm->intc_ctx, vm->lent_page, vm->lent_how);
+	vm->lent = false;
+}
+
 enum v3_status v3_irq_claim(struct v3_vm *vm, unsigned int gsi)
 {
 	enum v3_status status;

@@ -66,6 +66,10 @@ struct v3_vm {
 	uint64_t wall_seconds;		/* of v3_pvclock_create() */
 	const struct v3_intc_ops *intc;
 	void *intc_ctx;
+	/* Whether v3_intc_lends(); set it before the controllers are there. Of one vCPU at once. */
+	bool lends, lent;
+	unsigned int lent_how, lent_cpu;
+	uint8_t lent_page[V3_PAGE_SIZE];
 	/* Levels that v3_irq_set() gave, and rising edges. */
 	bool irq_level[V3_NUM_GSI];
 	bool irq_claimed[V3_NUM_GSI];
@@ -104,6 +108,9 @@ void fake_vm_add_node_mem(struct v3_vm *vm, v3_gpa_t gpa, uint64_t size, enum v3
 void fake_vm_add_pc_mem(struct v3_vm *vm, uint64_t size);
 /* Makes the nth fallible call from now on fail (1: the next one). */
 void fake_fail_at(struct v3_vm *vm, unsigned int nth, enum v3_status status);
+
+/* Lends that vCPU's local APIC to hardware: V3_LEND_*. Until the device takes it back. */
+struct v3_lent fake_lend(struct v3_vm *vm, unsigned int cpu, unsigned int how);
 
 /* Accesses by the vCPU with that index; unhooked ports and MMIO read all ones. */
 uint32_t fake_in(struct v3_vm *vm, unsigned int cpu, uint16_t port, unsigned int size);

@@ -3,6 +3,7 @@
 #include "fakes/fake_fail.h"
 #include "fakes/fake_vmx_state.h"
 #include "paging/ept.h"
+#include "x86/apic.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
@@ -105,6 +106,21 @@ static const char *check_areas(const struct controls *c)
 	return NULL;
 }
 
+/* 27.2.1.1: not above the priority in the virtual-APIC page, where nothing else looks at it. */
+static bool threshold_ok(const struct controls *c)
+{
+	const uint32_t others = V3_VMX_PROC2_INTR_DELIVERY | V3_VMX_PROC2_APIC_ACCESS;
+	uint64_t threshold = get(c->vmcs, V3_VMCS_TPR_THRESHOLD);
+	const uint8_t *page;
+
+	if (threshold > 15)
+		return c->proc2 & V3_VMX_PROC2_INTR_DELIVERY;
+	if (c->proc2 & others)
+		return true;
+	page = fake_vmx.to_virt(fake_vmx.to_virt_ctx, get(c->vmcs, V3_VMCS_VIRTUAL_APIC));
+	return threshold <= page[V3_APIC_TPR] >> 4;
+}
+
 static const char *check_combinations(const struct controls *c)
 {
 	const uint64_t apic = V3_VMX_PROC2_X2APIC | V3_VMX_PROC2_APIC_REGISTERS |
@@ -120,8 +136,7 @@ static const char *check_combinations(const struct controls *c)
 		return "virtualized x2APIC mode with APIC accesses";
 	if (c->proc2 & V3_VMX_PROC2_INTR_DELIVERY && !(c->pin & V3_VMX_PIN_INTR))
 		return "virtual-interrupt delivery without external-interrupt exiting";
-	if (c->proc & V3_VMX_PROC_TPR_SHADOW && !(c->proc2 & V3_VMX_PROC2_INTR_DELIVERY) &&
-	    get(c->vmcs, V3_VMCS_TPR_THRESHOLD) > 15)
+	if (c->proc & V3_VMX_PROC_TPR_SHADOW && !threshold_ok(c))
 		return "TPR threshold";
 	if (c->proc2 & V3_VMX_PROC2_VPID && !get(c->vmcs, V3_VMCS_VPID))
 		return "VPID 0";

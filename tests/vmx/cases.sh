@@ -40,10 +40,24 @@ case_ryzen() { programs ryzen svm ''; }
 case_features_off()
 {
 	programs skylake_x vmx ,debug \
-		off=vpid,invvpid-one,invept-one,ept-2m,ept-1g,tpr-shadow,ple,wbinvd,rdtscp,invpcid
+		off=vpid,invvpid-one,invept-one,ept-2m,ept-1g,tpr-shadow,ple,wbinvd,rdtscp,invpcid,apic-access,virtual-x2apic,apic-registers,virtual-interrupts
 	expect 0 ', 1 ASIDs, nested leaves of 1 GiB: no$' ' leaf_2m=0 ' \
 		'^debug: rounds=20 .* wrong=0$'
 }
+
+# The local APIC with a part of what the CPU can do of it by itself. Reads of registers and ends of
+# interrupts exit where they are not virtualized, and not where they are.
+case_apic_registers_off() { programs skylake_x vmx '' off=apic-registers; }
+
+case_virtual_interrupts_off()
+{
+	programs skylake_x vmx '' off=virtual-interrupts
+	expect 0 '^minimal_host: stats: .* intc=[1-9]'
+}
+
+case_apic_access_off() { programs skylake_x vmx '' off=apic-access; }
+
+case_virtual_x2apic_off() { programs skylake_x vmx '' off=virtual-x2apic; }
 
 # Next RIPs stay: without them interrupts are virtual interrupts, which Bochs does not deliver.
 case_ryzen_features_off()

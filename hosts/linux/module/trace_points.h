@@ -41,7 +41,8 @@
 	V3_LX_EXIT(MACHINE_CHECK, "machine_check") \
 	V3_LX_EXIT(INVALID, "invalid") \
 	V3_LX_EXIT(UNKNOWN, "unknown") \
-	V3_LX_EXIT_LAST(EMULATE, "emulate")
+	V3_LX_EXIT(EMULATE, "emulate") \
+	V3_LX_EXIT_LAST(INTC, "intc")
 
 /* So that perf and trace-cmd, which read the format from tracefs, know the numbers. */
 #undef V3_LX_EXIT
