@@ -2,6 +2,9 @@
 /*
  * linux_vm [OPTION]... NAME GUEST: runs a tiny guest (linux_vm.h) and waits for its end.
  *   -m MIB   memory     -c CPU   host CPU     -v N   vCPUs    -N NODE  of the memory
+ *   -c A,B   of each vCPU; the last one is that of all others
+ *   -o WHAT  owns them: default, never, halt, interval, or a number for host_yield
+ *   -y NS    yield_ns                         -f     their threads are SCHED_FIFO
  *   -d       detached: does not wait          -n     creates and loads, does not start, sleeps
  *   -H       memory only of what is held
  * linux_vm state|stop|destroy|pause|resume|wait NAME: a request to a VM by its name.
@@ -18,8 +21,10 @@
 struct options {
 	unsigned long mib;
 	unsigned int vcpus;
-	int cpu, node;
-	bool detached, wait_only, held;
+	const char *cpus, *own;
+	uint64_t yield_ns;
+	int node;
+	bool detached, wait_only, fifo, held;
 };
 
 static void check(int err, const char *what, const struct v3_ioc_head *head)
@@ -30,19 +35,46 @@ static void check(int err, const char *what, const struct v3_ioc_head *head)
 	exit(2);
 }
 
+static void cpus_set(struct v3_ioc_create *arg, const char *list)
+{
+	unsigned int i;
+	int cpu = -1;
+
+	for (i = 0; i < arg->num_vcpus && i < V3_IOC_VCPUS; i++) {
+		if (*list)
+			cpu = (int)strtol(list, (char **)&list, 10);
+		if (*list == ',')
+			list++;
+		arg->cpus[i] = cpu;
+	}
+}
+
+static uint32_t host_yield(const char *name)
+{
+	static const char *const names[] = { "default", "never", "halt", "interval" };
+	uint32_t i;
+
+	for (i = 0; i < 4; i++)
+		if (!strcmp(name, names[i]))
+			return i;
+	return (uint32_t)strtoul(name, NULL, 0);
+}
+
 static int vm_create(int dev, const char *name, const struct options *options)
 {
 	struct v3_ioc_create arg;
-	unsigned int i;
 
 	create_init(&arg, name);
 	arg.mem[0].size = options->mib * MIB;
 	arg.mem[0].node = options->node;
 	arg.num_vcpus = options->vcpus;
-	for (i = 0; i < arg.num_vcpus && i < V3_IOC_VCPUS; i++)
-		arg.cpus[i] = options->cpu;
+	cpus_set(&arg, options->cpus);
 	arg.flags = (options->detached ? V3_IOC_CREATE_DETACHED : 0) |
+		    (options->own ? V3_IOC_CREATE_OWN_CPUS : 0) |
+		    (options->fifo ? V3_IOC_CREATE_OWN_FIFO : 0) |
 		    (options->held ? V3_IOC_CREATE_HELD : 0);
+	arg.host_yield = options->own ? host_yield(options->own) : 0;
+	arg.yield_ns = options->yield_ns;
 	check(call(dev, V3_IOC_CREATE, &arg), "create", &arg.head);
 	return arg.fd;
 }
@@ -161,13 +193,16 @@ static int contested(const char *name, const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .mib = 8, .vcpus = 1, .cpu = -1, .node = -1 };
+	struct options options = { .mib = 8, .vcpus = 1, .cpus = "", .node = -1 };
 	int option;
 
-	while ((option = getopt(argc, argv, "m:c:v:N:dnH")) != -1) {
+	while ((option = getopt(argc, argv, "m:c:v:N:o:y:fdnH")) != -1) {
 		switch (option) {
 		case 'm': options.mib = strtoul(optarg, NULL, 0); break;
-		case 'c': options.cpu = atoi(optarg); break;
+		case 'c': options.cpus = optarg; break;
+		case 'o': options.own = optarg; break;
+		case 'y': options.yield_ns = strtoull(optarg, NULL, 0); break;
+		case 'f': options.fifo = true; break;
 		case 'N': options.node = atoi(optarg); break;
 		case 'v': options.vcpus = (unsigned int)atoi(optarg); break;
 		case 'd': options.detached = true; break;

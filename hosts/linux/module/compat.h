@@ -84,6 +84,12 @@ static inline void v3_lx_wrmsr(u32 msr, u64 value)
 	wrmsr_safe(msr, (u32)value, (u32)(value >> 32));
 }
 
+/* STI and HLT: no interrupt can come between them. The kernel's own names for it have moved. */
+static __always_inline void v3_lx_safe_halt(void)
+{
+	asm volatile("sti; hlt" : : : "memory");
+}
+
 /*
  * Bits of this CPU's CR4 and of the kernel's copy of it; interrupts off. False: the kernel does not
  * let modules do that. Writing CR4 alone would not do: the kernel's next write, as for a task with

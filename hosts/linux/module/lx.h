@@ -90,6 +90,9 @@ enum v3_status v3_lx_event_create(void *ctx, struct v3_host_event **event);
 void v3_lx_event_destroy(void *ctx, struct v3_host_event *event);
 void v3_lx_event_wait(void *ctx, struct v3_host_event *event, uint64_t deadline);
 void v3_lx_event_signal(void *ctx, struct v3_host_event *event);
+/* Another way to wait: a signal interrupts a CPU (-1: none does any more), which looks for it. */
+void v3_lx_event_watch(struct v3_host_event *event, int cpu);
+bool v3_lx_event_take(struct v3_host_event *event);
 /* The VM whose vCPU the calling thread is, or NULL. Any context but interrupts. */
 const struct v3_lx_vm *v3_lx_thread_vm(void);
 /* Whether threads may start on a CPU. */

@@ -41,8 +41,11 @@ struct v3_host_own {
 	u32 policy;
 	bool fifo;
 	u64 period;			/* ns from one look at what Linux wants to the next */
-	struct hrtimer look_timer;
-	u64 next_look;			/* ktime */
+	struct hrtimer look_timer, hold_timer;
+	u64 next_look, slack;		/* ktime; how much earlier will do */
+	unsigned long jiffies;		/* as the guest was left */
+	bool keeps_jiffies;		/* this CPU has that duty */
+	bool sheds;			/* the next look is for giving it up */
 	struct hrtimer *guest_timer;	/* the vCPU's, or NULL */
 	ktime_t guest_expires;		/* what the hardware was set for */
 	unsigned int timer_irqs;	/* of the CPU, when the hardware was set */

@@ -27,8 +27,9 @@
 #define LOOK_NS 10000000000ull
 /* What waits for the CPU gets at one look. */
 #define LOOK_SLEEP_NS 1000000ull
-/* How long the CPU is idle in Linux's eyes so that it gives up its duties. */
+/* How long the CPU is idle in Linux's eyes so that it gives up its duties, and how much later. */
 #define IDLE_NS 5000ull
+#define SHED_NS 2000000ull
 
 DEFINE_PER_CPU(struct v3_host_own *, v3_lx_own_here);
 
@@ -163,7 +164,9 @@ static notrace bool retime(struct v3_host_own *own)
 {
 	u64 now = ktime_get_ns(), next = own->next_look;
 
-	if (now >= next)
+	/* it jumped in our own tick, so nobody else keeps it */
+	own->keeps_jiffies |= jiffies - own->jiffies > 1;
+	if (v3_lx_look_due(now, next, own->slack))
 		return false;
 	own->guest_expires = guest_expires(own);
 	if (own->guest_timer && hrtimer_is_queued(own->guest_timer))
@@ -202,6 +205,7 @@ notrace void v3_lx_own_leave(void *ctx, struct v3_host_own *own)
 
 	v3_lx_noise_leave(own->noise, now);
 	ct_idle_exit();
+	own->jiffies = jiffies;
 	if (now - own->touched < (u64)tsc_khz * 1000)
 		return;
 	own->touched = now;
@@ -225,7 +229,7 @@ void v3_lx_own_out(struct v3_host_own *own)
  * The tick of any CPU takes the duty to keep jiffies if the others are idle, and keeps it: other
  * CPUs would then wait for this one. Idle CPUs give it up. With nohz_full it stays where it is.
  */
-static void duties_shed(struct v3_host_own *own)
+static void duties_shed(const struct v3_host_own *own)
 {
 	if (tick_nohz_full_enabled())
 		return;
@@ -247,10 +251,25 @@ static void others_run(void)
 	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
 }
 
-static void look_next(struct v3_host_own *own)
+static void look_at(struct v3_host_own *own, u64 ns)
 {
-	own->next_look = ktime_get_ns() + own->period;
+	own->slack = ns / 256;
+	own->next_look = ktime_get_ns() + ns;
 	hrtimer_start(&own->look_timer, ns_to_ktime(own->next_look), HRTIMER_MODE_ABS_PINNED_HARD);
+}
+
+/* Duties are shed at a time of their own: two short absences instead of a long one. */
+static void look(struct v3_host_own *own)
+{
+	bool shed = own->keeps_jiffies;
+
+	if (own->sheds)
+		duties_shed(own);
+	else
+		others_run();
+	own->sheds = shed && !own->sheds;
+	own->keeps_jiffies = false;
+	look_at(own, own->sheds ? min(SHED_NS, own->period) : own->period);
 }
 
 void v3_lx_own_yield(void *ctx, struct v3_host_own *own)
@@ -261,30 +280,73 @@ void v3_lx_own_yield(void *ctx, struct v3_host_own *own)
 	v3_lx_noise_pause(own->noise);
 	if (yielded)
 		schedule();
-	if (ktime_get_ns() >= own->next_look) {
+	if (v3_lx_look_due(ktime_get_ns(), own->next_look, own->slack)) {
 		yielded = true;
-		others_run();
-		duties_shed(own);
-		look_next(own);
+		look(own);
 	}
 	if (yielded)
 		v3_lx_noise_yielded(own->noise, begin);
 }
 
+/* --- HLT --- */
+
+/* The interrupt itself is what they are for. */
+static enum hrtimer_restart expired(struct hrtimer *timer)
+{
+	return HRTIMER_NORESTART;
+}
+
+/*
+ * HLT by the thread itself, as by Linux's idle task, which PF_IDLE makes it in RCU's eyes: the CPU
+ * sleeps and nobody else gets it. The tick goes on. Interrupts are off before and after.
+ */
+static void halt_here(void)
+{
+	current->flags |= PF_IDLE;
+	ct_idle_enter();
+	v3_lx_safe_halt();
+	local_irq_disable();
+	ct_idle_exit();
+	current->flags &= ~PF_IDLE;
+}
+
+static bool hold_over(const struct v3_host_own *own, struct v3_host_event *event, u64 deadline)
+{
+	u64 now = ktime_get_ns();
+
+	return v3_lx_event_take(event) || now >= deadline || now >= own->next_look ||
+	       need_resched();
+}
+
+static void hold(struct v3_host_own *own, struct v3_host_event *event, u64 deadline)
+{
+	if (deadline < KTIME_MAX)
+		hrtimer_start(&own->hold_timer, ns_to_ktime(deadline),
+			      HRTIMER_MODE_ABS_PINNED_HARD);
+	v3_lx_event_watch(event, own->cpu);
+	local_irq_disable();
+	while (!hold_over(own, event, deadline)) {
+		halt_here();
+		local_irq_enable();
+		local_irq_disable();
+	}
+	local_irq_enable();
+	v3_lx_event_watch(event, -1);
+	hrtimer_cancel(&own->hold_timer);
+	v3_lx_own_yield(NULL, own);
+}
+
 void v3_lx_own_wait(void *ctx, struct v3_host_own *own, struct v3_host_event *event,
 		    uint64_t deadline)
 {
-	v3_lx_event_wait(ctx, event, deadline);
+	if (own->policy == V3_YIELD_NEVER)
+		hold(own, event, deadline);
+	else
+		v3_lx_event_wait(ctx, event, deadline);
 	v3_lx_noise_forget(own->noise);
 }
 
 /* --- The thread's begin and end --- */
-
-/* The interrupt itself is what it is for. */
-static enum hrtimer_restart look_expired(struct hrtimer *timer)
-{
-	return HRTIMER_NORESTART;
-}
 
 static void timer_prepare(struct v3_host_own *own)
 {
@@ -326,7 +388,8 @@ enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
 	own->fifo = owner.fifo;
 	own->period = owner.yield_ns ?: LOOK_NS;
 	own->touched = rdtsc();
-	v3_lx_hrtimer_setup(&own->look_timer, look_expired, HRTIMER_MODE_ABS_PINNED_HARD);
+	v3_lx_hrtimer_setup(&own->look_timer, expired, HRTIMER_MODE_ABS_PINNED_HARD);
+	v3_lx_hrtimer_setup(&own->hold_timer, expired, HRTIMER_MODE_ABS_PINNED_HARD);
 	if (own->fifo)
 		sched_set_fifo(current);
 	else
@@ -334,7 +397,7 @@ enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
 	timer_prepare(own);
 	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs) - 1;
 	duties_shed(own);
-	look_next(own);
+	look_at(own, own->period);
 	v3_lx_noise_forget(own->noise);
 	this_cpu_write(v3_lx_own_here, own);
 	*out = own;
@@ -345,6 +408,7 @@ void v3_lx_own_end(void *ctx, struct v3_host_own *own)
 {
 	this_cpu_write(v3_lx_own_here, NULL);
 	hrtimer_cancel(&own->look_timer);
+	hrtimer_cancel(&own->hold_timer);
 	sched_set_normal(current, 0);
 	kfree(own);
 }

@@ -83,6 +83,12 @@ static inline uint64_t v3_lx_deadline_for(uint64_t now, uint64_t tsc)
 	return deadline ? deadline : 1;
 }
 
+/* A look at what Linux wants is due; one that is a little early saves an interruption. */
+static inline bool v3_lx_look_due(uint64_t now, uint64_t next, uint64_t slack)
+{
+	return now >= next || next - now <= slack;
+}
+
 /* Counts per TSC tick from what both did in the same time; 0: it did not run as it should. */
 static inline uint64_t v3_lx_count_rate(uint32_t counts, uint64_t tsc)
 {

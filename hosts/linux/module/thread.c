@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/swait.h>
 
+#include "compat.h"
 #include "lx.h"
 
 struct v3_host_thread {
@@ -203,6 +204,7 @@ bool v3_lx_threads_wait_gone(unsigned int cpu, unsigned int ms)
 struct v3_host_event {
 	struct swait_queue_head queue;
 	atomic_t signaled;
+	int watcher;			/* 1 + the CPU that waits for it in HLT, or 0 */
 };
 
 enum v3_status v3_lx_event_create(void *ctx, struct v3_host_event **out)
@@ -243,6 +245,24 @@ void v3_lx_event_wait(void *ctx, struct v3_host_event *event, uint64_t deadline)
 
 void v3_lx_event_signal(void *ctx, struct v3_host_event *event)
 {
-	if (!atomic_xchg(&event->signaled, 1))
+	int watcher;
+
+	if (atomic_xchg(&event->signaled, 1))
+		return;
+	watcher = READ_ONCE(event->watcher);
+	if (watcher)
+		v3_lx_send_reschedule(watcher - 1);
+	else
 		swake_up_one(&event->queue);
+}
+
+bool v3_lx_event_take(struct v3_host_event *event)
+{
+	return atomic_xchg(&event->signaled, 0);
+}
+
+/* Whoever watches looks at the signal after this, whoever signals looks for watchers after that. */
+void v3_lx_event_watch(struct v3_host_event *event, int cpu)
+{
+	xchg(&event->watcher, cpu + 1);
 }
