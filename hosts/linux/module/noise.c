@@ -64,6 +64,10 @@ void v3_lx_noise_account(struct v3_lx_noise *noise, bool guest_timer)
 	u32 now[V3_IOC_NOISE_CAUSES], delta[V3_IOC_NOISE_CAUSES], i;
 	int heaviest = -1;
 
+	if (noise->away) {
+		v3_lx_noise_forget(noise);
+		return;
+	}
 	look(now);
 	for (i = 0; i < V3_IOC_NOISE_CAUSES; i++)
 		delta[i] = now[i] - noise->seen[i];
@@ -92,6 +96,18 @@ void v3_lx_noise_forget(struct v3_lx_noise *noise)
 	look(noise->seen);
 	noise->sum = v3_lx_noise_sum();
 	noise->left = 0;
+	noise->away = false;
+	local_irq_restore(flags);
+}
+
+void v3_lx_noise_away(struct v3_lx_noise *noise)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	noise->left = 0;
+	v3_lx_noise_account(noise, false);
+	noise->away = true;
 	local_irq_restore(flags);
 }
 

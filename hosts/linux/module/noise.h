@@ -19,6 +19,7 @@ struct v3_lx_noise {
 	u32 sum;			/* v3_lx_noise_sum() when it was last looked at */
 	u32 seen[V3_IOC_NOISE_CAUSES];	/* the host's counters then */
 	u64 left;			/* TSC when the guest was left; 0: no matter */
+	bool away;			/* it is not to run on at once: paused, or in HLT */
 	u32 epoch;			/* of "longest" */
 	u32 wanted;			/* as the last reader wants it */
 	/* Written by the thread, read by anyone. */
@@ -61,12 +62,12 @@ static __always_inline void v3_lx_noise_leave(struct v3_lx_noise *noise, u64 tsc
 			v3_lx_noise_account(noise, guest_timer);	\
 	} while (0)
 
-/* The guest does not run on at once: what comes now takes nothing from it that could be told. */
-static inline void v3_lx_noise_pause(struct v3_lx_noise *noise)
-{
-	noise->left = 0;
-}
-/* The guest waits for an interrupt, or did: none of those meanwhile disturbed it. */
+/*
+ * The guest does not run on at once: what came until now counts, but took nothing that could be told;
+ * what comes until it is entered again does not disturb it.
+ */
+void v3_lx_noise_away(struct v3_lx_noise *noise);
+/* As if nothing had come until now. */
 void v3_lx_noise_forget(struct v3_lx_noise *noise);
 /* Linux had the CPU since that TSC. */
 void v3_lx_noise_yielded(struct v3_lx_noise *noise, u64 since);

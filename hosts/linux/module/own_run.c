@@ -277,7 +277,7 @@ void v3_lx_own_yield(void *ctx, struct v3_host_own *own)
 	u64 begin = rdtsc();
 	bool yielded = need_resched();
 
-	v3_lx_noise_pause(own->noise);
+	v3_lx_noise_away(own->noise);
 	if (yielded)
 		schedule();
 	if (v3_lx_look_due(ktime_get_ns(), own->next_look, own->slack)) {
