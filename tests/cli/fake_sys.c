@@ -4,6 +4,8 @@
  */
 #include "fake_sys.h"
 
+#include "fake_mem.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -357,8 +359,7 @@ static int dev_request(unsigned long request, void *arg)
 		strcpy(names->names[2], "hlt");
 		return 0;
 	default:
-		errno = ENOTTY;
-		return -1;
+		return fake_mem_request(request, arg);
 	}
 }
 
@@ -494,6 +495,23 @@ static int do_vcpu_stats(struct v3_ioc_vcpu_stats *stats)
 	stats->exits[2] = 22;
 	stats->exits[3] = 33;
 	stats->run_ns = 1500000000;
+	return 0;
+}
+
+/* Only the first vCPU owns a CPU. Each look is two seconds and five timer interrupts after the last. */
+static int do_noise(struct v3_ioc_noise *noise)
+{
+	static unsigned int looks;
+
+	looks += !noise->vcpu;
+	noise->cpu = noise->vcpu ? -1 : 0;
+	noise->num_causes = V3_IOC_NOISE_CAUSES;
+	noise->tsc_khz = 1000;
+	noise->tsc = 2000000 * (__u64)looks;
+	noise->causes[V3_IOC_NOISE_TIMER].count = 5 * (__u64)looks;
+	noise->causes[V3_IOC_NOISE_TIMER].ticks = 5000 * (__u64)looks;
+	noise->causes[V3_IOC_NOISE_TIMER].longest = 777;
+	noise->causes[V3_IOC_NOISE_NMI].count = 9;
 	return 0;
 }
 
@@ -664,6 +682,8 @@ static int vm_request(int fd, unsigned long request, void *arg)
 		return do_stats(vm, arg);
 	case V3_IOC_VCPU_STATS:
 		return do_vcpu_stats(arg);
+	case V3_IOC_NOISE:
+		return do_noise(arg);
 	case V3_IOC_CONSOLE:
 		return do_console(vm, arg);
 	case V3_IOC_RESET:

@@ -10,7 +10,7 @@ failed=0
 complain() { echo "FAILED: $*"; failed=1; }
 
 commands=$("$v3" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-[ "$(wc -w <<<"$commands")" = 16 ] || complain "not sixteen commands: $commands"
+[ "$(wc -w <<<"$commands")" -ge 17 ] || complain "not even seventeen commands: $commands"
 for command in $commands; do
 	grep -q "^\.It Cm .*\b$command\b" "$cli/v3.1" || complain "v3.1 lacks the command $command"
 	grep -q "\b$command\b" "$cli/v3.bash-completion" || complain "completion lacks $command"
@@ -46,8 +46,10 @@ complete_words()
 	echo "${COMPREPLY[*]}"
 }
 [ "$(complete_words v3 res | xargs)" = 'resume reset' ] || complain "v3 res: $(complete_words v3 res)"
-[ "$(complete_words v3 run --no)" = --no-reboot ] || complain "v3 run --no"
-[ "$(complete_words v3 create --no)" = '' ] || complain "v3 create --no"
+[ "$(complete_words v3 run --no-r)" = --no-reboot ] || complain "v3 run --no"
+[ "$(complete_words v3 create --no)" = --no-take ] || complain "v3 create --no"
+[ "$(complete_words v3 mem t)" = take ] || complain "v3 mem t"
+[ "$(complete_words v3 mem take --o)" = --offline ] || complain "v3 mem take --o"
 [ "$(complete_words v3 run --entry '')" = 'auto 32 64 multiboot' ] || complain "v3 run --entry"
 [ "$(complete_words v3 help st)" = 'start stop stats' ] || complain "v3 help st"
 exit $failed
