@@ -134,7 +134,7 @@ static int get_named(const char *name, struct guests *guests, struct v3_msg *msg
 	guests->count = 1;
 	if (v3_dev_state(vm, &state, msg))
 		return -1;
-	memcpy(guests->entries[0].name, state.name, sizeof(state.name));
+	snprintf(guests->entries[0].name, sizeof(guests->entries[0].name), "%s", name);
 	guests->entries[0].num_vcpus = state.num_vcpus;
 	return 0;
 }
