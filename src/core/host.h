@@ -27,6 +27,7 @@ struct v3_host {
 	uint64_t ticks_per_ns_32;	/* the inverse */
 	uint32_t features_off;		/* bits by v3_arch_ops.features: not to be used */
 	struct v3_cpu_features no_features; /* of the CPU's, those that the back end cannot give guests */
+	bool timer_in_guest;		/* the back end ends the guest's run at vcpu->host_timer_tsc */
 	bool lends_intc;		/* v3_intc_lend_ops are of use, and intc_take_back exists */
 	bool has_tsc_aux;		/* RDTSCP: TSC_AUX is switched with the guest */
 	uint64_t halt_poll;		/* TSC ticks; atomic, may change at any time */

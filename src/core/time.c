@@ -256,8 +256,11 @@ static void host_timer_arm(struct v3_vcpu *vcpu, uint64_t now)
 		if (tsc < vcpu->host_timer_tsc) {
 			vcpu->host_timer_tsc = tsc;
 			vcpu->host_timer_ns = clock_at(vcpu, tsc, now);
-			/* Not if it is that near: the guest is not entered before it then. */
-			if (tsc > now)
+			/*
+			 * Not if it is that near: the guest is not entered before it then. The CPU
+			 * may do it by itself while it runs the guest, and else nobody waits for it.
+			 */
+			if (tsc > now && !vcpu->host->timer_in_guest)
 				v3_os_timer_arm(vcpu->host, vcpu->host_timer,
 						vcpu->host_timer_ns);
 		}

@@ -167,7 +167,7 @@ struct v3_vcpu {
 	struct v3_lock timer_lock;
 	struct v3_timer *timers;	/* [tlock] sorted by deadline */
 	struct v3_host_timer *host_timer; /* NULL outside of the thread */
-	uint64_t host_timer_tsc;	/* what it is armed for; all ones: not armed */
+	uint64_t host_timer_tsc;	/* what it, or the CPU's, is armed for; all ones: not armed */
 	uint64_t host_timer_ns;		/* the same by the host's clock */
 	uint64_t host_timer_first;	/* host TSC of the deadline that it is armed for */
 	uint64_t lead;			/* how much earlier it is armed, TSC ticks */

@@ -14,6 +14,7 @@ const char *const vmx_features[] = {
 	[VMX_F_UNRESTRICTED] = "unrestricted-guest",
 	[VMX_F_APIC_ACCESS] = "apic-access", [VMX_F_X2APIC] = "virtual-x2apic",
 	[VMX_F_APIC_REGISTERS] = "apic-registers", [VMX_F_VID] = "virtual-interrupts",
+	[VMX_F_TIMER] = "preemption-timer",
 	[VMX_F_COUNT] = NULL,
 };
 
@@ -188,6 +189,31 @@ static void optional_apic(const struct vmx_msrs *msrs, uint32_t off, struct vmx_
 		caps->apic_regs = caps->vid = false;
 }
 
+/*
+ * CPUs whose preemption timer does not count at the rate that IA32_VMX_MISC tells: errata AAJ124,
+ * AAK139, AAZ65 and their like.
+ */
+static bool timer_broken(uint32_t signature)
+{
+	static const uint32_t broken[] = { 0x106a0, 0x106a1, 0x106a4, 0x106a5, 0x106e5, 0x20652,
+					   0x20655, 0x206e6, 0x306a8 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+		if (signature == broken[i])
+			return true;
+	return false;
+}
+
+static void optional_timer(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
+{
+	caps->timer = !(off >> VMX_F_TIMER & 1) && allows(msrs->pin, V3_VMX_PIN_TIMER) &&
+		      !timer_broken(msrs->signature);
+	if (caps->timer)
+		caps->pin |= V3_VMX_PIN_TIMER;
+	caps->timer_shift = V3_VMX_MISC_TIMER_SHIFT(msrs->misc);
+}
+
 static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
 {
 #define ON(feature) (!(off >> (feature) & 1))
@@ -213,6 +239,7 @@ static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps 
 	if (ON(VMX_F_WBINVD) && allows(msrs->proc2, V3_VMX_PROC2_WBINVD))
 		caps->proc2 |= V3_VMX_PROC2_WBINVD;
 	optional_apic(msrs, off, caps);
+	optional_timer(msrs, off, caps);
 	caps->ept_vpid = msrs->ept_vpid;
 	if (!ON(VMX_F_INVVPID_ONE))
 		caps->ept_vpid &= ~V3_VMX_VPID_CAP_ONE;

@@ -22,8 +22,12 @@ static void msrs_read(struct vmx_msrs *msrs)
 {
 	const uint64_t ept_vpid = (uint64_t)(V3_VMX_PROC2_EPT | V3_VMX_PROC2_VPID) << 32;
 	uint64_t basic = v3_x86_rdmsr(V3_MSR_VMX_BASIC);
+	struct v3_cpuid_regs regs;
 
 	memset(msrs, 0, sizeof(*msrs));
+	v3_x86_cpuid(V3_CPUID_LEAF_FEATURES, 0, &regs);
+	msrs->signature = regs.eax;
+	msrs->misc = v3_x86_rdmsr(V3_MSR_VMX_MISC);
 	msrs->basic = basic;
 	msrs->pin = control_msr(basic, V3_MSR_VMX_PINBASED_CTLS, V3_MSR_VMX_TRUE_PINBASED_CTLS);
 	msrs->proc = control_msr(basic, V3_MSR_VMX_PROCBASED_CTLS, V3_MSR_VMX_TRUE_PROCBASED_CTLS);
@@ -59,6 +63,7 @@ static void caps_fill(struct v3_host *host, const struct vmx_caps *vmx, struct v
 	caps->next_rip = true;
 	caps->flush_by_asid = vmx->vpid && vmx->ept_vpid & V3_VMX_VPID_CAP_ONE;
 	caps->pause_filter = vmx->ple;
+	host->timer_in_guest = vmx->timer;
 	host->lends_intc = vmx->apic_access || vmx->x2apic;
 	/* Instructions that need a control, without which they raise #UD. */
 	if (!vmx->rdtscp) {

@@ -146,6 +146,14 @@ void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason
 	case V3_VMX_REASON_INTR:
 		exit->kind = V3_EXIT_INTR;
 		return;
+	case V3_VMX_REASON_TIMER:
+		/*
+		 * In place of the host's timer. The next entry sets it, but for a deadline that is
+		 * none any more.
+		 */
+		vmx_write(V3_VMCS_PREEMPTION_TIMER, VMX_TIMER_MAX);
+		exit->kind = V3_EXIT_INTR;
+		return;
 	case V3_VMX_REASON_INIT:
 		exit->kind = V3_EXIT_INIT;
 		return;

@@ -205,6 +205,19 @@ static inline void regs_to_vmcs(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx
 		cr2_write(vmx);
 }
 
+/*
+ * 26.5.1. It counts changes of a bit of the TSC, so the first count may be short: the end is earlier
+ * than the deadline by at most that. Saved at exits it would fall behind by the time outside.
+ */
+static inline void timer_write(uint64_t tsc, unsigned int shift)
+{
+	uint64_t now = v3_x86_rdtsc(), left = 0;
+
+	if (tsc > now)
+		left = ((tsc - now) >> shift) + 1;
+	vmx_write(V3_VMCS_PREEMPTION_TIMER, left < VMX_TIMER_MAX ? left : VMX_TIMER_MAX);
+}
+
 static V3_NOINLINE void blocking_take(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	vmx->blocking = (uint32_t)vmx_read(V3_VMCS_GUEST_INTERRUPTIBILITY);
@@ -359,6 +372,8 @@ static inline __attribute__((always_inline)) void run(struct v3_vcpu *vcpu, stru
 	if (!vmx->work || work_do(vcpu, vmx)) {
 		host_refresh(&vmx->host);
 		regs_to_vmcs(vcpu, vmx);
+		if (*vmx->timer_tsc != ~0ull)
+			timer_write(*vmx->timer_tsc, vmx->timer_shift);
 		if (__builtin_expect(vmx->dr7 & V3_DR7_ENABLE_MASK, 0))
 			failed = enter_with_breakpoints(vcpu, vmx);
 		else

@@ -83,6 +83,8 @@ static unsigned int vcpu_pages(const struct v3_host *host)
 	return vmx_host(host)->caps.tpr_shadow ? 2 : 1;
 }
 
+static const uint64_t no_timer = ~0ull;
+
 enum v3_status vmx_vcpu_create(struct v3_vcpu *vcpu)
 {
 	const struct vmx_caps *caps = &vmx_host(vcpu->host)->caps;
@@ -101,6 +103,8 @@ enum v3_status vmx_vcpu_create(struct v3_vcpu *vcpu)
 	virt = v3_os_virt(vcpu->host, vmx->vmcs);
 	memset(virt, 0, pages * V3_PAGE_SIZE);
 	memcpy(virt, &caps->revision, sizeof(caps->revision));
+	vmx->timer_shift = caps->timer_shift;
+	vmx->timer_tsc = caps->timer ? &vcpu->host_timer_tsc : &no_timer;
 	vmx->tpr_now = &vmx->tpr;
 	if (caps->tpr_shadow) {
 		vmx->virtual_apic = virt + V3_PAGE_SIZE;

@@ -29,6 +29,7 @@ enum vmx_feature {
 	VMX_F_X2APIC,
 	VMX_F_APIC_REGISTERS,
 	VMX_F_VID,
+	VMX_F_TIMER,
 	VMX_F_COUNT,
 };
 extern const char *const vmx_features[];
@@ -38,6 +39,8 @@ struct vmx_msrs {
 	uint64_t basic, pin, proc, proc2, exit, entry;
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	uint64_t ept_vpid;
+	uint64_t misc;
+	uint32_t signature;		/* CPUID.1:EAX */
 };
 
 /* What the back end makes of them. */
@@ -50,6 +53,8 @@ struct vmx_caps {
 	bool vpid, tpr_shadow, ple, rdtscp, invpcid, unrestricted;
 	/* For vCPUs whose local APIC is in a mode that they have something for: apic.c. */
 	bool apic_access, x2apic, apic_regs, vid;
+	bool timer;
+	uint8_t timer_shift;		/* TSC ticks of one count of the preemption timer */
 };
 
 /* A host CPU that we hold. Allocated by cpu_prepare, then only touched on that CPU. */
@@ -85,6 +90,9 @@ struct vmx_vm {
 
 /* In the virtual APIC page. */
 #define VMX_APIC_TPR 0x80
+
+/* The preemption timer at its slowest, some ten seconds: no deadline. */
+#define VMX_TIMER_MAX 0xffffffffu
 
 /* To do before the next entry: vmx_vcpu.work. */
 #define VMX_WORK_VPID	1u		/* flush what is cached of the guest's own tables */
@@ -142,6 +150,9 @@ struct vmx_vcpu {
 	bool lent;			/* the virtual APIC page has the local APIC's registers */
 	uint8_t apic_mode;		/* enum v3_lent_mode of the controls, as in the VMCS */
 	uint64_t eoi_exit[4];		/* as in the VMCS */
+	/* TSC at which the preemption timer is to end the run; all ones: none, or no such timer. */
+	const uint64_t *timer_tsc;
+	uint8_t timer_shift;
 	uint64_t cr2, dr6;		/* the VMCS has no place for them */
 	uint64_t dr7;			/* as in the VMCS */
 	uint64_t tsc_offset;

@@ -178,7 +178,7 @@ static void test_forced(void **state)
 		{ WORD(proc), V3_VMX_PROC_CR3_LOAD, "CR3" },
 		{ WORD(proc), V3_VMX_PROC_INVLPG, "processor-based" },
 		{ WORD(proc2), V3_VMX_PROC2_DESC_TABLE, "secondary" },
-		{ WORD(pin), V3_VMX_PIN_TIMER, "pin-based" },
+		{ WORD(pin), V3_VMX_PIN_POSTED, "pin-based" },
 		{ WORD(exit), V3_VMX_EXIT_CTL_ACK_INTR, "VM-exit" },
 		{ WORD(entry), V3_VMX_ENTRY_CTL_SMM, "VM-entry" },
 		{ WORD(cr0_fixed0), V3_CR0_WP, "CR0" },

@@ -74,7 +74,7 @@ static void test_kinds(void **state)
 		{ V3_VMX_REASON_WBINVD, V3_EXIT_INVD, true },
 		{ V3_VMX_REASON_XSETBV, V3_EXIT_XSETBV, true },
 		{ V3_VMX_REASON_VMFUNC, V3_EXIT_UNDEFINED, false },
-		{ V3_VMX_REASON_TIMER, V3_EXIT_UNKNOWN, false },
+		{ V3_VMX_REASON_TIMER, V3_EXIT_INTR, false },
 		{ 0xffff, V3_EXIT_UNKNOWN, false },
 	};
 	unsigned int i;
