@@ -300,6 +300,11 @@ unsigned int v3_vcpu_index(const struct v3_vcpu *vcpu);
  * V3_NODE_ANY: not known. Context: any.
  */
 int32_t v3_vcpu_node(const struct v3_vcpu *vcpu);
+/**
+ * What has to be added to the host's TSC to get the guest's, to compare times that both have noted. A
+ * pause of the VM changes it. Context: any.
+ */
+uint64_t v3_vcpu_tsc_offset(const struct v3_vcpu *vcpu);
 /** Host CPU the vCPU is pinned to (V3_CPU_ANY before its thread has run). Context: any. */
 int v3_vcpu_cpu(const struct v3_vcpu *vcpu);
 

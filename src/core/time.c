@@ -78,6 +78,11 @@ uint64_t v3_guest_tsc(const struct v3_vcpu *vcpu)
 	return vm_ticks(vcpu->vm) + vcpu->tsc_adjust;
 }
 
+uint64_t v3_vcpu_tsc_offset(const struct v3_vcpu *vcpu)
+{
+	return vcpu->tsc_adjust - clock_base(vcpu->vm);
+}
+
 uint64_t v3_vm_tsc_khz(const struct v3_vm *vm)
 {
 	return vm->host->tsc_khz;

@@ -689,8 +689,8 @@ struct v3_ioc_noise {
 	__s32 cpu;
 	/** out: entries used of causes. */
 	__u32 num_causes;
-	/** out: now, and its frequency. */
-	__u64 tsc, tsc_khz;
+	/** out: the host's TSC now, its frequency, and what is to be added to get the guest's. */
+	__u64 tsc, tsc_khz, tsc_offset;
 	/** out: by enum v3_ioc_noise_kind. */
 	struct v3_ioc_noise_cause causes[V3_IOC_NOISE_ROOM];
 };

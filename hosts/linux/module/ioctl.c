@@ -37,7 +37,7 @@ static_assert(sizeof(struct v3_ioc_inspect) == 296);
 static_assert(sizeof(struct v3_ioc_trace) == 280);
 static_assert(sizeof(struct v3_ioc_trace_read) == 312);
 static_assert(sizeof(struct v3_ioc_note) == 296);
-static_assert(sizeof(struct v3_ioc_noise) == 688);
+static_assert(sizeof(struct v3_ioc_noise) == 696);
 static_assert(sizeof(struct v3_ioc_state) == 544);
 static_assert(sizeof(struct v3_ioc_vm_stats) == 336);
 static_assert(sizeof(struct v3_ioc_vcpu_stats) == 840);

@@ -169,18 +169,21 @@ enum v3_status v3_lx_do_noise(struct v3_lx_call *call, void *target, void *data)
 	struct v3_lx_vm *vm = target;
 	struct v3_ioc_noise *arg = data;
 	struct v3_lx_noise *noise;
+	struct v3_vm *core;
 
 	if (arg->flags & ~V3_IOC_NOISE_BEGIN)
 		return v3_lx_fail(call, V3_ERR_INVALID, "unknown flags 0x%x", arg->flags);
 	if (arg->vcpu >= vm->num_vcpus)
 		return v3_lx_fail(call, V3_ERR_NOENT, "VM '%s' has no vCPU %u: its vCPUs are 0 to %u",
 				  vm->name, arg->vcpu, vm->num_vcpus - 1);
-	if (!v3_lx_vm_enter(vm))
+	core = v3_lx_vm_enter(vm);
+	if (!core)
 		return v3_lx_gone(call, vm);
 	memset(arg->causes, 0, sizeof(arg->causes));
 	arg->cpu = owned_cpu(vm, arg->vcpu);
 	arg->num_causes = V3_IOC_NOISE_CAUSES;
 	arg->tsc_khz = tsc_khz;
+	arg->tsc_offset = v3_vcpu_tsc_offset(v3_vm_vcpu(core, arg->vcpu));
 	noise = smp_load_acquire(&vm->noise[arg->vcpu]);
 	if (noise)
 		read_causes(arg, noise);
