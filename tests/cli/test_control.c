@@ -20,7 +20,7 @@ static struct cli_result r;
 
 static void with_guest(const char *lines)
 {
-	cli_run_guest(&r, "--cpus 1,0", lines);
+	cli_run_guest(&r, "--pin 1,0", lines);
 }
 
 static void test_life(void **state)
@@ -276,8 +276,8 @@ static void test_version(void **state)
 {
 	cli_run(&r, "", "version");
 	assert_int_equal(r.status, 0);
-	assert_has(r.out, "v3 " V3_VERSION_STRING " (interface 3)\n");
-	assert_has(r.out, "module: v3 9.8.7 (interface 3), back end svm\n");
+	assert_has(r.out, "v3 " V3_VERSION_STRING " (interface 4)\n");
+	assert_has(r.out, "module: v3 9.8.7 (interface 4), back end svm\n");
 	fake_plan.abi_version = 5;
 	cli_run(&r, "", "--version");
 	assert_int_equal(r.status, 0);

@@ -174,7 +174,7 @@ static void test_options(void **state)
 {
 	char line[1024], yaml[1024];
 
-	run("", "-n named -m 1GiB -c 3,1 -a 'a  b' --initrd " "/bin/sh");
+	run("", "-n named -m 1GiB --pin 3,1 -a 'a  b' --initrd " "/bin/sh");
 	assert_int_equal(r.status, 0);
 	assert_string_equal(r.seen.create.name, "named");
 	assert_int_equal(r.seen.create.num_vcpus, 2);

@@ -54,7 +54,8 @@ static void test_all_keys(void **state)
 	     "unemulated: ud\n"
 	     "cpu: {model: x86-64-v3, hide: [avx2, fma]}\n"
 	     "unknown_msrs: ignore\n"
-	     "trace: true\n");
+	     "trace: true\n"
+	     "memory_from: held\n");
 	assert_string_equal(spec.name, "debian");
 	assert_true(spec.name_given);
 	assert_string_equal(spec.kernel, "/boot/vmlinuz");
@@ -71,6 +72,7 @@ static void test_all_keys(void **state)
 	assert_string_equal(spec.cpu, "x86-64-v3,-avx2,-fma");
 	assert_int_equal(spec.unknown_msrs, V3_MSRS_IGNORE);
 	assert_true(spec.trace);
+	assert_true(spec.held);
 	v3_spec_free(&spec);
 }
 
@@ -220,6 +222,8 @@ static void test_cpu(void **state)
 	    "dir/g.yaml:2:20: the key 'hide' is there twice");
 	bad("kernel: k\nunknown_msrs: no\n",
 	    "dir/g.yaml:2:15: unknown_msrs: 'no' is not an action: use fault or ignore");
+	bad("kernel: k\nmemory_from: host\n",
+	    "dir/g.yaml:2:14: memory_from: 'host' is no source of memory: use auto or held");
 }
 
 static void test_aliases(void **state)

@@ -68,8 +68,8 @@ refuses 246 lots -m lots /lab/lwk.elf
 refuses 246 3M -m 3M /lab/lwk.elf
 refuses 245 memory -m 64G /lab/lwk.elf
 refuses 245 memory -m 4M /lab/vmlinuz
-refuses 246 '--cpus' --cpus 1-0 /lab/lwk.elf
-refuses 245 99 --cpus 99 /lab/lwk.elf
+refuses 246 '--pin' --pin 1-0 /lab/lwk.elf
+refuses 245 99 --pin 99 /lab/lwk.elf
 refuses 246 'bad/name' --name 'bad/name' /lab/lwk.elf
 
 expect 0 v3 list

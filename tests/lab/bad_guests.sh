@@ -21,7 +21,7 @@ trap guests_end EXIT
 
 module_load
 for cpu in 0 1; do
-	expect 0 v3 run -m 64M --cpus $cpu -a run=hello /lab/lwk.elf
+	expect 0 v3 run -m 64M --pin $cpu -a run=hello /lab/lwk.elf
 done
 before=$(held)
 

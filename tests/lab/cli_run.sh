@@ -48,10 +48,10 @@ one_line
 expect 0 v3 destroy lwk
 
 # Values that only the module can judge
-lwk 245 --cpus 99
+lwk 245 --pin 99
 said 99
 one_line
-lwk 245 --vcpus 2 --cpus 0,99
+lwk 245 --vcpus 2 --pin 0,99
 said 99
 lwk 245 -m 64G
 one_line

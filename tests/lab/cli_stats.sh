@@ -13,7 +13,7 @@ trap guests_end EXIT
 module_load
 expect 0 v3 list --json
 [ "$(cat out)" = '[]' ] || fail 'no guest, but not an empty list'
-expect 0 v3 create --name one -m 64M --cpus 1 -a 'run=hello,cpuid,spin n=50' /lab/lwk.elf
+expect 0 v3 create --name one -m 64M --pin 1 -a 'run=hello,cpuid,spin n=50' /lab/lwk.elf
 expect 0 v3 list --json
 said '"name": "one"' '"state": "created"' '"detached": true' '"memory": 67108864' '"vcpus": 1'
 expect 0 v3 stats --json one

@@ -40,8 +40,8 @@ for command in start stop pause resume destroy stats console; do
 done
 
 # Two at once on their own CPUs, left running
-expect 0 v3 run --detach --name a -m 64M --cpus 0 -a run=spin /lab/lwk.elf
-expect 0 v3 run --detach --name b -m 64M --cpus 1 -a 'run=hello,spin' /lab/lwk.elf
+expect 0 v3 run --detach --name a -m 64M --pin 0 -a run=spin /lab/lwk.elf
+expect 0 v3 run --detach --name b -m 64M --pin 1 -a 'run=hello,spin' /lab/lwk.elf
 sleep 0.5
 [ "$(state a) $(state b)" = 'running running' ] || fail "a is $(state a), b is $(state b)"
 v3 console b >con.log 2>&1 &

@@ -13,7 +13,7 @@ trap guests_end EXIT
 guest()
 {
 	status=0
-	v3 run -n "$1" -c 0 -m 64M --timeout 40 -a "run=debug n=$2" /lab/lwk.elf </dev/null \
+	v3 run -n "$1" --pin 0 -m 64M --timeout 40 -a "run=debug n=$2" /lab/lwk.elf </dev/null \
 		>"$1.log" 2>&1 || status=$?
 	echo $status >"$1.status"
 }

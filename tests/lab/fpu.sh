@@ -18,7 +18,7 @@ compute()
 guest()
 {
 	status=0
-	v3 run -n "$1" --cpu "$2" -c 0 -m 64M --timeout 80 -a 'run=stream size=20K ntimes=200' /lab/lwk.elf \
+	v3 run -n "$1" --cpu "$2" --pin 0 -m 64M --timeout 80 -a 'run=stream size=20K ntimes=200' /lab/lwk.elf \
 		</dev/null >"$1.log" 2>&1 || status=$?
 	echo $status >"$1.status"
 }

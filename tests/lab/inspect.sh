@@ -33,7 +33,7 @@ said '"end": "crash"' '"last_exit": "shutdown"' '"instructions"' '"guest_physica
 grep -qi "\"rip\": \"0x0*$(printf %s "$rip" | sed 's/^0*//')\"" out || fail "no RIP 0x$rip in JSON"
 
 # One that runs goes on; the one before it starts
-expect 0 v3 create --name spin -m 64M --cpus 0,1 -a run=spin /lab/lwk.elf
+expect 0 v3 create --name spin -m 64M --pin 0,1 -a run=spin /lab/lwk.elf
 expect 0 v3 inspect --vcpu 1 spin
 said 'spin: created' 'vCPU 1: 16-bit, CPL 0, waits for a start-up IPI' 'paging is off'
 expect 0 v3 start spin

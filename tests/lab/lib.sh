@@ -101,3 +101,38 @@ memory_is()
 
 # memory_back FILE - the same, soon.
 memory_back() { soon memory_is "$1" >diff || fail "memory is missing: $(tail -n 4 diff)"; }
+
+# cpus_now - all that taking CPUs from the host may change: which of them are online, the affinity of
+# every task and interrupt, work queues, limits, control groups.
+cpus_now()
+{
+	echo "online $(cat /sys/devices/system/cpu/online)"
+	echo "state $(ls /run/v3/cpus.json* 2>/dev/null)"
+	grep -H . /proc/irq/default_smp_affinity /proc/irq/*/smp_affinity_list \
+		/sys/devices/virtual/workqueue/cpumask /sys/devices/virtual/workqueue/*/cpumask \
+		/proc/sys/kernel/sched_rt_* /proc/sys/kernel/*watchdog* /proc/sys/kernel/timer_migration
+	mount | grep cgroup || true
+	find /sys/fs/cgroup -type d | sort
+	find /sys/fs/cgroup -name 'cpuset.cpus*' -o -name 'cgroup.subtree_control' | sort |
+		xargs -r grep -H '' || true
+	# tasks may end meanwhile
+	awk '/^Name:/ { name = $2 } /^Pid:/ { pid = $2 }
+		/^Cpus_allowed_list:/ { print "task", pid, name, $2 }' /proc/[0-9]*/task/[0-9]*/status \
+		2>/dev/null || true
+}
+
+# cpus_are FILE - whether all that is there again that cpus_now wrote; tasks that ended, and new ones,
+# do not count.
+cpus_are()
+{
+	cpus_now >cpus.now
+	awk '$1 != "task" { lines[$0] += NR == FNR ? 1 : -1; next }
+		NR == FNR { tasks[$2 " " $3] = $4; next }
+		$2 " " $3 in tasks && tasks[$2 " " $3] != $4 {
+			print "task " $2 " " $3 ": " $4 ", not " tasks[$2 " " $3]; bad = 1 }
+		END { for (line in lines) if (lines[line]) {
+			print (lines[line] > 0 ? "lost: " : "new: ") line; bad = 1 }
+			exit bad }' "$1" cpus.now >cpus.diff
+}
+
+cpus_back() { soon cpus_are "$1" || fail "$2: not as before: $(cat cpus.diff)"; }

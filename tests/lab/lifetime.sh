@@ -46,7 +46,7 @@ wait $owner || status=$?
 soon none || fail 'the guest outlived a SIGTERM to its owner'
 
 # Taking away the CPU that a guest runs on
-victim -m 64M --cpus 1
+victim -m 64M --pin 1
 : >log
 echo 0 >/sys/devices/system/cpu/cpu1/online || fail 'CPU 1 cannot go offline'
 status=0
@@ -56,7 +56,7 @@ cat log
 grep -q 'host CPU 1 went offline' log || fail 'the guest lost its CPU and that was not said'
 echo 1 >/sys/devices/system/cpu/cpu1/online
 soon none || fail 'the guest outlived its CPU'
-expect 0 v3 run -m 64M --cpus 1 -a run=hello /lab/lwk.elf
+expect 0 v3 run -m 64M --pin 1 -a run=hello /lab/lwk.elf
 
 for _ in 1 2 3 4 5; do
 	expect 0 v3 run -m 128M -a run=hello /lab/lwk.elf

@@ -25,5 +25,5 @@ expect 0 v3 run -m 1G -a run=hello /lab/lwk.elf
 
 # By a description, with a file name relative to it
 cp /lab/lwk.elf kernel.elf
-printf 'name: described\nkernel: kernel.elf\ncmdline: run=exit\nmemory: 64MiB\ncpus: 1\n' >guest.yaml
+printf 'name: described\nkernel: kernel.elf\ncmdline: run=exit\nmemory: 64MiB\npin: 1\n' >guest.yaml
 expect 5 v3 run -a code=5 guest.yaml

@@ -12,7 +12,7 @@ module_load
 churn()
 {
 	for i in 1 2 3 4 5 6 7 8; do
-		v3 run --name "g$1-$i" -m 32M --cpus "$1" -a 'run=hello' /lab/lwk.elf \
+		v3 run --name "g$1-$i" -m 32M --pin "$1" -a 'run=hello' /lab/lwk.elf \
 			</dev/null >"log$1" 2>&1 || return 1
 		grep -q 'Hello from' "log$1" || return 1
 	done

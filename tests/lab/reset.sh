@@ -13,7 +13,7 @@ module_load
 before=$(cat /sys/module/v3/parameters/pages_in_use)
 
 # Created, running, paused, stopped, ended by itself
-expect 0 v3 create --name one -m 64M --cpus 0,1 -a run=spin /lab/lwk.elf
+expect 0 v3 create --name one -m 64M --pin 0,1 -a run=spin /lab/lwk.elf
 expect 0 v3 reset one
 must_be one created
 expect 0 v3 start one

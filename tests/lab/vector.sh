@@ -7,9 +7,9 @@
 . /lab/lib.sh
 
 module_load
-expect 0 v3 run -n wide --cpu host -c 0 -m 64M --timeout 20 -a run=vector /lab/lwk.elf
+expect 0 v3 run -n wide --cpu host --pin 0 -m 64M --timeout 20 -a run=vector /lab/lwk.elf
 said 'vector: surprises: 0, AVX: yes'
-expect 0 v3 run -n narrow --cpu host,-avx -c 0 -m 64M --timeout 20 -a run=vector /lab/lwk.elf
+expect 0 v3 run -n narrow --cpu host,-avx --pin 0 -m 64M --timeout 20 -a run=vector /lab/lwk.elf
 said 'vector: surprises: 0, AVX: no'
 
 cat >stop.yaml <<-END

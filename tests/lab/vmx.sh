@@ -14,7 +14,7 @@ expect 0 v3 doctor
 said 'VT-x' 'EPT' 'unrestricted guest' 'guests can run on all 2 that are online' 'Guests can run.'
 
 for cpu in 0 1; do
-	expect 0 v3 run -m 64M --cpus $cpu -a 'run=hello,cpuid,tick n=10' /lab/lwk.elf
+	expect 0 v3 run -m 64M --pin $cpu -a 'run=hello,cpuid,tick n=10' /lab/lwk.elf
 	said 'Hello from a lightweight kernel.' 'bench: name=cpuid min=' 'tick: counted 10' \
 		'exited with code 0'
 done

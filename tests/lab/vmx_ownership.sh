@@ -30,7 +30,7 @@ wait $kvm || true
 soon sh -c 'v3 doctor | grep -q "guests can run on all 2"' || fail "KVM does not let go: $(owners)"
 
 # v3 first, on CPU 1. KVM wants all CPUs.
-expect 0 v3 run --detach --name first -m 16M --cpus 1 -a run=halt /lab/lwk.elf
+expect 0 v3 run --detach --name first -m 16M --pin 1 -a run=halt /lab/lwk.elf
 soon is first running || fail "first is $(state first)"
 expect 2 vmx_peer kvm
 said 'KVM_CREATE_VM: Device or resource busy'
@@ -45,14 +45,14 @@ said 'reason 5'
 expect 0 v3 run -m 16M -a run=hello /lab/lwk.elf
 
 # A CPU that goes takes the guests on it along, and comes back without VMX.
-expect 0 v3 run --detach --name second -m 16M --cpus 1 -a run=halt /lab/lwk.elf
+expect 0 v3 run --detach --name second -m 16M --pin 1 -a run=halt /lab/lwk.elf
 soon is second running || fail "second is $(state second)"
 echo 0 >/sys/devices/system/cpu/cpu1/online || fail 'CPU 1 cannot go offline'
 ! is second running || fail 'second runs on a CPU that is not there'
 expect 0 v3 destroy second
 echo 1 >/sys/devices/system/cpu/cpu1/online || fail 'CPU 1 cannot come online'
 expect 0 vmx_peer kvm
-expect 0 v3 run -m 16M --cpus 1 -a run=hello /lab/lwk.elf
+expect 0 v3 run -m 16M --pin 1 -a run=hello /lab/lwk.elf
 
 expect 0 rmmod v3
 expect 0 vmx_peer kvm

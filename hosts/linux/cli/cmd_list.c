@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "cpu_own.h"
 #include "json_out.h"
 #include "parse.h"
 #include "spec.h"
@@ -109,6 +110,7 @@ int v3_cmd_list(int argc, char **argv)
 
 	v3_parse_simple(argc, argv, "Lists all guests, their state and how they ended.", NULL,
 			&json);
+	v3_cpu_stale_warn();
 	dev = v3_dev_open(&msg);
 	if (dev >= 0)
 		count = get_list(dev, &entries, &msg);

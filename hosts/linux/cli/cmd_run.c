@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "console.h"
+#include "cpu_own.h"
 #include "guest.h"
 #include "note.h"
 #include "options.h"
@@ -200,6 +201,7 @@ int v3_cmd_run(int argc, char **argv)
 		v3_err("%s", msg.text);
 		goto free_spec;
 	}
+	v3_cpu_stale_warn();
 	run.dev = v3_dev_open(&msg);
 	if (run.dev < 0)
 		v3_err("%s", msg.text);
@@ -207,6 +209,7 @@ int v3_cmd_run(int argc, char **argv)
 		status = run.options.detach ? run_detached(&run) : run_attached(&run);
 	/* Closing the descriptor ends a VM that is not detached. */
 	v3_dev_close(run.vm);
+	v3_cpu_guest_end(run.dev, &run.spec);
 	v3_dev_close(run.dev);
 	v3_guest_close(&run.guest);
 free_spec:
@@ -227,6 +230,7 @@ int v3_cmd_create(int argc, char **argv)
 	status = V3_CMD_FAILED;
 	if (v3_guest_open(&guest, &spec, &msg))
 		goto out;
+	v3_cpu_stale_warn();
 	dev = v3_dev_open(&msg);
 	if (dev >= 0)
 		vm = v3_guest_create(&guest, dev, V3_IOC_CREATE_DETACHED, &msg);

@@ -36,6 +36,7 @@ int v3_cmd_nmi(int argc, char **argv);
 int v3_cmd_inspect(int argc, char **argv);
 int v3_cmd_trace(int argc, char **argv);
 int v3_cmd_mem(int argc, char **argv);
+int v3_cmd_cpu(int argc, char **argv);
 int v3_cmd_noise(int argc, char **argv);
 
 /*

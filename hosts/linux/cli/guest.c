@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cpu_own.h"
 #include "note.h"
 #include "parse.h"
 #include "progress.h"
@@ -95,7 +96,10 @@ static int create(struct v3_guest *guest, int dev, unsigned int flags, struct v3
 		.flags = flags | (spec->unemulated == V3_UNEMULATED_UD ?
 				  V3_IOC_CREATE_UNEMULATED_UD : 0) |
 			 (spec->unknown_msrs == V3_MSRS_IGNORE ? V3_IOC_CREATE_IGNORE_MSRS : 0) |
-			 (spec->held ? V3_IOC_CREATE_HELD : 0),
+			 (spec->held ? V3_IOC_CREATE_HELD : 0) |
+			 (spec->own ? V3_IOC_CREATE_OWN_CPUS | V3_IOC_CREATE_OWN_FIFO : 0),
+		.host_yield = spec->host_yield,
+		.yield_ns = spec->yield_ns,
 		.num_vcpus = spec->num_vcpus,
 		.num_mem = spec->num_mem,
 	};
@@ -218,6 +222,8 @@ int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct 
 	char *end;
 	int vm, err;
 
+	if (v3_cpu_guest_check(guest->spec, msg))
+		return -1;
 	vm = create(guest, dev, flags, msg);
 	if (vm == -EEXIST && !guest->spec->name_given) {
 		end = guest->spec->name + strlen(guest->spec->name);
@@ -228,7 +234,10 @@ int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct 
 	}
 	if (vm < 0)
 		return -1;
-	err = load(guest, vm, msg);
+	/* The VM keeps all others off these CPUs already, and is not started yet. */
+	err = v3_cpu_guest_take(vm, guest->spec, msg);
+	if (!err)
+		err = load(guest, vm, msg);
 	if (!err && guest->spec->trace)
 		err = trace_on(vm, msg);
 	if (!err && flags & V3_IOC_CREATE_DETACHED)
@@ -238,6 +247,7 @@ int v3_guest_create(struct v3_guest *guest, int dev, unsigned int flags, struct 
 	/* A detached VM would stay; for others closing is enough, and this does no harm. */
 	v3_dev_control(vm, V3_IOC_DESTROY, &ignored);
 	v3_dev_close(vm);
+	v3_cpu_guest_end(dev, guest->spec);
 	return -1;
 }
 

@@ -28,6 +28,7 @@ const struct v3_command v3_commands[] = {
 	{ "inspect", "show registers, code, stack and page walk of a guest", v3_cmd_inspect },
 	{ "trace", "show what a guest's virtual CPUs did lately", v3_cmd_trace },
 	{ "noise", "show what disturbs a guest's virtual CPUs, by cause", v3_cmd_noise },
+	{ "cpu", "show, take and give back CPUs for guests", v3_cmd_cpu },
 	{ "mem", "show, take and give back memory for guests", v3_cmd_mem },
 	{ "version", "show the versions of command and module", v3_cmd_version },
 	{ NULL, NULL, NULL },

@@ -13,9 +13,10 @@
 #include "yaml_desc.h"
 
 enum {
-	OPT_NAME, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_VCPUS,
+	OPT_NAME, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_PIN, OPT_YIELD, OPT_VCPUS,
 	OPT_ENTRY, OPT_CPU, OPT_TIMEOUT, OPT_COUNT
 };
+enum { KEY_PIN = 0x200, KEY_YIELD };
 enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_MODULE, KEY_TRACE, KEY_NO_REBOOT, KEY_KEEP, KEY_NO_TAKE };
 
 /* --timeout: a year is for ever. */
@@ -43,7 +44,11 @@ static const struct argp_option guest_options[] = {
 	{ "no-take", KEY_NO_TAKE, NULL, 0,
 	  "Memory only of what 'v3 mem take' has taken: take none from the host", 0 },
 	{ "cpus", 'c', "LIST", 0,
-	  "Host CPUs to run on, such as 2-3,6: one for each vCPU (default: v3 chooses)", 0 },
+	  "Host CPUs that the guest has to itself, such as 2-3,6: one for each vCPU", 0 },
+	{ "pin", KEY_PIN, "LIST", 0,
+	  "Host CPUs that it shares with others (default: v3 chooses): one for each vCPU", 0 },
+	{ "host-yield", KEY_YIELD, "never|on-halt|interval=TIME", 0,
+	  "When the host gets CPUs that the guest has to itself (default: interval=5s)", 0 },
 	{ "vcpus", KEY_VCPUS, "N", 0,
 	  "Number of vCPUs (default: as many as CPUs are named, or 1)", 0 },
 	{ "entry", KEY_ENTRY, "auto|32|64|multiboot", 0,
@@ -70,7 +75,8 @@ static error_t parse_guest(int key, char *arg, struct argp_state *state)
 		int place;
 	} places[] = {
 		{ 'n', OPT_NAME }, { 'k', OPT_KERNEL }, { 'i', OPT_INITRD }, { 'a', OPT_APPEND },
-		{ 'm', OPT_MEMORY }, { 'c', OPT_CPUS }, { KEY_VCPUS, OPT_VCPUS },
+		{ 'm', OPT_MEMORY }, { 'c', OPT_CPUS }, { KEY_PIN, OPT_PIN },
+		{ KEY_YIELD, OPT_YIELD }, { KEY_VCPUS, OPT_VCPUS },
 		{ KEY_ENTRY, OPT_ENTRY }, { KEY_CPU, OPT_CPU },
 	};
 	struct parsed *parsed = state->input;
@@ -186,6 +192,21 @@ static int take_guest(struct parsed *parsed, struct v3_spec *spec, struct v3_msg
 	return 0;
 }
 
+/* What the command line says of CPUs stands for all that goes with it if that is not given here. */
+static void forget_replaced(const struct parsed *parsed, struct v3_spec *spec)
+{
+	bool cpus = parsed->values[OPT_CPUS] || parsed->values[OPT_PIN];
+
+	if (cpus && !parsed->values[OPT_VCPUS])
+		spec->num_vcpus = 0;
+	if (parsed->values[OPT_VCPUS] && !cpus) {
+		spec->num_cpus = 0;
+		spec->own = false;
+	}
+	if (!spec->num_cpus || parsed->values[OPT_PIN])
+		spec->host_yield = spec->yield_ns = 0;
+}
+
 static int take_values(const struct parsed *parsed, struct v3_spec *spec, struct v3_msg *msg)
 {
 	static const struct {
@@ -197,6 +218,8 @@ static int take_values(const struct parsed *parsed, struct v3_spec *spec, struct
 		{ "--append", OPT_APPEND, v3_spec_append },
 		{ "--memory", OPT_MEMORY, v3_spec_set_memory },
 		{ "--cpus", OPT_CPUS, v3_spec_set_cpus },
+		{ "--pin", OPT_PIN, v3_spec_set_pin },
+		{ "--host-yield", OPT_YIELD, v3_spec_set_host_yield },
 		{ "--vcpus", OPT_VCPUS, v3_spec_set_vcpus },
 		{ "--entry", OPT_ENTRY, v3_spec_set_entry },
 		{ "--cpu", OPT_CPU, v3_spec_set_cpu },
@@ -204,11 +227,7 @@ static int take_values(const struct parsed *parsed, struct v3_spec *spec, struct
 	struct v3_msg why;
 	unsigned int i;
 
-	/* Each of the two stands for both if the other was not given here. */
-	if (parsed->values[OPT_CPUS] && !parsed->values[OPT_VCPUS])
-		spec->num_vcpus = 0;
-	if (parsed->values[OPT_VCPUS] && !parsed->values[OPT_CPUS])
-		spec->num_cpus = 0;
+	forget_replaced(parsed, spec);
 	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 		if (parsed->values[values[i].place] &&
 		    values[i].set(spec, parsed->values[values[i].place], &why))
@@ -256,6 +275,9 @@ static int check_together(const struct parsed *parsed, const struct v3_spec *spe
 	if (!spec->kernel)
 		return v3_msg_set(msg,
 				  "no guest is given: name a description (*.yaml) or a kernel");
+	if (parsed->values[OPT_CPUS] && parsed->values[OPT_PIN])
+		return v3_msg_set(msg, "--cpus and --pin exclude each other: CPUs are owned or "
+				       "shared");
 	if (parsed->run && parsed->run->detach && parsed->run->timeout_s)
 		return v3_msg_set(
 			msg, "--timeout does not go with --detach: nobody would watch the time");

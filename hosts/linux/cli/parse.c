@@ -52,6 +52,32 @@ int v3_size_parse(const char *text, uint64_t *bytes, struct v3_msg *msg)
 	return 0;
 }
 
+int v3_duration_parse(const char *text, uint64_t *ns, struct v3_msg *msg)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {
+		{ "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 },
+		{ "min", 60000000000 },
+	};
+	const char *p = text;
+	uint64_t value;
+	size_t i;
+
+	if (!digits(&p, &value))
+		return v3_msg_set(msg, "'%s' is not a time (such as 500us or 2s)",
+				  v3_printable(text));
+	for (i = 0; i < sizeof(units) / sizeof(units[0]) && strcmp(p, units[i].name); i++)
+		;
+	if (i == sizeof(units) / sizeof(units[0]))
+		return v3_msg_set(msg, "'%s' has %s unit (use ns, us, ms, s or min)",
+				  v3_printable(text), *p ? "an unknown" : "no");
+	if (__builtin_mul_overflow(value, units[i].ns, ns))
+		return v3_msg_set(msg, "'%s' is too long", v3_printable(text));
+	return 0;
+}
+
 int v3_number_parse(const char *text, const char *what, uint64_t min, uint64_t max,
 		    uint64_t *value, struct v3_msg *msg)
 {

@@ -14,6 +14,12 @@
  */
 int v3_size_parse(const char *text, uint64_t *bytes, struct v3_msg *msg);
 
+/*
+ * A time in nanoseconds: decimal digits and one of ns us ms s min, such as 500us or 2s. Returns 0,
+ * or -1 with a message.
+ */
+int v3_duration_parse(const char *text, uint64_t *ns, struct v3_msg *msg);
+
 /* A decimal number in [min, max]. @what names it in the message. */
 int v3_number_parse(const char *text, const char *what, uint64_t min, uint64_t max,
 		    uint64_t *value, struct v3_msg *msg);

@@ -11,6 +11,7 @@
 
 #include "core/cpu_model.h"
 #include "parse.h"
+#include "v3_ioctl.h"
 
 /* NUMA nodes that Linux can have at most (CONFIG_NODES_SHIFT 10). */
 #define NODE_MAX 1023
@@ -173,6 +174,49 @@ int v3_spec_set_cpus(struct v3_spec *spec, const char *text, struct v3_msg *msg)
 	if (count < 0)
 		return -1;
 	spec->num_cpus = (unsigned int)count;
+	spec->own = true;
+	return 0;
+}
+
+int v3_spec_set_pin(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	if (v3_spec_set_cpus(spec, text, msg))
+		return -1;
+	spec->own = false;
+	return 0;
+}
+
+/* "interval" or "interval=TIME". */
+static int set_interval(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	uint64_t ns = 0;
+
+	if (text[0] && v3_duration_parse(text + 1, &ns, msg))
+		return -1;
+	if (text[0] && (ns < V3_IOC_YIELD_MIN_NS || ns > V3_IOC_YIELD_MAX_NS))
+		return v3_msg_set(msg, "an interval of %s: it can be %llu ms to %llu s",
+				  v3_printable(text + 1), V3_IOC_YIELD_MIN_NS / 1000000,
+				  V3_IOC_YIELD_MAX_NS / 1000000000);
+	spec->host_yield = V3_IOC_YIELD_INTERVAL;
+	spec->yield_ns = ns;
+	return 0;
+}
+
+int v3_spec_set_host_yield(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	static const char interval[] = "interval";
+
+	if (!strncmp(text, interval, strlen(interval)) &&
+	    (!text[strlen(interval)] || text[strlen(interval)] == '='))
+		return set_interval(spec, text + strlen(interval), msg);
+	if (!strcmp(text, "never"))
+		spec->host_yield = V3_IOC_YIELD_NEVER;
+	else if (!strcmp(text, "on-halt"))
+		spec->host_yield = V3_IOC_YIELD_ON_HALT;
+	else
+		return v3_msg_set(msg, "'%s' is no rule: use never, on-halt or interval=TIME",
+				  v3_printable(text));
+	spec->yield_ns = 0;
 	return 0;
 }
 
@@ -258,6 +302,15 @@ int v3_spec_set_unknown_msrs(struct v3_spec *spec, const char *text, struct v3_m
 	return 0;
 }
 
+int v3_spec_set_memory_from(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	if (strcmp(text, "auto") && strcmp(text, "held"))
+		return v3_msg_set(msg, "'%s' is no source of memory: use auto or held",
+				  v3_printable(text));
+	spec->held = !strcmp(text, "held");
+	return 0;
+}
+
 int v3_spec_set_trace(struct v3_spec *spec, const char *text, struct v3_msg *msg)
 {
 	if (strcmp(text, "true") && strcmp(text, "false"))
@@ -325,6 +378,9 @@ int v3_spec_finish(struct v3_spec *spec, const char *stem, struct v3_msg *msg)
 	if (spec->num_cpus && spec->num_cpus != spec->num_vcpus)
 		return v3_msg_set(msg, "%u CPUs are named for %u vCPUs: give one for each",
 				  spec->num_cpus, spec->num_vcpus);
+	if (spec->host_yield && !(spec->own && spec->num_cpus))
+		return v3_msg_set(msg, "host_yield (--host-yield) is for CPUs that the guest owns: "
+				       "name them by cpus (--cpus)");
 	for (i = spec->num_cpus; i < spec->num_vcpus; i++)
 		spec->cpus[i] = V3_CPU_ANY;
 	return 0;

@@ -45,6 +45,9 @@ struct v3_spec {
 	/* One for each vCPU, or V3_CPU_ANY. */
 	int32_t cpus[V3_MAX_VCPUS];
 	unsigned int num_cpus; /* 0: none named */
+	bool own; /* they are the guest's alone; else vCPUs are pinned and share them */
+	unsigned int host_yield; /* V3_IOC_YIELD_*; and its interval, or 0 */
+	uint64_t yield_ns;
 	enum v3_linux_entry entry;
 	bool multiboot; /* entry: by the multiboot header */
 	enum v3_on_reboot on_reboot;
@@ -66,7 +69,10 @@ int v3_spec_set_memory(struct v3_spec *spec, const char *text, struct v3_msg *ms
 int v3_spec_add_memory(struct v3_spec *spec, const char *size, const char *node,
 		       struct v3_msg *msg);
 int v3_spec_set_vcpus(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+/* Host CPUs to own, and to share. */
 int v3_spec_set_cpus(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_pin(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_host_yield(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 int v3_spec_set_entry(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 int v3_spec_set_on_reboot(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 int v3_spec_set_unemulated(struct v3_spec *spec, const char *text, struct v3_msg *msg);
@@ -74,6 +80,7 @@ int v3_spec_set_cpu(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 /* Adds a feature to hide; the model is "host" if none was set. */
 int v3_spec_hide(struct v3_spec *spec, const char *feature, struct v3_msg *msg);
 int v3_spec_set_unknown_msrs(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_memory_from(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 int v3_spec_set_trace(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 /* Adds a module; @args NULL: the last part of the file's name. */
 int v3_spec_add_module(struct v3_spec *spec, const char *file, const char *args,

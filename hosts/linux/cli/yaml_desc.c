@@ -27,11 +27,12 @@ struct raw_cpu {
 	unsigned int hide_count;
 };
 
-/* A description as libcyaml loads it: memory or mem, cpus or cpu_list, cpu or cpu_model. */
+/* A description as libcyaml loads it: memory or mem, cpus or cpu_list, pin or
+ * pin_list, cpu or cpu_model. */
 struct raw_desc {
-	char *name, *kernel, *initrd, *cmdline, *memory, *vcpus, *cpus, *entry;
+	char *name, *kernel, *initrd, *cmdline, *memory, *vcpus, *cpus, *pin, *host_yield, *entry;
 	char *on_reboot, *unemulated;
-	char *cpu, *unknown_msrs, *trace;
+	char *cpu, *unknown_msrs, *trace, *memory_from;
 	struct raw_cpu *cpu_model;
 	struct raw_mem *mem;
 	unsigned int mem_count;
@@ -39,6 +40,8 @@ struct raw_desc {
 	unsigned int modules_count;
 	char **cpu_list;
 	unsigned int cpu_list_count;
+	char **pin_list;
+	unsigned int pin_list_count;
 };
 
 #define TEXT_FIELD(structure, member, flags)                                                     \
@@ -73,22 +76,25 @@ static const cyaml_schema_field_t cpu_fields[] = {
 };
 
 /* Places of the keys below that take a text or something else. */
-enum { FIELD_MEMORY, FIELD_CPUS, FIELD_CPU, NUM_FIELDS = 14 };
+enum { FIELD_MEMORY, FIELD_CPUS, FIELD_PIN, FIELD_CPU, NUM_FIELDS = 17 };
 
 static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	[FIELD_MEMORY] = TEXT_FIELD(struct raw_desc, memory, CYAML_FLAG_OPTIONAL),
 	[FIELD_CPUS] = TEXT_FIELD(struct raw_desc, cpus, CYAML_FLAG_OPTIONAL),
+	[FIELD_PIN] = TEXT_FIELD(struct raw_desc, pin, CYAML_FLAG_OPTIONAL),
 	[FIELD_CPU] = TEXT_FIELD(struct raw_desc, cpu, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, name, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, kernel, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, initrd, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, cmdline, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, vcpus, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, host_yield, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, entry, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, on_reboot, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, unemulated, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, unknown_msrs, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, trace, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, memory_from, CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_SEQUENCE("modules", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_desc,
 			     modules, &module_value, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_END
@@ -98,6 +104,9 @@ static const cyaml_schema_field_t memory_list = CYAML_FIELD_SEQUENCE(
 	CYAML_UNLIMITED);
 static const cyaml_schema_field_t cpus_list = CYAML_FIELD_SEQUENCE(
 	"cpus", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_desc, cpu_list, &cpu_value, 0,
+	CYAML_UNLIMITED);
+static const cyaml_schema_field_t pin_list = CYAML_FIELD_SEQUENCE(
+	"pin", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_desc, pin_list, &cpu_value, 0,
 	CYAML_UNLIMITED);
 
 static const cyaml_schema_field_t cpu_mapping = CYAML_FIELD_MAPPING_PTR(
@@ -116,6 +125,8 @@ static void schema_init(struct schema *schema, const struct v3_yaml_doc *doc)
 		schema->fields[FIELD_MEMORY] = memory_list;
 	if (v3_yaml_is_list(doc, "cpus"))
 		schema->fields[FIELD_CPUS] = cpus_list;
+	if (v3_yaml_is_list(doc, "pin"))
+		schema->fields[FIELD_PIN] = pin_list;
 	if (v3_yaml_is_mapping(doc, "cpu"))
 		schema->fields[FIELD_CPU] = cpu_mapping;
 	schema->value = (cyaml_schema_value_t){
@@ -246,12 +257,15 @@ static int take_values(const struct raw_desc *raw, struct v3_spec *spec,
 		{ "memory", raw->memory, v3_spec_set_memory },
 		{ "vcpus", raw->vcpus, v3_spec_set_vcpus },
 		{ "cpus", raw->cpus, v3_spec_set_cpus },
+		{ "pin", raw->pin, v3_spec_set_pin },
+		{ "host_yield", raw->host_yield, v3_spec_set_host_yield },
 		{ "entry", raw->entry, v3_spec_set_entry },
 		{ "on_reboot", raw->on_reboot, v3_spec_set_on_reboot },
 		{ "unemulated", raw->unemulated, v3_spec_set_unemulated },
 		{ "cpu", raw->cpu, v3_spec_set_cpu },
 		{ "unknown_msrs", raw->unknown_msrs, v3_spec_set_unknown_msrs },
 		{ "trace", raw->trace, v3_spec_set_trace },
+		{ "memory_from", raw->memory_from, v3_spec_set_memory_from },
 	};
 	struct v3_msg why;
 	unsigned int i;
@@ -317,15 +331,18 @@ static int take_memory(const struct raw_desc *raw, struct v3_spec *spec,
 	return 0;
 }
 
-static int take_cpus(const struct raw_desc *raw, struct v3_spec *spec,
+/* A list of CPUs: the value of @key. */
+static int take_list(char *const *list, unsigned int count, const char *key, struct v3_spec *spec,
 		     const struct v3_yaml_doc *doc, struct v3_msg *msg)
 {
 	struct v3_msg why;
 	uint64_t cpu;
 	unsigned int i, j;
 
-	for (i = 0; i < raw->cpu_list_count; i++) {
-		if (v3_number_parse(raw->cpu_list[i], "CPU", 0, V3_CPU_MAX, &cpu, &why))
+	if (!v3_yaml_is_list(doc, key))
+		return 0;
+	for (i = 0; i < count; i++) {
+		if (v3_number_parse(list[i], "CPU", 0, V3_CPU_MAX, &cpu, &why))
 			goto bad;
 		for (j = 0; j < i; j++)
 			if ((uint64_t)spec->cpus[j] == cpu) {
@@ -339,13 +356,27 @@ static int take_cpus(const struct raw_desc *raw, struct v3_spec *spec,
 		}
 		spec->cpus[spec->num_cpus++] = (int32_t)cpu;
 	}
-	if (raw->cpus || raw->cpu_list_count || !v3_yaml_is_list(doc, "cpus"))
+	if (count)
 		return 0;
-	return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "cpus", -1, NULL),
-			   "cpus: the list is empty");
+	return v3_yaml_msg(msg, doc, v3_yaml_value(doc, key, -1, NULL), "%s: the list is empty",
+			   key);
 bad:
-	return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "cpus", (int)i, NULL), "cpus: %s",
+	return v3_yaml_msg(msg, doc, v3_yaml_value(doc, key, (int)i, NULL), "%s: %s", key,
 			   why.text);
+}
+
+static int take_cpus(const struct raw_desc *raw, struct v3_spec *spec,
+		     const struct v3_yaml_doc *doc, struct v3_msg *msg)
+{
+	bool own = raw->cpus || v3_yaml_is_list(doc, "cpus");
+
+	if (own && (raw->pin || v3_yaml_is_list(doc, "pin")))
+		return v3_yaml_msg(msg, doc, v3_yaml_value(doc, "pin", -1, NULL),
+				   "pin: there is 'cpus' as well; CPUs are owned or shared");
+	spec->own = own;
+	if (take_list(raw->cpu_list, raw->cpu_list_count, "cpus", spec, doc, msg))
+		return -1;
+	return take_list(raw->pin_list, raw->pin_list_count, "pin", spec, doc, msg);
 }
 
 static int take_cpu(const struct raw_desc *raw, struct v3_spec *spec,
