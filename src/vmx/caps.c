@@ -4,7 +4,9 @@
 
 #include "lib/mem.h"
 #include "paging/ept.h"
+#include "x86/cpuid.h"
 #include "x86/cr.h"
+#include "x86/msr.h"
 
 const char *const vmx_features[] = {
 	[VMX_F_VPID] = "vpid", [VMX_F_INVVPID_ONE] = "invvpid-one",
@@ -14,7 +16,8 @@ const char *const vmx_features[] = {
 	[VMX_F_UNRESTRICTED] = "unrestricted-guest",
 	[VMX_F_APIC_ACCESS] = "apic-access", [VMX_F_X2APIC] = "virtual-x2apic",
 	[VMX_F_APIC_REGISTERS] = "apic-registers", [VMX_F_VID] = "virtual-interrupts",
-	[VMX_F_TIMER] = "preemption-timer",
+	[VMX_F_TIMER] = "preemption-timer", [VMX_F_L1D_FLUSH] = "l1d-flush",
+	[VMX_F_MD_CLEAR] = "md-clear",
 	[VMX_F_COUNT] = NULL,
 };
 
@@ -214,6 +217,20 @@ static void optional_timer(const struct vmx_msrs *msrs, uint32_t off, struct vmx
 	caps->timer_shift = V3_VMX_MISC_TIMER_SHIFT(msrs->misc);
 }
 
+/*
+ * L1TF (CVE-2018-3646) and MDS (CVE-2018-12126 and others). Microcode has the means on CPUs that are
+ * affected, and says so of those that are not. A flush of L1D overwrites the buffers, too.
+ */
+static void optional_clear(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
+{
+	const uint64_t no_l1tf = V3_ARCH_CAP_RDCL_NO | V3_ARCH_CAP_SKIP_L1D_FLUSH;
+
+	caps->l1d_flush = !(off >> VMX_F_L1D_FLUSH & 1) && !(msrs->arch_caps & no_l1tf) &&
+			  msrs->features_7_edx & V3_CPUID_7_EDX_L1D_FLUSH;
+	caps->md_clear = !(off >> VMX_F_MD_CLEAR & 1) && !(msrs->arch_caps & V3_ARCH_CAP_MDS_NO) &&
+			 msrs->features_7_edx & V3_CPUID_7_EDX_MD_CLEAR;
+}
+
 static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
 {
 #define ON(feature) (!(off >> (feature) & 1))
@@ -240,6 +257,7 @@ static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps 
 		caps->proc2 |= V3_VMX_PROC2_WBINVD;
 	optional_apic(msrs, off, caps);
 	optional_timer(msrs, off, caps);
+	optional_clear(msrs, off, caps);
 	caps->ept_vpid = msrs->ept_vpid;
 	if (!ON(VMX_F_INVVPID_ONE))
 		caps->ept_vpid &= ~V3_VMX_VPID_CAP_ONE;

@@ -27,6 +27,13 @@ static void msrs_read(struct vmx_msrs *msrs)
 	memset(msrs, 0, sizeof(*msrs));
 	v3_x86_cpuid(V3_CPUID_LEAF_FEATURES, 0, &regs);
 	msrs->signature = regs.eax;
+	v3_x86_cpuid(0, 0, &regs);
+	if (regs.eax >= V3_CPUID_LEAF_EXT_FEATURES) {
+		v3_x86_cpuid(V3_CPUID_LEAF_EXT_FEATURES, 0, &regs);
+		msrs->features_7_edx = regs.edx;
+	}
+	if (msrs->features_7_edx & V3_CPUID_7_EDX_ARCH_CAPS)
+		msrs->arch_caps = v3_x86_rdmsr(V3_MSR_ARCH_CAPABILITIES);
 	msrs->misc = v3_x86_rdmsr(V3_MSR_VMX_MISC);
 	msrs->basic = basic;
 	msrs->pin = control_msr(basic, V3_MSR_VMX_PINBASED_CTLS, V3_MSR_VMX_TRUE_PINBASED_CTLS);

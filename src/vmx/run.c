@@ -5,6 +5,7 @@
 #include "lib/bits.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
+#include "x86/msr.h"
 
 #define BLOCK_SHADOW (V3_VMX_BLOCK_STI | V3_VMX_BLOCK_MOV_SS)
 
@@ -104,6 +105,15 @@ static void event_write(struct vmx_vcpu *vmx)
 	vmx_write(V3_VMCS_ENTRY_EVENT, vmx_event_encode(&vmx->event));
 }
 
+/* What follows until the entry are the vCPU's registers. */
+static void clear(const struct vmx_caps *caps)
+{
+	if (caps->l1d_flush)
+		v3_x86_wrmsr(V3_MSR_FLUSH_CMD, V3_FLUSH_CMD_L1D);
+	if (caps->md_clear)
+		v3_x86_verw();
+}
+
 /* What most entries need not do. False: there is no VMCS to enter with. */
 static V3_NOINLINE bool work_do(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
@@ -117,7 +127,9 @@ static V3_NOINLINE bool work_do(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 		vmx_pdptes_load(vcpu);
 	if (vmx->event.valid)
 		event_write(vmx);
-	vmx->work = 0;
+	vmx->work &= VMX_WORK_CLEAR;
+	if (vmx->work)
+		clear(&vmx_host(vcpu->host)->caps);
 	return true;
 }
 

@@ -30,6 +30,8 @@ enum vmx_feature {
 	VMX_F_APIC_REGISTERS,
 	VMX_F_VID,
 	VMX_F_TIMER,
+	VMX_F_L1D_FLUSH,
+	VMX_F_MD_CLEAR,
 	VMX_F_COUNT,
 };
 extern const char *const vmx_features[];
@@ -41,6 +43,8 @@ struct vmx_msrs {
 	uint64_t ept_vpid;
 	uint64_t misc;
 	uint32_t signature;		/* CPUID.1:EAX */
+	uint32_t features_7_edx;	/* CPUID.7.0:EDX */
+	uint64_t arch_caps;		/* IA32_ARCH_CAPABILITIES */
 };
 
 /* What the back end makes of them. */
@@ -55,6 +59,8 @@ struct vmx_caps {
 	bool apic_access, x2apic, apic_regs, vid;
 	bool timer;
 	uint8_t timer_shift;		/* TSC ticks of one count of the preemption timer */
+	/* Before each entry, for a CPU that lets guests at what it holds in L1D, or in buffers. */
+	bool l1d_flush, md_clear;
 };
 
 /* A host CPU that we hold. Allocated by cpu_prepare, then only touched on that CPU. */
@@ -99,6 +105,7 @@ struct vmx_vm {
 #define VMX_WORK_EPT	2u		/* flush what is cached of the nested tables, too */
 #define VMX_WORK_PDPTE	4u		/* load the PDPTEs, if the guest uses PAE paging */
 #define VMX_WORK_LOOK	8u		/* there is an event, or no VMCS */
+#define VMX_WORK_CLEAR	32u		/* keep from the guest what the CPU holds; always or never */
 #define VMX_WORK_APIC	16u	/* lend the registers of the local APIC to the CPU */
 
 /* MSRs that VMX does not switch and the guest uses without exits. */

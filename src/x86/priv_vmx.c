@@ -112,3 +112,11 @@ void v3_x86_int_nmi(void)
 {
 	__asm__ volatile("int $2" : : : "memory");
 }
+
+/* Of a selector in memory that can be written to: the form that the manual wants for this. */
+void v3_x86_verw(void)
+{
+	uint16_t selector;
+
+	__asm__ volatile("movw %%ss, %0\n\tverw %0" : "=m"(selector) : : "cc");
+}

@@ -493,3 +493,8 @@ int v3_x86_invvpid(uint64_t type, uint16_t vpid, v3_gva_t address)
 	fake_trace(V3_FAKE_INVVPID, (uint32_t)type << 16 | vpid, address);
 	return V3_VMX_OK;
 }
+
+void v3_x86_verw(void)
+{
+	fake_trace(V3_FAKE_VERW, 0, 0);
+}

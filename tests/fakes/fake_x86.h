@@ -95,6 +95,7 @@ enum v3_fake_op {
 	V3_FAKE_VMENTRY,	/* arg: 0 VMLAUNCH, 1 VMRESUME; value: physical address */
 	V3_FAKE_INVEPT,		/* arg: type, value: EPT pointer */
 	V3_FAKE_INVVPID,	/* arg: type << 16 | VPID, value: address */
+	V3_FAKE_VERW,
 };
 
 struct v3_fake_trace {
