@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * detour [-s SECONDS] [-t TICKS] [-n RECORDS] - Selfish Detour as a Linux process. Which
+ * detour [-s SECONDS] [-w SECONDS] [-t TICKS] [-n RECORDS] - Selfish Detour as a Linux process. Which
  * CPU it runs on and how it is scheduled is for taskset and chrt to say.
  */
 #define _GNU_SOURCE
@@ -58,12 +58,13 @@ static uint64_t number(const char *text, const char *what, uint64_t max)
 int main(int argc, char **argv)
 {
 	struct detour_run run = { .capacity = 65536 };
-	uint64_t seconds = 1, khz;
+	uint64_t seconds = 1, settle = 0, khz, end;
 	int option;
 
-	while ((option = getopt(argc, argv, "s:t:n:")) != -1) {
+	while ((option = getopt(argc, argv, "s:w:t:n:")) != -1) {
 		switch (option) {
 		case 's': seconds = number(optarg, "-s", 100000); break;
+		case 'w': settle = number(optarg, "-w", 100000); break;
 		case 't': run.threshold = number(optarg, "-t", UINT32_MAX); break;
 		case 'n': run.capacity = number(optarg, "-n", 1 << 24); break;
 		default: return 2;
@@ -80,6 +81,8 @@ int main(int argc, char **argv)
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		fprintf(stderr, "detour: memory is not locked: page faults may be among the detours\n");
 	khz = tsc_khz();
+	for (end = detour_tsc(NULL) + settle * khz * 1000; detour_tsc(NULL) < end;)
+		;
 	run.ticks = seconds * khz * 1000;
 	detour_measure(&run, detour_tsc, NULL);
 	detour_report(&run, khz, run.capacity);

@@ -19,6 +19,7 @@ struct lwk_options {
 	uint64_t seed;		/* of the random numbers of `ipistorm` */
 	uint64_t doubled;	/* interrupts that `ipistorm` may see twice in each mode */
 	uint64_t seconds;	/* how long `detour` runs */
+	uint64_t settle;	/* seconds that it waits before, spinning */
 	uint64_t threshold;	/* longest step in ticks that is no detour; 0: by its own step */
 	uint64_t count;		/* rings that `doorbell` finds counted */
 	uint64_t addr;		/* address of `ud`, `absent`; 0 is the program's own */

@@ -21,6 +21,7 @@ static const struct {
 	{ "seed", &lwk_opt.seed, UINT32_MAX },
 	{ "doubled", &lwk_opt.doubled, UINT32_MAX },
 	{ "seconds", &lwk_opt.seconds, 100000 },
+	{ "settle", &lwk_opt.settle, 100000 },
 	{ "threshold", &lwk_opt.threshold, UINT32_MAX },
 	{ "count", &lwk_opt.count, UINT32_MAX },
 	{ "addr", &lwk_opt.addr, 1ULL << 47 },

@@ -35,6 +35,8 @@ int lwk_prog_detour(void)
 	}
 	memset(run.records, 1, size);
 	run.ticks = hz * (lwk_opt.seconds ? lwk_opt.seconds : 1);
+	for (uint64_t end = bm_tsc() + hz * lwk_opt.settle; bm_tsc() < end;)
+		;
 	/* what the console still has to send is no noise of others */
 	bm_console_drain();
 	detour_measure(&run, detour_tsc, NULL);

@@ -18,9 +18,10 @@ v3_packages_of()
 		grep -v '^#' "$V3_ROOT/hosts/linux/cli/packages.txt"
 		;;
 	unit) printf '%s\n' g++ acpica-tools libcmocka-dev libzydis-dev libzycore-dev clang libclang-rt-dev \
-		gcovr shellcheck ;;
+		gcovr shellcheck python3 ;;
 	docs) printf '%s\n' doxygen graphviz ;;
-	bench) printf '%s\n' python3-minimal binutils ;;
+	bench) printf '%s\n' python3 binutils ;;
+	plot) printf '%s\n' gnuplot-nox ;;
 	bochs)
 		printf '%s\n' bochs bochs-term bochsbios vgabios grub-pc-bin grub-common xorriso mtools \
 			binutils
