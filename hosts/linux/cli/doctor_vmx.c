@@ -180,10 +180,8 @@ static void report_needed(struct v3_doctor *doctor, const struct v3_cpu_facts *c
 	if (has(vmx, VMX_UNRESTRICTED))
 		v3_doctor_say(doctor, V3_HEALTH_OK, "real mode", "by the CPU (unrestricted guest)");
 	else
-		v3_doctor_say(doctor, V3_HEALTH_FAIL, "real mode",
-			      "this CPU has VT-x without unrestricted guest, which v3 needs for "
-			      "guests in real mode%s",
-			      below);
+		v3_doctor_say(doctor, V3_HEALTH_OK, "real mode",
+			      "by v3 (this CPU has VT-x without unrestricted guest)");
 }
 
 static void report_extras(struct v3_doctor *doctor, const struct vmx *vmx)
