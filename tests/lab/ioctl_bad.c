@@ -83,6 +83,8 @@ static int loaded(const char *name, const char *guest)
 
 static const unsigned long control_requests[] = {
 	V3_IOC_VERSION, V3_IOC_CAPS, V3_IOC_CREATE, V3_IOC_OPEN, V3_IOC_LIST, V3_IOC_EXIT_NAMES,
+	V3_IOC_MEM_LIST, V3_IOC_MEM_TAKE, V3_IOC_MEM_GIVE, V3_IOC_MEM_PLAN, V3_IOC_MEM_UNPLAN,
+	V3_IOC_MEM_PROGRESS,
 };
 static const unsigned long vm_requests[] = {
 	V3_IOC_LOAD_LINUX, V3_IOC_LOAD_SEGMENTS, V3_IOC_START, V3_IOC_PAUSE, V3_IOC_RESUME,

@@ -13,6 +13,7 @@
 #include <linux/topology.h>
 
 #include "blocks.h"
+#include "own.h"
 
 /* Taken at a time; and zeroed without a look around: some 0.1 ms. */
 #define PIECE (8ul << 20)
@@ -84,7 +85,7 @@ static int worker(void *arg)
 	kthread_complete_and_exit(&job->gone, 0);
 }
 
-/* CPUs of the node on which no vCPU runs. */
+/* CPUs of the node that no VM owns. */
 static void node_cpus(struct cpumask *mask, int node)
 {
 	unsigned int cpu;
@@ -94,7 +95,7 @@ static void node_cpus(struct cpumask *mask, int node)
 	    !cpumask_and(mask, cpumask_of_node(node), cpu_online_mask))
 		cpumask_copy(mask, cpu_online_mask);
 	for_each_cpu(cpu, mask)
-		if (v3_lx_threads_on(NULL, cpu))
+		if (v3_lx_owner(cpu).vm)
 			cpumask_clear_cpu(cpu, mask);
 }
 
