@@ -3,6 +3,7 @@
  * What CPUID tells a guest, computed once: the host's answers, less what the VM's CPU model does
  * not have and what libv3 does not virtualize; the guest's own topology.
  */
+#include "core/nodes.h"
 #include "core/vm.h"
 
 #include "x86/cpuid.h"
@@ -60,12 +61,21 @@ static uint32_t feature_word(const struct v3_vm *vm, enum v3_cpu_word word)
 	return vm->cpu.features.word[word];
 }
 
-/* APIC IDs are the vCPUs' indices: bits that they take. */
+/*
+ * vCPUs of a package: all of them. On several nodes each has its own, as no package and no cache may
+ * span nodes, and indices of vCPUs do not tell where they are.
+ */
+static unsigned int package_size(const struct v3_vm *vm)
+{
+	return v3_vm_num_nodes(vm) > 1 ? 1 : vm->num_vcpus;
+}
+
+/* APIC IDs are the vCPUs' indices: bits that they take in a package. */
 static unsigned int apic_id_bits(const struct v3_vm *vm)
 {
 	unsigned int bits = 0;
 
-	while ((1u << bits) < vm->num_vcpus)
+	while ((1u << bits) < package_size(vm))
 		bits++;
 	return bits;
 }
@@ -79,12 +89,12 @@ static void features_add(struct v3_vm *vm)
 {
 	struct v3_cpuid *regs = host_add(vm, V3_CPUID_LEAF_FEATURES, 0, false);
 	const uint32_t by_devices = V3_CPUID_1_ECX_X2APIC | V3_CPUID_1_ECX_TSC_DEADLINE;
-	uint32_t count = vm->num_vcpus;
+	uint32_t count = package_size(vm);
 
 	/* What needs devices is added by their hooks. */
 	regs->ecx = feature_word(vm, V3_CPU_1_ECX) & ~by_devices;
 	regs->edx = feature_word(vm, V3_CPU_1_EDX) & ~V3_CPUID_1_EDX_APIC;
-	if (vm->num_vcpus == 1)
+	if (package_size(vm) == 1)
 		regs->edx &= ~V3_CPUID_1_EDX_HTT;
 	/* Intel: how many APIC IDs there may be; AMD: how many cores (SDM 2A CPUID, APM3 E.3.2). */
 	if (is_intel(vm))
@@ -130,7 +140,7 @@ static void xsave_add(struct v3_vm *vm)
 }
 
 /*
- * Leaves 0xB and 0x1F: one thread a core, all cores in one package (SDM 2A CPUID). EDX is per vCPU.
+ * Leaves 0xB and 0x1F: one thread a core, cores in packages (SDM 2A CPUID). EDX is per vCPU.
  */
 static void topology_add(struct v3_vm *vm, uint32_t leaf)
 {
@@ -141,7 +151,7 @@ static void topology_add(struct v3_vm *vm, uint32_t leaf)
 
 		if (level < 2)
 			*regs = (struct v3_cpuid){ level ? apic_id_bits(vm) : 0,
-						   level ? vm->num_vcpus : 1,
+						   level ? package_size(vm) : 1,
 						   level | (level + 1) << 8, 0 };
 		else
 			regs->ecx = level;
@@ -152,7 +162,7 @@ static void topology_add(struct v3_vm *vm, uint32_t leaf)
 /*
  * The host's caches: leaf 4 of Intel's CPUs, 0x8000001D of AMD's, which agree in the fields that
  * matter here. Caches of a core belong to one vCPU; more do not share one than on the host, or than
- * there are.
+ * there are. On several nodes it is not told who shares one.
  */
 static void caches_add(struct v3_vm *vm, uint32_t leaf, bool cores)
 {
@@ -162,7 +172,8 @@ static void caches_add(struct v3_vm *vm, uint32_t leaf, bool cores)
 	for (i = 0; i < MAX_CACHES; i++) {
 		struct v3_cpuid *regs = host_add(vm, leaf, i, true);
 
-		if (!(regs->eax & CACHE_TYPE_MASK)) {
+		if (!(regs->eax & CACHE_TYPE_MASK) ||
+		    (v3_vm_num_nodes(vm) > 1 && CACHE_LEVEL(regs->eax) >= 3)) {
 			vm->num_cpuid--;
 			return;
 		}
@@ -241,7 +252,7 @@ static void sizes_add(struct v3_vm *vm)
 	regs->ebx = feature_word(vm, V3_CPU_EXT8_EBX);
 	/* AMD: cores - 1, and the bits of an APIC ID that tell cores apart (APM3 E.4.7). */
 	regs->ecx = is_intel(vm) ? 0
-				 : (vm->num_vcpus - 1) |
+				 : (package_size(vm) - 1) |
 					   apic_id_bits(vm) << V3_CPUID_80000008_ECX_ID_SIZE_SHIFT;
 	regs->edx = 0;
 }
@@ -268,10 +279,13 @@ static void extended_add(struct v3_vm *vm)
 	regs = host_add(vm, V3_CPUID_LEAF_EXT1, 0, false);
 	regs->ecx = feature_word(vm, V3_CPU_EXT1_ECX);
 	regs->edx = feature_word(vm, V3_CPU_EXT1_EDX);
-	if (vm->num_vcpus == 1 || is_intel(vm))
+	if (package_size(vm) == 1 || is_intel(vm))
 		regs->ecx &= ~V3_CPUID_80000001_ECX_CMP_LEGACY;
 	for (leaf = V3_CPUID_LEAF_BRAND_FIRST; leaf <= max && leaf <= V3_CPUID_LEAF_L2_L3; leaf++)
-		host_add(vm, leaf, 0, false);
+		regs = host_add(vm, leaf, 0, false);
+	/* AMD's L3: some take its presence for a promise of who shares it. */
+	if (leaf > V3_CPUID_LEAF_L2_L3 && v3_vm_num_nodes(vm) > 1)
+		regs->edx = 0;
 	if (max >= V3_CPUID_LEAF_APM)
 		entry_add(vm, V3_CPUID_LEAF_APM, 0, false)->edx = feature_word(vm, V3_CPU_EXT7_EDX);
 	if (max >= V3_CPUID_LEAF_SIZES)

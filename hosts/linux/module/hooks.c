@@ -215,4 +215,5 @@ const struct v3_os_hooks v3_lx_hooks = {
 	.node_count = lx_node_count,
 	.cpu_node = lx_cpu_node,
 	.node_distance = lx_node_distance,
+	.cpu_choose = v3_lx_cpu_choose,
 };

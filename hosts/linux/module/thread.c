@@ -78,15 +78,15 @@ const struct v3_lx_vm *v3_lx_thread_vm(void)
 	return ((struct v3_host_thread *)kthread_data(current))->vm;
 }
 
-/* Of the CPUs that the caller may use, the one with the fewest of our threads. */
-static int choose_cpu(const struct v3_lx_vm *vm)
+/* Of these CPUs that the caller may use, the one with the fewest of our threads; -1: none. */
+static int choose_cpu(const struct v3_lx_vm *vm, const struct cpumask *mask)
 {
 	unsigned int cpu, load, best_load = UINT_MAX;
 	struct v3_host_thread *thread;
 	int best = -1;
 
 	spin_lock(&threads_lock);
-	for_each_cpu_and(cpu, current->cpus_ptr, cpu_online_mask) {
+	for_each_cpu_and(cpu, current->cpus_ptr, mask) {
 		load = 0;
 		list_for_each_entry(thread, &threads, link)
 			load += thread->cpu == cpu;
@@ -98,6 +98,16 @@ static int choose_cpu(const struct v3_lx_vm *vm)
 	}
 	spin_unlock(&threads_lock);
 	return best;
+}
+
+/* A CPU near the memory; without one it may be any. */
+int v3_lx_cpu_choose(void *ctx, void *vm_ctx, unsigned int node)
+{
+	int cpu = -1;
+
+	if (node < nr_node_ids && node_online(node))
+		cpu = choose_cpu(vm_ctx, cpumask_of_node(node));
+	return cpu < 0 ? V3_CPU_ANY : cpu;
 }
 
 static enum v3_status thread_spawn(struct v3_host_thread *thread, const char *name)
@@ -136,7 +146,7 @@ enum v3_status v3_lx_thread_start(void *ctx, const char *name, int cpu, void (*f
 	enum v3_status status;
 
 	if (cpu == V3_CPU_ANY)
-		cpu = choose_cpu(call ? call->vm : NULL);
+		cpu = choose_cpu(call ? call->vm : NULL, cpu_online_mask);
 	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_online(cpu)) {
 		if (cpu == V3_CPU_ANY)
 			v3_lx_logf(V3_LOG_ERROR,

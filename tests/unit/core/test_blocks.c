@@ -440,6 +440,51 @@ static void test_guest_nodes(void **state)
 	finish();
 }
 
+static const struct v3_cpuid *answer(const struct v3_vm *vm, uint32_t leaf, uint32_t subleaf)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->num_cpuid; i++)
+		if (vm->cpuid[i].leaf == leaf && vm->cpuid[i].subleaf == subleaf)
+			return &vm->cpuid[i].regs;
+	return NULL;
+}
+
+/* No package spans nodes, and nothing promises that a cache does. */
+static void test_topology(void **state)
+{
+	struct v3_mem_config mem[] = { { 512 * MIB, 0, 0 }, { 512 * MIB, 1, 0 } };
+	unsigned int nodes, i;
+	struct v3_vm *vm;
+
+	(void)state;
+	begin();
+	v3_fake_cpuid_set(0x80000006, 0, 0, 0, 0x2006140, 0x1009140);
+	v3_fake_host_hold(fake, GIB, GIB, 0);
+	v3_fake_host_hold(fake, GIB, GIB, 1);
+	start();
+	for (nodes = 2; nodes >= 1; nodes--) {
+		const struct v3_cpuid *regs;
+
+		assert_int_equal(try_create(mem, 2, 4, NULL, &vm), V3_OK);
+		assert_int_equal(answer(vm, 1, 0)->ebx >> 16 & 0xff, nodes == 2 ? 1 : 4);
+		assert_int_equal(answer(vm, 0x80000006, 0)->ecx, 0x2006140);
+		assert_int_equal(answer(vm, 0x80000006, 0)->edx, nodes == 2 ? 0 : 0x1009140);
+		assert_int_equal(answer(vm, 0x80000008, 0)->ecx, nodes == 2 ? 0 : 0x2003);
+		regs = answer(vm, 0xb, 1);
+		if (regs) {
+			assert_int_equal(regs->eax, nodes == 2 ? 0 : 2);
+			assert_int_equal(regs->ebx, nodes == 2 ? 1 : 4);
+		}
+		for (i = 0; nodes == 2 && i < vm->num_cpuid; i++)
+			if (vm->cpuid[i].leaf == 4 || vm->cpuid[i].leaf == 0x8000001d)
+				assert_true((vm->cpuid[i].regs.eax >> 5 & 7) < 3);
+		v3_vm_destroy(vm);
+		mem[1].node = 0;
+	}
+	finish();
+}
+
 /* One node, or none named: the guest is shown none. */
 static void test_one_node(void **state)
 {
@@ -538,6 +583,7 @@ int main(void)
 		cmocka_unit_test(test_device_in_hole),
 		cmocka_unit_test(test_bad_nodes),
 		cmocka_unit_test(test_guest_nodes),
+		cmocka_unit_test(test_topology),
 		cmocka_unit_test(test_one_node),
 		cmocka_unit_test(test_given_cpus),
 		cmocka_unit_test(test_unknown_nodes),
