@@ -53,6 +53,7 @@ static void test_clock(void **state)
 	v3_fake_host_advance(script->fake, 5 * MS);
 	assert_in_range(v3_now(script->vm) - now, 5 * MS - 2, 5 * MS + 2);
 	assert_int_equal(v3_guest_tsc(script->vcpu), v3_x86_rdtsc() + script->vmcb->tsc_offset);
+	assert_int_equal(v3_vcpu_tsc_offset(script->vcpu), script->vmcb->tsc_offset);
 	/* Paused, too; and afterwards it goes on where it was. */
 	guest_pause(script);
 	now = v3_now(script->vm);
@@ -62,6 +63,7 @@ static void test_clock(void **state)
 	guest_wait(script);
 	assert_in_range(v3_now(script->vm) - now, 0, 10);
 	assert_int_equal(v3_guest_tsc(script->vcpu), v3_x86_rdtsc() + script->vmcb->tsc_offset);
+	assert_int_equal(v3_vcpu_tsc_offset(script->vcpu), script->vmcb->tsc_offset);
 	guest_destroy(script);
 }
 
