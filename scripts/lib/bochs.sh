@@ -61,8 +61,14 @@ v3_grub_image()
 	fi
 }
 
-# v3_bochs_config DIR MODEL CPUS MIB - with time from counted instructions alone, 50 to a
-# microsecond, so that two runs are the same. A triple fault ends the machine.
+# Instructions to a microsecond: of those that a boot takes the more the longer it waits for devices.
+v3_bochs_mhz=50
+
+# Seconds of a processor's time that the lab's kernel may take to get to its init.
+v3_bochs_patience=120
+
+# v3_bochs_config DIR MODEL CPUS MIB - with time from counted instructions alone, so that two runs
+# are the same. A triple fault ends the machine.
 v3_bochs_config()
 {
 	local dir=$1 cpus=$3 mib=$4 model
@@ -71,7 +77,7 @@ v3_bochs_config()
 	cat <<-END
 	config_interface: textconfig
 	display_library: term, options="hideIPS"
-	cpu: model=$model, count=$cpus, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+	cpu: model=$model, count=$cpus, ips=${v3_bochs_mhz}000000, reset_on_triple_fault=0, ignore_bad_msrs=1
 	memory: guest=$mib, host=$mib
 	romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 	vgaromimage: file=/usr/share/vgabios/vgabios.bin
@@ -106,6 +112,7 @@ v3_bochs_run()
 	TERM=vt100 setsid setpriv --pdeathsig KILL bochs-bin -q -f "$dir/bochsrc" \
 		-rc "$dir/continue" >"$dir/bochs.out" 2>&1 </dev/null &
 	pid=$!
+	echo $pid >"$dir/pid"
 	# Without a word of the shell's own: Bochs was killed, or crashed, as it does now and then when
 	# all is over.
 	{
@@ -118,18 +125,58 @@ v3_bochs_run()
 	} 2>/dev/null
 }
 
+# v3_bochs_watch DIR - kills a machine whose kernel has not got to its init after so much of a
+# processor's time as five boots take, or ten minutes, and makes DIR/stalled.
+v3_bochs_watch()
+{
+	local dir=$1 start=$SECONDS second pid used
+
+	second=$(getconf CLK_TCK)
+	while sleep 2; do
+		! grep -q '^up' "$dir/status" 2>/dev/null || return 0
+		[ -s "$dir/pid" ] || continue
+		pid=$(cat "$dir/pid")
+		used=$(awk '{ print $14 + $15 }' "/proc/$pid/stat" 2>/dev/null) || return 0
+		if [ "$((used / second))" -ge "$v3_bochs_patience" ] || [ $((SECONDS - start)) -ge 600 ]; then
+			echo "$((used / second))" >"$dir/stalled"
+			kill -KILL "$pid"
+			return 0
+		fi
+	done
+}
+
+# v3_bochs_boot DIR ARG... - v3_bochs_run, with another try if the machine does not come up.
+v3_bochs_boot()
+{
+	local dir=$1 try watch
+
+	for try in first second; do
+		rm -f "$dir/pid" "$dir/stalled"
+		v3_bochs_watch "$dir" &
+		watch=$!
+		v3_bochs_run "$@"
+		# It sees within two seconds that there is nothing left to watch.
+		wait $watch || true
+		[ -e "$dir/stalled" ] || return 0
+		v3_say "the machine had not come up after $(cat "$dir/stalled") s of a processor's time" \
+			"($try try)$([ $try = second ] || printf ': it is started once more')"
+	done
+	ended=124
+}
+
 # v3_bochs_why DIR - what Bochs itself had to say about the end, if anything.
 v3_bochs_why()
 {
 	sed -n 's/^[0-9]*p\(\[.*\)/Bochs: \1/p' "$1/bochs.log" 2>/dev/null | head -n 3
 }
 
-# v3_bochs_lab_options WORDS ICOUNT MULTI EXTRA MODEL - what scripts/lab cannot do here.
+# v3_bochs_lab_options WORDS ICOUNT MULTI EXTRA MODEL - what scripts/lab cannot do here, and how fast
+# time goes.
 v3_bochs_lab_options()
 {
 	[ "$1" -gt 0 ] ||
 		v3_die 121 "--cpu intel needs a COMMAND: there is no shell, Bochs's console has no input"
-	[ -z "$2" ] || v3_die 121 "--icount is for --cpu amd: Bochs always counts instructions"
+	[ -z "$2" ] || v3_bochs_mhz=1000
 	[ -z "$3" ] || v3_die 121 "--multi is for --cpu amd: Bochs runs one CPU at a time"
 	[ "$4" = 0 ] || v3_die 121 "--qemu is for --cpu amd: Bochs emulates the others"
 	case $(v3_bochs_model "$5") in
@@ -155,7 +202,8 @@ v3_bochs_lab()
 	# The other two are half of its boot: certificates, and names of trace points.
 	# Bochs's MWAIT misses writes by other CPUs that have the page in their TLBs, so a CPU that idles
 	# in it slept on, for minutes of its time, until an interrupt came for something else.
-	read -r -d '' -a words <<<"$8 tsc_early_khz=50000 lpj=200000 reboot=t idle=halt
+	read -r -d '' -a words <<<"$8 reboot=t idle=halt
+		tsc_early_khz=${v3_bochs_mhz}000 lpj=$((v3_bochs_mhz * 4000))
 		initcall_blacklist=load_system_certificate_list,trace_eval_init" || true
 	line=$(v3_grub_words "${words[@]}") || exit
 	mkdir -p "$dir/cd"
@@ -164,7 +212,7 @@ v3_bochs_lab()
 	v3_grub_config "$dir/cd/boot/grub/grub.cfg" "linux /vmlinuz$line" 'initrd /initramfs'
 	v3_grub_image "$dir/cd" "$dir/cd.iso"
 	[ -z "$6" ] || v3_say "Bochs $(v3_bochs_version): model $3, $4 CPUs, $mem MiB, ${words[*]}"
-	v3_bochs_run "$dir" "$2" "$3" "$4" "$mem"
+	v3_bochs_boot "$dir" "$2" "$3" "$4" "$mem"
 }
 
 # v3_bochs_verdict DIR ENDED - prints the status that scripts/lab ends with. What COMMAND prints

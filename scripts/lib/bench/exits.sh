@@ -100,7 +100,7 @@ bench_exits_machine()
 	guest=$(v3_kernel_image "$1")
 	case $bench_exits_cpu in
 	amd)
-		machine=(--icount --mem 3G --add "$guest:/lab/vmlinuz")
+		machine=(--mem 3G --add "$guest:/lab/vmlinuz")
 		what="QEMU $(v3_qemu_version)"
 		;;
 	intel)
@@ -164,7 +164,7 @@ bench_exits()
 	bench_exits_machine "$kver"
 	v3_say "measuring in the lab ($what, counting mode: one TSC tick is one" \
 		"instruction; not the price of an entry or a TLB miss)"
-	"$V3_ROOT/scripts/lab" "${machine[@]}" --with-kvm --timeout 1200 --add "$tmp/stamp" \
+	"$V3_ROOT/scripts/lab" --icount "${machine[@]}" --with-kvm --timeout 1200 --add "$tmp/stamp" \
 		--add "$tmp/ticks" \
 		--add "$V3_BUILD/release/examples/lwk/lwk.elf" \
 		--add "$V3_ROOT/scripts/lib/bench/exits.lab:/lab/exits.lab" \
