@@ -340,6 +340,22 @@ static void test_memory(void **state)
 	assert_has(report, "warn large blocks: only 4 MiB");
 }
 
+static void test_quiet(void **state)
+{
+	struct v3_doctor doctor = fresh();
+
+	put_text("/proc/cmdline", "quiet nohz_fuller=9 x=nohz_full=8\n");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_quiet(&doctor);
+	assert_has(report, "ok quiet CPUs: none by the kernel's command line");
+	put_text("/proc/cmdline", "quiet nohz_full=2-3 rcu_nocbs=2\n");
+	doctor = fresh();
+	doctor.root = root;
+	v3_doctor_quiet(&doctor);
+	assert_has(report, "nohz_full 2-3, rcu_nocbs 2; v3");
+}
+
 static void test_module(void **state)
 {
 	struct v3_doctor doctor = fresh();
@@ -414,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_vmx_firmware),
 		cmocka_unit_test_setup_teardown(test_vmx_cpuinfo, wipe, wipe),
 		cmocka_unit_test_setup_teardown(test_kvm, wipe, wipe),
+		cmocka_unit_test_setup_teardown(test_quiet, wipe, wipe),
 		cmocka_unit_test_setup_teardown(test_memory, wipe, wipe),
 		cmocka_unit_test_setup_teardown(test_module, wipe, wipe),
 		cmocka_unit_test_setup(test_command, wipe),

@@ -101,6 +101,24 @@ static void test_size_text(void **state)
 	assert_string_equal(v3_size_text(UINT64_MAX, text), "15.9 EiB");
 }
 
+static void test_durations(void **state)
+{
+	static const char *const bad[] = { "", "s", "2", "2 s", "-1s", "1h", "1.5s", "2S",
+					   "18446744073709551616ns", "18446744074s" };
+	struct v3_msg msg;
+	uint64_t ns;
+	size_t i;
+
+	assert_int_equal(v3_duration_parse("500us", &ns, &msg), 0);
+	assert_true(ns == 500000);
+	assert_int_equal(v3_duration_parse("2min", &ns, &msg), 0);
+	assert_true(ns == 120000000000);
+	assert_int_equal(v3_duration_parse("7ns", &ns, &msg), 0);
+	assert_true(ns == 7);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(v3_duration_parse(bad[i], &ns, &msg), -1);
+}
+
 static void test_names(void **state)
 {
 	struct v3_spec spec;
@@ -246,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_cpu_lists),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_size_text),
+		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_default_names),
 		cmocka_unit_test(test_spec_limits),

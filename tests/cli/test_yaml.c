@@ -86,6 +86,20 @@ static void test_lists(void **state)
 	assert_int_equal(spec.num_mem, 2);
 	assert_true(spec.mem[0].size == 2 << 20 && spec.mem[0].node == 1);
 	assert_true(spec.mem[1].size == 1 << 30 && spec.mem[1].node == V3_NODE_ANY);
+	assert_true(spec.own);
+	v3_spec_free(&spec);
+	good("{kernel: k, pin: [4, 2]}");
+	assert_true(!spec.own && spec.num_cpus == 2 && spec.cpus[0] == 4 && spec.cpus[1] == 2);
+	v3_spec_free(&spec);
+	good("{kernel: k, pin: 0-1}");
+	assert_true(!spec.own && spec.num_cpus == 2 && spec.cpus[1] == 1);
+	v3_spec_free(&spec);
+	good("{kernel: k, cpus: 1, host_yield: interval=1500ms}");
+	assert_true(spec.own && spec.host_yield == V3_IOC_YIELD_INTERVAL);
+	assert_true(spec.yield_ns == 1500000000);
+	v3_spec_free(&spec);
+	good("{kernel: k, cpus: 1, host_yield: never}");
+	assert_true(spec.host_yield == V3_IOC_YIELD_NEVER && !spec.yield_ns);
 	v3_spec_free(&spec);
 	good("---\nkernel: k\ncpus: 7\nmemory: 2097152\n...\n");
 	assert_true(spec.num_cpus == 1 && spec.cpus[0] == 7);
@@ -166,6 +180,15 @@ static void test_values(void **state)
 	bad("kernel: k\ncpus: 3-1\n", "dir/g.yaml:2:7: cpus: '3-1': the range 3-1 runs backwards");
 	bad("kernel: k\ncpus: [1, two]\n", "dir/g.yaml:2:11: cpus: CPU: 'two' is not a number");
 	bad("kernel: k\ncpus: [1, 2,\n 1]\n", "dir/g.yaml:3:2: cpus: CPU 1 is named twice");
+	bad("kernel: k\npin: []\n", "dir/g.yaml:2:6: pin: the list is empty");
+	bad("kernel: k\ncpus: 1\npin: [2]\n",
+	    "dir/g.yaml:3:6: pin: there is 'cpus' as well; CPUs are owned or shared");
+	bad("kernel: k\ncpus: 1\nhost_yield: often\n",
+	    "dir/g.yaml:3:13: host_yield: 'often' is no rule: use never, on-halt or interval=TIME");
+	bad("kernel: k\ncpus: 1\nhost_yield: interval=2\n",
+	    "dir/g.yaml:3:13: host_yield: '2' has no unit (use ns, us, ms, s or min)");
+	bad("kernel: k\ncpus: 1\nhost_yield: interval=1min\n",
+	    "dir/g.yaml:3:13: host_yield: an interval of 1min: it can be 1 ms to 10 s");
 	bad("kernel: k\ncpus: []\n", "dir/g.yaml:2:7: cpus: the list is empty");
 	bad("kernel: k\nentry: 16\n",
 	    "dir/g.yaml:2:8: entry: '16' is not an entry: use auto, 32, 64 or multiboot");

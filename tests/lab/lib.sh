@@ -115,10 +115,12 @@ cpus_now()
 	find /sys/fs/cgroup -type d | sort
 	find /sys/fs/cgroup -name 'cpuset.cpus*' -o -name 'cgroup.subtree_control' | sort |
 		xargs -r grep -H '' || true
-	# tasks may end meanwhile
-	awk '/^Name:/ { name = $2 } /^Pid:/ { pid = $2 }
-		/^Cpus_allowed_list:/ { print "task", pid, name, $2 }' /proc/[0-9]*/task/[0-9]*/status \
-		2>/dev/null || true
+	# Tasks may end meanwhile. Those that nobody but the kernel moves (PF_NO_SETAFFINITY) do not count:
+	# it lends threads of its work queues to one CPU or another.
+	awk 'FILENAME ~ /stat$/ { pid = $1; sub(/.*\) /, ""); bound[pid] = int($7 / 67108864) % 2; next }
+		/^Name:/ { name = $2 } /^Pid:/ { pid = $2 }
+		/^Cpus_allowed_list:/ && !bound[pid] { print "task", pid, name, $2 }' \
+		/proc/[0-9]*/task/[0-9]*/stat /proc/[0-9]*/task/[0-9]*/status 2>/dev/null || true
 }
 
 # cpus_are FILE - whether all that is there again that cpus_now wrote; tasks that ended, and new ones,

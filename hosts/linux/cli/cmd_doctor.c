@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "cpu_own.h"
 #include "doctor.h"
 
 void v3_doctor_say(struct v3_doctor *doctor, enum v3_health health, const char *topic,
@@ -51,7 +52,9 @@ int v3_cmd_doctor(int argc, char **argv)
 	v3_doctor_cpu(&doctor, &facts);
 	v3_doctor_kvm(&doctor);
 	v3_doctor_cpus(&doctor);
+	v3_doctor_quiet(&doctor);
 	v3_doctor_memory(&doctor);
+	v3_cpu_stale_warn();
 	v3_dev_close(doctor.dev);
 	if (doctor.failures)
 		printf("Guests cannot run here: %u of these %s to change.\n", doctor.failures,

@@ -60,6 +60,8 @@ void v3_doctor_module(struct v3_doctor *doctor);
 void v3_doctor_kvm(struct v3_doctor *doctor);
 void v3_doctor_cpus(struct v3_doctor *doctor);
 void v3_doctor_memory(struct v3_doctor *doctor);
+/* A line about CPUs that the kernel keeps quiet as it was booted. */
+void v3_doctor_quiet(struct v3_doctor *doctor);
 
 /*
  * A small file of /proc or /sys below the root, NUL-terminated. Returns its length, or -1 and

@@ -190,6 +190,38 @@ void v3_doctor_cpus(struct v3_doctor *doctor)
 	}
 }
 
+/* The value of a word of the kernel's command line, or an empty text. */
+static void boot_option(const struct v3_doctor *doctor, const char *name, char *buf, size_t size)
+{
+	char line[4096], *word, *save = NULL;
+	size_t len = strlen(name);
+
+	buf[0] = 0;
+	if (v3_doctor_read(doctor, "/proc/cmdline", line, sizeof(line)) <= 0)
+		return;
+	for (word = strtok_r(line, " \n", &save); word; word = strtok_r(NULL, " \n", &save))
+		if (!strncmp(word, name, len) && word[len] == '=')
+			snprintf(buf, size, "%s", word + len + 1);
+}
+
+void v3_doctor_quiet(struct v3_doctor *doctor)
+{
+	char nohz[128], rcu[128];
+
+	boot_option(doctor, "nohz_full", nohz, sizeof(nohz));
+	boot_option(doctor, "rcu_nocbs", rcu, sizeof(rcu));
+	if (!nohz[0] && !rcu[0])
+		v3_doctor_say(doctor, V3_HEALTH_OK, "quiet CPUs",
+			      "none by the kernel's command line: v3 holds the tick back on CPUs "
+			      "that guests own");
+	else
+		v3_doctor_say(doctor, V3_HEALTH_OK, "quiet CPUs",
+			      "by the kernel's command line: nohz_full %s, rcu_nocbs %s; v3 holds "
+			      "the tick back on others that guests own",
+			      nohz[0] ? v3_printable(nohz) : "none",
+			      rcu[0] ? v3_printable(rcu) : "none");
+}
+
 /* The value in kB of a line of /proc/meminfo, in bytes. */
 static bool meminfo(const char *text, const char *key, uint64_t *bytes)
 {
