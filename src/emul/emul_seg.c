@@ -49,6 +49,9 @@ static enum v3_emul_result desc_read(struct v3_emu *e, const struct v3_emul_cpu 
 	*linear = base + offset;
 	if (!(e->regs->efer & V3_EFER_LMA))
 		*linear = (uint32_t)*linear;
+	/* Tables of 64-bit code, or one across the 4 GiB line: the ops need not have them. */
+	if (*linear > 0xfffffff8)
+		return V3_EMUL_UNHANDLED;
 	return v3_emu_load(e, *linear, 8, V3_EMUL_ACCESS_SYSTEM, desc);
 }
 

@@ -10,6 +10,7 @@
 #include "lib/bits.h"
 #include "lib/mem.h"
 #include "x86/cr.h"
+#include "x86/insn.h"
 #include "x86/pte.h"
 #include "x86/seg.h"
 
@@ -330,19 +331,32 @@ static V3_NOINLINE void settle(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 	vmx->real.changed = false;
 }
 
-static void realmode_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
+/* Looks at what an entry looks at, and as blocked as that, but then the host has its CPU again. */
+static bool may_emulate(struct v3_vcpu *vcpu, bool owned)
+{
+	bool may;
+
+	v3_x86_cli();
+	may = owned ? v3_vcpu_may_enter_owned(vcpu) : v3_vcpu_may_enter(vcpu);
+	if (may && owned)
+		v3_vcpu_left_owned(vcpu);
+	else if (may)
+		v3_vcpu_left_guest(vcpu);
+	v3_x86_sti();
+	return may;
+}
+
+/* True: the state is one to enter; else *exit is what came of it. */
+static bool enterable(struct v3_vcpu *vcpu, struct v3_exit *exit, bool owned)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 
 	if (vmx->real.changed && !vmx->broken)
 		settle(vcpu, vmx);
-	if (!vmx->real.emulate || vmx->broken) {
-		vmx_run(vcpu, exit);
-		return;
-	}
+	if (!vmx->real.emulate || vmx->broken)
+		return true;
 	exit->insn_len = 0;
-	if (v3_vcpu_may_enter(vcpu)) {
-		v3_vcpu_left_guest(vcpu);
+	if (may_emulate(vcpu, owned)) {
 		exit->kind = V3_EXIT_EMULATE;
 		exit->emulate.event = vmx->event;
 	} else {
@@ -351,6 +365,19 @@ static void realmode_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
 		exit->kind = V3_EXIT_NONE;
 	}
 	vmx->event.valid = false;
+	return false;
+}
+
+static void realmode_run(struct v3_vcpu *vcpu, struct v3_exit *exit)
+{
+	if (enterable(vcpu, exit, false))
+		vmx_run(vcpu, exit);
+}
+
+static void realmode_run_owned(struct v3_vcpu *vcpu, struct v3_exit *exit)
+{
+	if (enterable(vcpu, exit, true))
+		vmx_run_owned(vcpu, exit);
 }
 
 void vmx_realmode_ops(struct v3_arch_ops *ops)
@@ -359,6 +386,7 @@ void vmx_realmode_ops(struct v3_arch_ops *ops)
 	ops->get_state = realmode_get_state;
 	ops->set_state = realmode_set_state;
 	ops->run = realmode_run;
+	ops->run_owned = realmode_run_owned;
 	ops->insn_env = realmode_insn_env;
 	ops->get_cr = realmode_get_cr;
 	ops->set_cr = realmode_set_cr;

@@ -121,6 +121,10 @@ static const char *check_segment(const struct guest *g, unsigned int i)
 	if (i == SS && !g->unrestricted &&
 	    AR_DPL(ar) != (get(g, V3_VMCS_GUEST_SELECTOR(SS)) & 3))
 		return "DPL of SS";
+	/* 27.3.1.2: up to conforming code. */
+	if (i != CS && i != SS && !g->unrestricted && type < 12 &&
+	    AR_DPL(ar) < (get(g, V3_VMCS_GUEST_SELECTOR(i)) & 3))
+		return "DPL of a data segment";
 	if (i != CS && i != SS && (!(type & 1) || (type & 8 && !(type & 2))))
 		return "type of a data segment";
 	if (!(ar & AR_S) || !(ar & AR_P) || ar & 0xfffe0f00)
@@ -155,6 +159,10 @@ static const char *check_system_segments(const struct guest *g)
 static const char *check_segments(const struct guest *g)
 {
 	const char *wrong = NULL;
+
+	if (!g->vm86 && !g->unrestricted &&
+	    (get(g, V3_VMCS_GUEST_SELECTOR(SS)) ^ get(g, V3_VMCS_GUEST_SELECTOR(CS))) & 3)
+		return "RPL of SS";
 
 	for (unsigned int i = ES; i <= GS && !wrong; i++)
 		wrong = g->vm86 ? check_vm86_segment(g, i) : check_segment(g, i);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emul/emul.h"
+#include "emul/emul_cpu.h"
 
 #define HEADER 10
 
@@ -71,7 +71,7 @@ static enum v3_emul_result op_read(void *opaque, uint64_t linear, void *buf, uin
 	enum v3_emul_result res;
 
 	check_access(f, linear, size);
-	CHECK(access <= 3);
+	CHECK(access <= 7);
 	res = op_result(f, fault);
 	if (res == V3_EMUL_OK)
 		for (uint32_t i = 0; i < size; i++)
@@ -250,6 +250,46 @@ static void check_unchanged(const struct fuzz *before, const struct fuzz *f)
 	CHECK(before->regs.rflags == f->regs.rflags);
 }
 
+/* The same instruction as a whole CPU executes it. */
+static void run_cpu(struct fuzz *f, const uint8_t *data, const struct v3_insn *insn)
+{
+	struct v3_emul_ctx ctx = { .regs = &f->regs, .ops = &ops, .opaque = f,
+				   .rep_budget = data[0] >> 4 };
+	struct v3_emul_cpu cpu = { .ctx = &ctx }, before_cpu;
+	static struct fuzz before;
+	enum v3_emul_result res;
+
+	set_up(f, data);
+	f->regs.efer = next(f) & (V3_EFER_LME | V3_EFER_LMA);
+	if (f->mode == V3_INSN_MODE_64)
+		f->regs.efer |= V3_EFER_LMA;
+	cpu.gdt = (struct v3_emul_table){ next(f) >> (next(f) & 63), (uint16_t)next(f) };
+	cpu.idt = (struct v3_emul_table){ next(f) >> (next(f) & 63), (uint16_t)next(f) };
+	cpu.ldt = (struct v3_emul_seg){ .attrib = (uint16_t)next(f) & V3_SEG_ATTR_MASK,
+					.limit = (uint32_t)next(f), .base = next(f) };
+	before = *f;
+	before_cpu = cpu;
+	res = v3_emul_cpu_step(&cpu, insn);
+	CHECK(res <= V3_EMUL_STOP);
+	CHECK(memcmp(&before_cpu.ldt, &cpu.ldt, sizeof(cpu.ldt)) == 0);
+	CHECK(f->regs.cr4 == before.regs.cr4 && f->regs.efer == before.regs.efer);
+	CHECK(f->regs.gpr == before.regs.gpr && f->regs.cpl == before.regs.cpl);
+	if (!cpu.changed) {
+		CHECK(memcmp(f->regs.seg, before.regs.seg, sizeof(f->regs.seg)) == 0);
+		CHECK(f->regs.cr0 == before.regs.cr0);
+		CHECK(memcmp(&before_cpu.gdt, &cpu.gdt, sizeof(cpu.gdt)) == 0);
+		CHECK(memcmp(&before_cpu.idt, &cpu.idt, sizeof(cpu.idt)) == 0);
+	}
+	if (res == V3_EMUL_FAULT)
+		CHECK(ctx.fault.vector < 32);
+	if (res == V3_EMUL_OK)
+		return;
+	CHECK(!cpu.changed);
+	CHECK(f->regs.rip == before.regs.rip && f->regs.rflags == before.regs.rflags);
+	if (!(insn->flags & (V3_INSN_REP | V3_INSN_REPNE)))
+		CHECK(memcmp(before.gpr, f->gpr, sizeof(f->gpr)) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct fuzz f, before;
@@ -290,5 +330,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(memcmp(f.regs.seg, before.regs.seg, sizeof(f.regs.seg)) == 0);
 	CHECK(f.regs.cr0 == before.regs.cr0 && f.regs.cr4 == before.regs.cr4);
 	CHECK(f.regs.gpr == before.regs.gpr && f.regs.cpl == before.regs.cpl);
+	run_cpu(&f, data, &insn);
 	return 0;
 }

@@ -619,6 +619,9 @@ static void test_requests(void **state)
 	assert_int_equal(vcpu->mode, V3_VCPU_OUTSIDE);
 	vm->arch->run(vcpu, &exit);
 	assert_int_equal(exit.kind, V3_EXIT_NONE);
+	vm->arch->run_owned(vcpu, &exit);
+	assert_int_equal(exit.kind, V3_EXIT_NONE);
+	assert_true(v3_fake_irqs_on());
 	/* In the middle of a slice: one instruction at most. */
 	PUT(CODE, 0x40, 0x40, 0x40, 0x40, 0xeb, 0xfa);
 	exit.kind = V3_EXIT_EMULATE;
