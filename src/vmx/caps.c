@@ -218,8 +218,8 @@ static void optional_timer(const struct vmx_msrs *msrs, uint32_t off, struct vmx
 }
 
 /*
- * L1TF (CVE-2018-3646) and MDS (CVE-2018-12126 and others). Microcode has the means on CPUs that are
- * affected, and says so of those that are not. A flush of L1D overwrites the buffers, too.
+ * L1TF (CVE-2018-3646), MDS (CVE-2018-12126 and others). Microcode has the means on CPUs that are
+ * affected, and says so of those that are not.
  */
 static void optional_clear(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
 {

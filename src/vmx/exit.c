@@ -126,6 +126,19 @@ const uint8_t vmx_insn_exits[64] = {
 	[V3_VMX_REASON_XSETBV] = V3_EXIT_XSETBV,
 };
 
+/* Table 28-2. The CPU does not do them in VMX operation, and they are not emulated. */
+static void decode_task_switch(struct v3_vcpu *vcpu, struct v3_exit *exit)
+{
+	static const char *const by[] = { "CALL", "IRET", "JMP", "an interrupt or exception" };
+	uint64_t qual = vmx_read(V3_VMCS_EXIT_QUALIFICATION);
+
+	v3_vm_end(vcpu->vm, V3_END_CRASH, 0,
+		  "vCPU %u: %s switches to task 0x%x at RIP 0x%llx: VT-x has no task switches",
+		  vcpu->index, by[V3_VMX_QUAL_TASK_BY(qual)], V3_VMX_QUAL_TASK(qual),
+		  (unsigned long long)vcpu->rip);
+	decode_raw(V3_VMX_REASON_TASK_SWITCH, V3_EXIT_SHUTDOWN, exit);
+}
+
 void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason,
 		     struct v3_exit *exit)
 {
@@ -180,6 +193,9 @@ void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason
 		return;
 	case V3_VMX_REASON_DR:
 		decode_dr(exit);
+		return;
+	case V3_VMX_REASON_TASK_SWITCH:
+		decode_task_switch(vcpu, exit);
 		return;
 	case V3_VMX_REASON_TRIPLE_FAULT:
 		decode_raw(reason, V3_EXIT_SHUTDOWN, exit);

@@ -218,8 +218,9 @@ static inline void regs_to_vmcs(const struct v3_vcpu *vcpu, struct vmx_vcpu *vmx
 }
 
 /*
- * 26.5.1. It counts changes of a bit of the TSC, so the first count may be short: the end is earlier
- * than the deadline by at most that. Saved at exits it would fall behind by the time outside.
+ * 26.5.1. It counts changes of a bit of the TSC, so the first count may be short: the end is
+ * earlier than the deadline by at most that. Saved at exits it would fall behind by the time
+ * outside.
  */
 static inline void timer_write(uint64_t tsc, unsigned int shift)
 {
@@ -290,6 +291,18 @@ static V3_NOINLINE void entry_refused(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx
 	v3_host_log(vcpu->host, V3_LOG_ERROR, "v3: %s: vCPU %u: VM entry failed: %s (error %u)",
 		    vcpu->vm->name, vcpu->index,
 		    vmx->broken ? "the VMCS cannot be loaded" : vmx_error_text(error), error);
+	/* One of the bits, or what belongs to it (27.2.1). */
+	if (error == V3_VMX_ERROR_CONTROLS)
+		v3_host_log(vcpu->host, V3_LOG_ERROR,
+			    "v3: %s: vCPU %u: controls: pin 0x%x, primary 0x%x, secondary 0x%x, "
+			    "exit 0x%x, entry 0x%x, event 0x%x",
+			    vcpu->vm->name, vcpu->index,
+			    (unsigned int)vmx_read(V3_VMCS_PIN_CTLS),
+			    (unsigned int)vmx_read(V3_VMCS_PROC_CTLS),
+			    (unsigned int)vmx_read(V3_VMCS_PROC_CTLS2),
+			    (unsigned int)vmx_read(V3_VMCS_EXIT_CTLS),
+			    (unsigned int)vmx_read(V3_VMCS_ENTRY_CTLS),
+			    (unsigned int)vmx_read(V3_VMCS_ENTRY_EVENT));
 	exit->kind = V3_EXIT_INVALID;
 	exit->insn_len = 0;
 	exit->raw.code = ~0ull;
@@ -300,12 +313,14 @@ static V3_NOINLINE void entry_refused(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx
 /* The CPU did not like the guest's state (27.8). */
 static V3_NOINLINE void entry_failed(struct v3_vcpu *vcpu, uint32_t reason)
 {
+	uint64_t qual = vmx_read(V3_VMCS_EXIT_QUALIFICATION);
+
 	/* It would be injected again. */
 	vmx_write(V3_VMCS_ENTRY_EVENT, 0);
 	v3_host_log(vcpu->host, V3_LOG_ERROR,
 		    "v3: %s: vCPU %u: VM entry failed: %s (reason 0x%x, qualification 0x%llx)",
-		    vcpu->vm->name, vcpu->index, vmx_entry_text(reason), reason,
-		    (unsigned long long)vmx_read(V3_VMCS_EXIT_QUALIFICATION));
+		    vcpu->vm->name, vcpu->index, vmx_entry_text(reason, qual), reason,
+		    (unsigned long long)qual);
 }
 
 static bool is_nmi(void)

@@ -29,11 +29,25 @@ const char *vmx_error_text(unsigned int error)
 	return "an error that the manual does not name";
 }
 
-const char *vmx_entry_text(uint32_t reason)
+static const char *state_text(uint64_t qual)
+{
+	switch (qual) {
+	case V3_VMX_QUAL_ENTRY_PDPTE:
+		return "PDPTEs that this CPU does not allow";
+	case V3_VMX_QUAL_ENTRY_NMI:
+		return "an NMI in the shadow of STI";
+	case V3_VMX_QUAL_ENTRY_LINK:
+		return "a VMCS link pointer that this CPU does not allow";
+	default:
+		return "guest state that this CPU does not allow";
+	}
+}
+
+const char *vmx_entry_text(uint32_t reason, uint64_t qual)
 {
 	switch (reason & V3_VMX_REASON_MASK) {
 	case V3_VMX_REASON_ENTRY_STATE:
-		return "guest state that this CPU does not allow";
+		return state_text(qual);
 	case V3_VMX_REASON_ENTRY_MSR:
 		return "an MSR that cannot be loaded";
 	case V3_VMX_REASON_ENTRY_MCE:

@@ -279,7 +279,8 @@ void vmx_run_owned(struct v3_vcpu *vcpu, struct v3_exit *exit);
 
 /* text.c: static storage */
 const char *vmx_error_text(unsigned int error);		/* VM-instruction error */
-const char *vmx_entry_text(uint32_t reason);		/* exit reason of an entry that failed */
+/* Exit reason and qualification of an entry that failed. */
+const char *vmx_entry_text(uint32_t reason, uint64_t qual);
 
 /* state.c */
 /* A field of guest state, in the VMCS or in the image. */

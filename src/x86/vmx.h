@@ -206,6 +206,9 @@
 #define V3_VMX_REASON_UMWAIT		67
 #define V3_VMX_REASON_TPAUSE		68
 
+/* VM-instruction error, 31.4 */
+#define V3_VMX_ERROR_CONTROLS		7u
+
 /* Exit qualification of control register accesses, table 28-3 */
 #define V3_VMX_QUAL_CR(q)		((unsigned int)(q) & 15)
 #define V3_VMX_QUAL_CR_TYPE(q)		((unsigned int)((q) >> 4) & 3)
@@ -226,6 +229,13 @@
 #define V3_VMX_QUAL_EPT_LINEAR		(1u << 7)	/* a guest-linear address is there */
 #define V3_VMX_QUAL_EPT_FINAL		(1u << 8)	/* not the walk of the guest's tables */
 #define V3_VMX_QUAL_EPT_IRET		(1u << 12)	/* NMI unblocking due to IRET */
+/* of task switches, table 28-2: selector; CALL, IRET, JMP, gate in the IDT */
+#define V3_VMX_QUAL_TASK(q)		((unsigned int)(q) & 0xffff)
+#define V3_VMX_QUAL_TASK_BY(q)		((unsigned int)((q) >> 30) & 3)
+/* of entries that fail on guest state, 27.8 */
+#define V3_VMX_QUAL_ENTRY_PDPTE		2u
+#define V3_VMX_QUAL_ENTRY_NMI		3u
+#define V3_VMX_QUAL_ENTRY_LINK		4u
 /* of accesses to the APIC-access page, table 28-6 */
 #define V3_VMX_QUAL_APIC_OFFSET(q)	((unsigned int)(q) & 0xfff)
 #define V3_VMX_QUAL_APIC_TYPE(q)	((unsigned int)((q) >> 12) & 15)

@@ -208,10 +208,19 @@ static bool start(struct fake_vmcs *vmcs, bool resume, int *result)
 	return true;
 }
 
+/* What is told of guest state that is wrong (27.8); of the most nothing is. */
+static uint64_t qualification_of(const char *wrong)
+{
+	if (!strcmp(wrong, "a PDPTE"))
+		return V3_VMX_QUAL_ENTRY_PDPTE;
+	return strcmp(wrong, "VMCS link pointer") ? 0 : V3_VMX_QUAL_ENTRY_LINK;
+}
+
 int v3_fake_vmx_enter(uint64_t *gpr, bool resume)
 {
 	struct fake_vmx_cpu *cpu = fake_vmx_this_cpu();
 	struct fake_vmcs *vmcs = cpu->current;
+	const char *wrong;
 	unsigned int bad;
 	int result;
 
@@ -222,8 +231,9 @@ int v3_fake_vmx_enter(uint64_t *gpr, bool resume)
 	if (!start(vmcs, resume, &result))
 		return result;
 	fake_trace(V3_FAKE_VMENTRY, resume, vmcs->hpa);
-	if (fake_vmx_guest_check(vmcs)) {
-		failed_entry(vmcs, V3_VMX_REASON_ENTRY_STATE, 0);
+	wrong = fake_vmx_guest_check(vmcs);
+	if (wrong) {
+		failed_entry(vmcs, V3_VMX_REASON_ENTRY_STATE, qualification_of(wrong));
 		return V3_VMX_OK;
 	}
 	bad = load_msrs(vmcs, V3_VMCS_ENTRY_MSR_LOAD_COUNT, V3_VMCS_ENTRY_MSR_LOAD);

@@ -2,6 +2,8 @@
 /* Entries that fail, and what is said about them. SDM vol. 3 27.1, 27.8, 31.4. */
 #include "machine.h"
 
+#include "x86/cr.h"
+
 static struct v3_vcpu *vcpu;
 
 static void begin(void)
@@ -57,6 +59,56 @@ static void test_entry_refused(void **state)
 	assert_int_equal(exit.kind, V3_EXIT_INVALID);
 	assert_int_equal(exit.raw.info1, 7);
 	assert_true(logged("VM entry failed: a control that this CPU does not allow (error 7)"));
+	assert_true(logged("vCPU 0: controls: pin 0x0, primary 0x"));
+	end();
+}
+
+/* What the CPU tells of the guest's state that it did not like. */
+static void test_entry_details(void **state)
+{
+	struct v3_exit exit;
+
+	(void)state;
+	begin();
+	vmx_write(V3_VMCS_LINK_POINTER, 0x1000);
+	vmx_run(vcpu, &exit);
+	assert_int_equal(exit.kind, V3_EXIT_INVALID);
+	assert_true(logged("failed: a VMCS link pointer that this CPU does not allow (reason"));
+	vmx_write(V3_VMCS_LINK_POINTER, ~0ull);
+	/* PAE paging, by PDPTEs with a bit that is reserved. */
+	vmx_guest_write(vmx_vcpu(vcpu), V3_VMCS_GUEST_CR0, vmx_guest_read(vmx_vcpu(vcpu),
+			V3_VMCS_GUEST_CR0) | V3_CR0_PE | V3_CR0_PG);
+	vmx_guest_write(vmx_vcpu(vcpu), V3_VMCS_GUEST_CR4, vmx_guest_read(vmx_vcpu(vcpu),
+			V3_VMCS_GUEST_CR4) | V3_CR4_PAE);
+	vmx_write(V3_VMCS_GUEST_PDPTE(0), 0x1007);
+	vmx_write(V3_VMCS_GUEST_PDPTE(1), 0);
+	vmx_write(V3_VMCS_GUEST_PDPTE(2), 0);
+	vmx_write(V3_VMCS_GUEST_PDPTE(3), 0);
+	vmx_vcpu(vcpu)->work &= ~VMX_WORK_PDPTE;
+	vmx_run(vcpu, &exit);
+	assert_int_equal(exit.kind, V3_EXIT_INVALID);
+	assert_true(logged("VM entry failed: PDPTEs that this CPU does not allow"));
+	end();
+}
+
+/* A task switch ends the VM, and says so. */
+static void test_task_switch(void **state)
+{
+	struct v3_exit exit;
+	struct v3_vm_end how;
+
+	(void)state;
+	begin();
+	vcpu->rip = 0x1234;
+	EXIT_WITH({ V3_VMCS_EXIT_REASON, V3_VMX_REASON_TASK_SWITCH },
+		  { V3_VMCS_EXIT_QUALIFICATION, 0xc0000028 }, { V3_VMCS_IDT_EVENT, 0x80000b08 });
+	exit = enter(vcpu);
+	v3_exit_handle(vcpu, &exit);
+	vcpu->interrupted.valid = false;
+	assert_int_equal(v3_vm_state(vm, &how), V3_VM_STOPPED);
+	assert_int_equal(how.kind, V3_END_CRASH);
+	assert_string_equal(how.reason, "vCPU 0: an interrupt or exception switches to task 0x28 "
+			    "at RIP 0x1234: VT-x has no task switches");
 	end();
 }
 
@@ -88,11 +140,11 @@ static void test_texts(void **state)
 	(void)state;
 	for (i = 0; i < 100; i++) {
 		assert_non_null(vmx_error_text(i));
-		assert_non_null(vmx_entry_text(i));
+		assert_non_null(vmx_entry_text(i, i));
 	}
 	assert_string_equal(vmx_error_text(8), "host state that this CPU does not allow");
 	assert_string_equal(vmx_error_text(14), vmx_error_text(99));
-	assert_string_equal(vmx_entry_text(V3_VMX_REASON_ENTRY_FAILED | 41), "a machine check");
+	assert_string_equal(vmx_entry_text(V3_VMX_REASON_ENTRY_FAILED | 41, 2), "a machine check");
 }
 
 int main(void)
@@ -100,6 +152,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entry_fails),
 		cmocka_unit_test(test_entry_refused),
+		cmocka_unit_test(test_entry_details),
+		cmocka_unit_test(test_task_switch),
 		cmocka_unit_test(test_no_vmcs),
 		cmocka_unit_test(test_texts),
 	};
