@@ -90,7 +90,7 @@ static const unsigned long vm_requests[] = {
 	V3_IOC_LOAD_LINUX, V3_IOC_LOAD_SEGMENTS, V3_IOC_START, V3_IOC_PAUSE, V3_IOC_RESUME,
 	V3_IOC_STOP, V3_IOC_DESTROY, V3_IOC_DETACH, V3_IOC_STATE, V3_IOC_WAIT, V3_IOC_VM_STATS,
 	V3_IOC_VCPU_STATS, V3_IOC_CONSOLE, V3_IOC_LOAD_MULTIBOOT, V3_IOC_RESET, V3_IOC_NMI,
-	V3_IOC_INSPECT, V3_IOC_TRACE, V3_IOC_TRACE_READ, V3_IOC_NOTE,
+	V3_IOC_INSPECT, V3_IOC_TRACE, V3_IOC_TRACE_READ, V3_IOC_NOTE, V3_IOC_NOISE,
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -496,6 +496,7 @@ static void bad_order(void)
 	struct v3_ioc_state state = { .timeout_ms = 1 };
 	struct v3_ioc_vcpu_stats stats = { .vcpu = 1 };
 	struct v3_ioc_vm_stats vm_stats = { .reserved = 1 };
+	struct v3_ioc_noise noise = { .vcpu = 1 };
 	int vm = create("order");
 
 	EXPECT(EPROTO, control(vm, V3_IOC_START));
@@ -504,6 +505,12 @@ static void bad_order(void)
 	EXPECT(EINVAL, told(vm, V3_IOC_STATE, &state));
 	EXPECT(ENOENT, told(vm, V3_IOC_VCPU_STATS, &stats));
 	EXPECT(EINVAL, told(vm, V3_IOC_VM_STATS, &vm_stats));
+	EXPECT(ENOENT, told(vm, V3_IOC_NOISE, &noise));
+	noise = (struct v3_ioc_noise){ .flags = V3_IOC_NOISE_BEGIN << 1 };
+	EXPECT(EINVAL, told(vm, V3_IOC_NOISE, &noise));
+	noise = (struct v3_ioc_noise){ .flags = V3_IOC_NOISE_BEGIN };
+	EXPECT(0, told(vm, V3_IOC_NOISE, &noise));
+	EXPECT(-1, noise.cpu);
 	EXPECT(ETIMEDOUT, wait_ms(vm, 10));
 	segments_init(&load, guest_find("spin"));
 	EXPECT(0, told(vm, V3_IOC_LOAD_SEGMENTS, &load));
