@@ -12,10 +12,11 @@
 #include "x86/cr.h"
 #include "x86/excp.h"
 
-/* Instructions until the back end, timers and the host have their turn. */
+/*
+ * Instructions until the back end, timers and the host have their turn; iterations of a REP
+ * instruction, which is the last one then.
+ */
 #define SLICE 256
-/* Most iterations of a REP instruction, which counts as one. */
-#define REP_BUDGET 64
 
 /* The vCPU as the emulator has it. GPRs, RIP and RFLAGS stay the vCPU's own. */
 struct machine {
@@ -315,7 +316,7 @@ static bool emulate(struct machine *m, const struct v3_insn *insn, const uint8_t
 	bool steps = vcpu->rflags & V3_RFLAGS_TF, repeats;
 	enum v3_emul_result result;
 
-	m->ctx.rep_budget = steps ? 1 : REP_BUDGET;
+	m->ctx.rep_budget = steps ? 1 : SLICE;
 	m->regs.rip = vcpu->rip;
 	m->regs.rflags = vcpu->rflags;
 	result = v3_emul_cpu_step(&m->cpu, insn);
@@ -337,7 +338,7 @@ static bool emulate(struct machine *m, const struct v3_insn *insn, const uint8_t
 		single_step(vcpu);
 	if (m->cpu.changed)
 		env_update(m);
-	return goes_on(m);
+	return !repeats && goes_on(m);
 }
 
 /* One instruction; false: the slice is over. */
