@@ -63,8 +63,9 @@ struct v3_block_info {
 struct v3_own_request {
 	/** v3_vm_config.ctx of its VM. */
 	void *vm_ctx;
-	/** Index of the vCPU, and its CPU. */
+	/** Index of the vCPU. */
 	uint32_t vcpu;
+	/** Its CPU. */
 	uint32_t cpu;
 	/** enum v3_yield_policy, not V3_YIELD_SHARED. */
 	uint32_t policy;
