@@ -97,10 +97,12 @@ case_absent()
 	expect 0 '^absent: surprises: ports=0 mmio=0 msrs=0$'
 }
 
-case_rom_write()
+# The firmware's tables are found, and their memory is the guest's to use.
+case_firmware()
 {
-	guest '' 'run=romwrite'
-	expect 0 '^romwrite: now 0x[0-9a-f]{8}: unchanged$'
+	guest 'stats=1' 'run=firmware'
+	expect 0 '^firmware: ACPI found, MP table found$' '^firmware: 0 of 65536 words lost$' \
+		'^minimal_host: stats: .* ram_faults=0 '
 }
 
 case_flood()
