@@ -2,6 +2,7 @@
 /* Guest RAM: where it comes from, block by block, and where the guest sees it. */
 #include "core/vm.h"
 
+#include "lib/format.h"
 #include "lib/mem.h"
 #include "x86/pte.h"
 
@@ -124,17 +125,19 @@ static void complain(struct v3_vm *vm, uint64_t size, int32_t node, enum v3_stat
 {
 	uint64_t found = -vm->ram_bytes;
 	struct v3_block_info info;
+	char where[24] = "any node";
 	unsigned int i;
 
+	if (node != V3_NODE_ANY)
+		v3_snprintf(where, sizeof(where), "node %d", node);
 	for (i = 0; i < vm->num_blocks; i++)
 		found += vm->blocks[i].size;
 	v3_host_log(vm->host, V3_LOG_ERROR,
-		    "v3: %s: no %llu MiB of memory in pieces of 2 MiB or more on %s %d (%llu MiB were found): %s",
-		    vm->name, mib(size), node == V3_NODE_ANY ? "any node," : "node", node, mib(found),
-		    v3_status_str(status));
+		    "v3: %s: no %llu MiB of memory in pieces of 2 MiB or more on %s (%llu MiB were found): %s",
+		    vm->name, mib(size), where, mib(found), v3_status_str(status));
 	if (v3_os_has_blocks(vm->host) && v3_os_block_query(vm->host, node, &info) == V3_OK)
 		v3_host_log(vm->host, V3_LOG_ERROR,
-			    "v3: %s: beside what was found there are %llu MiB, up to %llu MiB of them in one piece",
+			    "v3: %s: of what the host holds for guests there, %llu MiB are free, up to %llu MiB in one piece",
 			    vm->name, mib(info.free), mib(info.largest_2m));
 }
 
