@@ -48,6 +48,8 @@ struct v3_host_own {
 	bool sheds;			/* the next look is for giving it up */
 	struct hrtimer *guest_timer;	/* the vCPU's, or NULL */
 	ktime_t guest_expires;		/* what the hardware was set for */
+	bool guest_next;		/* and it was for this, not for a look */
+	unsigned int naps;		/* short absences that were not enough */
 	unsigned int timer_irqs;	/* of the CPU, when the hardware was set */
 	struct v3_lx_noise *noise;	/* of the vCPU */
 	u64 touched;			/* TSC: the watchdogs last heard of this CPU */

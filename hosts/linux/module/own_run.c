@@ -25,7 +25,13 @@
 
 /* Without an interval of its own, a policy still has Linux looked after so often. */
 #define LOOK_NS 10000000000ull
-/* What waits for the CPU gets at one look. */
+/*
+ * What waits for the CPU gets at one look: most of it has so little to do that a few absences are
+ * enough that a guest hardly notices. After so many of them, what still waits gets a long one.
+ */
+#define LOOK_NAP_NS 4000ull
+#define LOOK_NAPS 4
+#define LOOK_AGAIN_NS 500000ull
 #define LOOK_SLEEP_NS 1000000ull
 /* How long the CPU is idle in Linux's eyes so that it gives up its duties, and how much later. */
 #define IDLE_NS 5000ull
@@ -169,8 +175,10 @@ static notrace bool retime(struct v3_host_own *own)
 	if (v3_lx_look_due(now, next, own->slack))
 		return false;
 	own->guest_expires = guest_expires(own);
-	if (own->guest_timer && hrtimer_is_queued(own->guest_timer))
-		next = min_t(u64, next, own->guest_expires);
+	own->guest_next = own->guest_timer && hrtimer_is_queued(own->guest_timer) &&
+			  own->guest_expires < next;
+	if (own->guest_next)
+		next = own->guest_expires;
 	apic_push(&own->apic, next > now ? ns_to_tsc(next - now) : 0);
 	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs);
 	return true;
@@ -179,7 +187,7 @@ static notrace bool retime(struct v3_host_own *own)
 /* Whether the timer interrupt that came was for the guest's timer. */
 static bool guest_timer_due(const struct v3_host_own *own)
 {
-	return own->guest_timer && ktime_get() >= own->guest_expires;
+	return own->guest_next && ktime_get() >= own->guest_expires;
 }
 
 /*
@@ -241,14 +249,17 @@ static void duties_shed(const struct v3_host_own *own)
 }
 
 /* Tasks that wait for this CPU get it for a moment: for SCHED_FIFO only sleep lets them. */
-static void others_run(void)
+static void others_run(struct v3_host_own *own)
 {
-	ktime_t time = ns_to_ktime(LOOK_SLEEP_NS);
+	ktime_t time = ns_to_ktime(own->naps < LOOK_NAPS ? LOOK_NAP_NS : LOOK_SLEEP_NS);
 
-	if (single_task_running())
+	if (single_task_running()) {
+		own->naps = 0;
 		return;
+	}
 	set_current_state(TASK_IDLE);
 	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
+	own->naps = own->naps < LOOK_NAPS && !single_task_running() ? own->naps + 1 : 0;
 }
 
 static void look_at(struct v3_host_own *own, u64 ns)
@@ -266,7 +277,11 @@ static void look(struct v3_host_own *own)
 	if (own->sheds)
 		duties_shed(own);
 	else
-		others_run();
+		others_run(own);
+	if (own->naps) {
+		look_at(own, min(LOOK_AGAIN_NS, own->period));
+		return;
+	}
 	own->sheds = shed && !own->sheds;
 	own->keeps_jiffies = false;
 	look_at(own, own->sheds ? min(SHED_NS, own->period) : own->period);
