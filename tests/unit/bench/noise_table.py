@@ -71,7 +71,7 @@ class Rest(unittest.TestCase):
 class Program(unittest.TestCase):
     def test_table(self):
         raw = contender("linux_pinned", [(1000, 2000), (100000, 3000), (200000, 9000)],
-                        "@awake 1200500 1208600\n@interrupts LOC 3\n")
+                        "@awake 1200500 1208600\n@interrupts LOC 3\n@interrupts TLB 2\n")
         raw += contender("v3_owned", [(5000, 7000)], "@awake 2005400 2011700\n",
                          "detour: offset=-1000000\ndetour: noise timer 0\ndetour: noise call 2\n")
         raw += contender("kvm_pinned", [(100, 20000)] * 40, "", "detour: offset=5\n")
@@ -83,7 +83,8 @@ class Program(unittest.TestCase):
         self.assertEqual(rows["linux_pinned"]["per_second"], 1.0)
         self.assertEqual(rows["linux_pinned"]["longest"], 3000)
         self.assertEqual(rows["linux_pinned"]["lost_ppm"], 2500.0)
-        self.assertEqual(rows["linux_pinned"]["interrupts"], {"LOC": 3})
+        self.assertEqual(rows["linux_pinned"]["interrupts"], {"LOC": 3, "TLB": 2})
+        self.assertEqual(rows["linux_pinned"]["interrupts_per_second"], 1.5)
         self.assertEqual(rows["v3_owned"]["detours"], 0)
         self.assertEqual(rows["v3_owned"]["v3_noise"], {"timer": 0, "call": 2})
         self.assertEqual(rows["kvm_pinned"]["per_second"], 20.0)
@@ -97,10 +98,16 @@ class Program(unittest.TestCase):
         raw += contender("linux_pinned", [(100, 60)])
         output, _, status = run(raw, ["v3_owned", "linux_pinned"])
         self.assertEqual(status, 0)
-        self.assertIn("v3_owned: 5 detours a second, at most 1: MISSED", output)
+        self.assertIn("v3_owned: 5 disturbances a second, at most 1: MISSED", output)
         self.assertIn("the longest 20000, at most 10000: MISSED", output)
         self.assertIn("linux_pinned 0.5, at most a tenth: MISSED", output)
         self.assertNotIn("kvm", output)
+
+    def test_hidden(self):
+        raw = contender("v3_owned", [], "@interrupts CAL 43\n",
+                        "detour: offset=0\ndetour: noise call 42\ndetour: noise yield 1\n")
+        self.assertIn("v3_owned: 21 disturbances a second, at most 1: MISSED",
+                      run(raw, ["v3_owned"])[0])
 
     def test_not_measured(self):
         raw = contender("linux", [])
