@@ -490,6 +490,31 @@ static void looks(void)
 	close(vm);
 }
 
+/* Both kinds of descriptors know this one. */
+static void bad_restore(void)
+{
+	struct v3_ioc_restore restore = { .cpu = -1 };
+	int vm = create("restore");
+
+	bad_request(dev, V3_IOC_RESTORE);
+	bad_request(vm, V3_IOC_RESTORE);
+	EXPECT(ENOENT, told(dev, V3_IOC_RESTORE, &restore));
+	EXPECT(ENOENT, told(vm, V3_IOC_RESTORE, &restore));
+	restore = (struct v3_ioc_restore){ .cpu = 100000, .when = V3_IOC_RESTORE_CLOSE };
+	EXPECT(ENOENT, told(dev, V3_IOC_RESTORE, &restore));
+	EXPECT(ENOENT, told(vm, V3_IOC_RESTORE, &restore));
+	restore = (struct v3_ioc_restore){ .when = V3_IOC_RESTORE_UNLOAD };
+	EXPECT(EINVAL, told(vm, V3_IOC_RESTORE, &restore));
+	restore = (struct v3_ioc_restore){ .when = V3_IOC_RESTORE_UNLOAD + 1 };
+	EXPECT(EINVAL, told(dev, V3_IOC_RESTORE, &restore));
+	restore = (struct v3_ioc_restore){ .when = V3_IOC_RESTORE_NEVER };
+	EXPECT(0, told(dev, V3_IOC_RESTORE, &restore));
+	EXPECT(0, told(vm, V3_IOC_RESTORE, &restore));
+	EXPECT(0, control(vm, V3_IOC_DESTROY));
+	EXPECT(ENODEV, told(vm, V3_IOC_RESTORE, &restore));
+	close(vm);
+}
+
 static void bad_order(void)
 {
 	struct v3_ioc_load_segments load;
@@ -763,6 +788,7 @@ int main(void)
 	part("segments", bad_segments);
 	part("modules", bad_modules);
 	part("Linux images", bad_linux);
+	part("restoring", bad_restore);
 	part("order", bad_order);
 	part("resets", resets);
 	part("looks", looks);
