@@ -17,14 +17,14 @@ static bool in_64bit_mode(void)
 	       vmx_read(V3_VMCS_GUEST_ACCESS(V3_SEG_CS)) & V3_SEG_L << 4;
 }
 
-static void decode_io(const struct v3_vcpu *vcpu, struct v3_exit *exit)
+void vmx_io_decode(const struct v3_vcpu *vcpu, struct v3_exit *exit)
 {
 	uint64_t qual = vmx_read(V3_VMCS_EXIT_QUALIFICATION);
-	uint64_t next = vcpu->rip + insn_len();
+	uint64_t next = vcpu->rip + exit->insn_len;
 
 	if (next >> 32 && !in_64bit_mode())
 		next = (uint32_t)next;
-	exit->kind = V3_EXIT_IO;
+	exit->insn_len = 0;
 	exit->io.port = V3_VMX_QUAL_IO_PORT(qual);
 	exit->io.size = (uint8_t)V3_VMX_QUAL_IO_SIZE(qual);
 	exit->io.in = qual & V3_VMX_QUAL_IO_IN;
@@ -123,7 +123,7 @@ const uint8_t vmx_insn_exits[64] = {
 	[V3_VMX_REASON_INVD] = V3_EXIT_INVD, [V3_VMX_REASON_VMCALL] = V3_EXIT_HYPERCALL,
 	[V3_VMX_REASON_RDMSR] = V3_EXIT_RDMSR, [V3_VMX_REASON_WRMSR] = V3_EXIT_WRMSR,
 	[V3_VMX_REASON_PAUSE] = V3_EXIT_PAUSE, [V3_VMX_REASON_WBINVD] = V3_EXIT_INVD,
-	[V3_VMX_REASON_XSETBV] = V3_EXIT_XSETBV,
+	[V3_VMX_REASON_XSETBV] = V3_EXIT_XSETBV, [V3_VMX_REASON_IO] = V3_EXIT_IO,
 };
 
 /* Table 28-2. The CPU does not do them in VMX operation, and they are not emulated. */
@@ -144,10 +144,6 @@ void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason
 {
 	exit->insn_len = 0;
 	/* Before the switch, which kernels compile to a search: the commonest of these exits. */
-	if (reason == V3_VMX_REASON_IO) {
-		decode_io(vcpu, exit);
-		return;
-	}
 	if (reason == V3_VMX_REASON_EPT_VIOLATION) {
 		decode_ept_violation(exit);
 		return;

@@ -334,6 +334,14 @@ static bool is_nmi(void)
 static V3_NOINLINE void other_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason,
 				   struct v3_exit *exit)
 {
+	/*
+	 * NMIs stay blocked until the host's handler has run, and before interrupts is where it
+	 * belongs.
+	 */
+	if (reason == V3_VMX_REASON_EXCEPTION && is_nmi())
+		v3_x86_int_nmi();
+	v3_x86_sti();
+	regs_from_vmcs(vcpu, vmx);
 	if (reason < 64 && IN_DELIVERY >> reason & 1)
 		delivery_look(vcpu, reason);
 	if (reason & V3_VMX_REASON_ENTRY_FAILED)
@@ -346,28 +354,18 @@ static V3_NOINLINE void other_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, u
 static inline void after_exit(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, struct v3_exit *exit)
 {
 	uint64_t reason = vmx_read(V3_VMCS_EXIT_REASON);
-	uint8_t kind;
 
-	/*
-	 * NMIs stay blocked until the host's handler has run, and before interrupts is where it
-	 * belongs.
-	 */
-	_Static_assert(V3_VMX_REASON_EXCEPTION == 0, "SDM vol. 3 appendix C");
-	if (!reason && is_nmi())
-		v3_x86_int_nmi();
+	exit->kind = reason < sizeof(vmx_insn_exits) ? vmx_insn_exits[reason] : V3_EXIT_NONE;
+	if (exit->kind == V3_EXIT_NONE) {
+		other_exit(vcpu, vmx, (uint32_t)reason, exit);
+		return;
+	}
 	v3_x86_sti();
 	regs_from_vmcs(vcpu, vmx);
-	kind = reason < sizeof(vmx_insn_exits) ? vmx_insn_exits[reason] : 0;
-	if (kind) {
-		vmx->launched = true;
-		exit->kind = kind;
-		exit->insn_len = (uint8_t)vmx_read(V3_VMCS_EXIT_INSN_LEN);
-	} else if (reason == V3_VMX_REASON_IO) {
-		vmx->launched = true;
-		vmx_exit_decode(vcpu, vmx, V3_VMX_REASON_IO, exit);
-	} else {
-		other_exit(vcpu, vmx, (uint32_t)reason, exit);
-	}
+	vmx->launched = true;
+	exit->insn_len = (uint8_t)vmx_read(V3_VMCS_EXIT_INSN_LEN);
+	if (exit->kind == V3_EXIT_IO)
+		vmx_io_decode(vcpu, exit);
 }
 
 /* Its event goes back: what keeps it from entering may have to be delivered first. */

@@ -250,9 +250,11 @@ void vmx_tlb_flush(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx);
 /* exit.c: from the current VMCS to the neutral form. */
 /*
  * enum v3_exit_kind by reason, of exits of which nothing is to be known but the instruction's length
- * and registers; 0 for others, which are for vmx_exit_decode().
+ * and registers, and of V3_EXIT_IO; 0 for others, which are for vmx_exit_decode().
  */
 extern const uint8_t vmx_insn_exits[64];
+/* The rest of a V3_EXIT_IO that has its kind and length. */
+void vmx_io_decode(const struct v3_vcpu *vcpu, struct v3_exit *exit);
 void vmx_exit_decode(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason,
 		     struct v3_exit *exit);
 /* The event that the exit interrupted; valid = false if there is none to deliver again. */
