@@ -73,7 +73,7 @@ class Program(unittest.TestCase):
         raw = contender("linux_pinned", [(1000, 2000), (100000, 3000), (200000, 9000)],
                         "@awake 1200500 1208600\n@interrupts LOC 3\n@interrupts TLB 2\n")
         raw += contender("v3_owned", [(5000, 7000)], "@awake 2005400 2011700\n",
-                         "detour: offset=-1000000\ndetour: noise timer 0\ndetour: noise call 2\n")
+                         "detour: offset=-1000000\ndetour: noise timer 0\ndetour: noise yield 2\n")
         raw += contender("kvm_pinned", [(100, 20000)] * 40, "", "detour: offset=5\n")
         output, found, status = run(raw, ["linux_pinned", "v3_owned", "kvm_pinned"], True)
         self.assertEqual(status, 0)
@@ -86,9 +86,9 @@ class Program(unittest.TestCase):
         self.assertEqual(rows["linux_pinned"]["interrupts"], {"LOC": 3, "TLB": 2})
         self.assertEqual(rows["linux_pinned"]["interrupts_per_second"], 1.5)
         self.assertEqual(rows["v3_owned"]["detours"], 0)
-        self.assertEqual(rows["v3_owned"]["v3_noise"], {"timer": 0, "call": 2})
+        self.assertEqual(rows["v3_owned"]["v3_noise"], {"timer": 0, "yield": 2})
         self.assertEqual(rows["kvm_pinned"]["per_second"], 20.0)
-        self.assertIn("counted by v3 noise: 2 call", output)
+        self.assertIn("counted by v3 noise: 2 yield", output)
         self.assertEqual(len(found["verdicts"]), 4)
         self.assertNotIn("MISSED", output)
 
