@@ -316,7 +316,9 @@ static void test_died(void **state)
 		put("/proc/irq/default_smp_affinity", done ? "3" : "f");
 		put("/sys/devices/system/cpu/cpu3/online", done ? "0" : "1");
 		put("/run/v3/cpus.json", texts[0]);
+		put("/run/v3/cpus.json.new", "{");
 		assert_int_equal(v3_cpu_give(2, &msg), 0);
+		no_file("/run/v3/cpus.json.new");
 		task_is(100, "0-3");
 		is("/proc/irq/default_smp_affinity", "f");
 		is("/sys/devices/system/cpu/cpu3/online", "1");

@@ -52,7 +52,7 @@ while [ $round -lt 12 ]; do
 	esac
 	victim=$!
 	usleep $((round * 50000))
-	kill -$signal $victim 2>/dev/null || true
+	kill -"$signal" $victim 2>/dev/null || true
 	status=0
 	wait $victim 2>/dev/null || status=$?
 	[ $status != 0 ] || v3 cpu give all
@@ -75,13 +75,13 @@ v3 cpu give all || true
 cpus_back before 'all of them killed at once'
 
 # Processes that appear and end all the time
-for i in 1 2; do
+for _ in 1 2; do
 	while :; do (true); done &
 	tasks="$tasks $!"
 done
 expect 0 v3 cpu take 2-3
 v3 cpu give all
-for i in 1 2; do
+for _ in 1 2; do
 	kill -9 "${tasks##* }"
 	tasks=${tasks% *}
 done

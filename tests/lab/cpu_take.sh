@@ -8,11 +8,23 @@
 . /lab/lib.sh
 
 # Tasks of all kinds: anywhere, on some CPUs, on one that is not taken, on one that is.
-for cpus in 0-3 1-2 1 3 2,3; do
-	taskset -c $cpus sleep 1000 &
-	tasks="${tasks:-} $!"
-	eval "task_$(echo $cpus | tr ,- __)=$!"
-done
+tasks=
+task()
+{
+	taskset -c "$1" sleep 1000 &
+	tasks="$tasks $!"
+}
+task 0-3
+task_0_3=$!
+task 1-2
+task_1_2=$!
+task 1
+task_1=$!
+task 3
+task_3=$!
+task 2,3
+task_2_3=$!
+# shellcheck disable=SC2086
 trap 'guests_end; kill $tasks' EXIT
 cpus_of() { awk '/^Cpus_allowed_list:/ { print $2 }' "/proc/$1/status"; }
 has_cpus() { [ "$(cpus_of "$1")" = "$2" ] || fail "task $1 has CPUs $(cpus_of "$1"), not $2"; }

@@ -356,6 +356,9 @@ int v3_cpu_state_open(struct v3_cpu_state *state, const char *root, struct v3_ms
 			close(lock);
 		return -1;
 	}
+	/* One that somebody was killed over. */
+	snprintf(path, sizeof(path), "%s" STATE_NEW, root);
+	unlink(path);
 	if (v3_cpu_state_peek(state, root, msg)) {
 		close(lock);
 		return -1;
