@@ -93,7 +93,8 @@ sleep 4
 loc=$(($(irqs LOC 2) - loc)) res=$(($(irqs RES 2) - res))
 echo "4 s with a look each second: $loc timer interrupts, $res reschedule interrupts"
 [ $loc -ge 4 ] || fail 'Linux never got to see the CPU'
-[ $loc -le 40 ] || fail 'the tick goes on'
+# 1000 by the tick; 40 ms of it after a look at which other tasks wanted the CPU
+[ $loc -le 130 ] || fail 'the tick goes on'
 [ $res -le 40 ] || fail 'Linux keeps asking for the CPU'
 # work that each CPU has to do for itself
 took sh -c 'echo 1 >/proc/sys/vm/stat_refresh'

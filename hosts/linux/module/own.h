@@ -43,6 +43,8 @@ struct v3_host_own {
 	u64 period;			/* ns from one look at what Linux wants to the next */
 	struct hrtimer look_timer, hold_timer;
 	u64 next_look, slack;		/* ktime; how much earlier will do */
+	struct hrtimer *waits[2];	/* Linux's that can wait for a look; NULL: none */
+	u64 settled;			/* ktime: till then the tick goes on */
 	unsigned long jiffies;		/* as the guest was left */
 	bool keeps_jiffies;		/* this CPU has that duty */
 	bool sheds;			/* the next look is for giving it up */

@@ -7,12 +7,14 @@
  */
 #include <linux/context_tracking.h>
 #include <linux/cpu.h>
+#include <linux/kallsyms.h>
 #include <linux/ktime.h>
 #include <linux/nmi.h>
 #include <linux/sched.h>
 #include <linux/sched/stat.h>
 #include <linux/slab.h>
 #include <linux/tick.h>
+#include <linux/timerqueue.h>
 
 #include <asm/apic.h>
 #include <asm/hardirq.h>
@@ -25,14 +27,17 @@
 
 /* Without an interval of its own, a policy still has Linux looked after so often. */
 #define LOOK_NS 10000000000ull
+/* Tasks that had the CPU may have left timers behind that want the tick: so long it goes on. */
+#define SETTLE_NS 40000000ull
 /*
  * What waits for the CPU gets at one look: most of it has so little to do that a few absences are
- * enough that a guest hardly notices. After so many of them, what still waits gets a long one.
+ * enough that a guest hardly notices. After so many of them, what still waits gets long ones.
  */
 #define LOOK_NAP_NS 4000ull
 #define LOOK_NAPS 4
 #define LOOK_AGAIN_NS 500000ull
 #define LOOK_SLEEP_NS 1000000ull
+#define LOOK_SLEEPS 20
 /* How long the CPU is idle in Linux's eyes so that it gives up its duties, and how much later. */
 #define IDLE_NS 5000ull
 #define SHED_NS 2000000ull
@@ -157,6 +162,69 @@ static u64 ns_to_tsc(u64 ns)
 	return mul_u64_u64_div_u64(ns, tsc_khz, 1000000);
 }
 
+/* Timers of Linux's own that can wait for the next look, by their functions' names. */
+static bool can_wait(const struct hrtimer *timer)
+{
+	static const char *const names[] = {
+		"tick_sched_timer", "tick_nohz_handler", "watchdog_timer_fn",
+	};
+	char name[KSYM_SYMBOL_LEN];
+	unsigned int i;
+
+	sprint_symbol_no_offset(name, (unsigned long)timer->function);
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+/* Once: what is found later is not put off. */
+static void waiting_find(struct v3_host_own *own)
+{
+	struct hrtimer_clock_base *base = own->look_timer.base;
+	struct timerqueue_node *node;
+	struct hrtimer *timer;
+	unsigned int n = 0;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&base->cpu_base->lock, flags);
+	for (node = timerqueue_getnext(&base->active); node && n < ARRAY_SIZE(own->waits);
+	     node = timerqueue_iterate_next(node)) {
+		timer = container_of(node, struct hrtimer, node);
+		if (can_wait(timer))
+			own->waits[n++] = timer;
+	}
+	raw_spin_unlock_irqrestore(&base->cpu_base->lock, flags);
+}
+
+static bool waits(const struct v3_host_own *own, const struct timerqueue_node *node)
+{
+	const struct hrtimer *timer = container_of(node, struct hrtimer, node);
+
+	return timer == own->waits[0] || timer == own->waits[1];
+}
+
+/* When the first of the CPU's other timers is due: the next look's, the guest's, and strangers'. */
+static notrace u64 next_event(const struct v3_host_own *own)
+{
+	struct hrtimer_cpu_base *cpu_base = own->look_timer.base->cpu_base;
+	struct hrtimer_clock_base *base = cpu_base->clock_base;
+	struct timerqueue_node *node;
+	ktime_t next = KTIME_MAX;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&cpu_base->lock, flags);
+	for (; base < cpu_base->clock_base + HRTIMER_MAX_CLOCK_BASES; base++) {
+		node = timerqueue_getnext(&base->active);
+		while (node && waits(own, node))
+			node = timerqueue_iterate_next(node);
+		if (node)
+			next = min(next, ktime_sub(node->expires, base->offset));
+	}
+	raw_spin_unlock_irqrestore(&cpu_base->lock, flags);
+	return max_t(ktime_t, next, 0);
+}
+
 static ktime_t guest_expires(const struct v3_host_own *own)
 {
 	return own->guest_timer ? hrtimer_get_expires(own->guest_timer) : KTIME_MAX;
@@ -168,18 +236,21 @@ static ktime_t guest_expires(const struct v3_host_own *own)
  */
 static notrace bool retime(struct v3_host_own *own)
 {
-	u64 now = ktime_get_ns(), next = own->next_look;
+	u64 now = ktime_get_ns(), next;
 
 	/* it jumped in our own tick, so nobody else keeps it */
 	own->keeps_jiffies |= jiffies - own->jiffies > 1;
-	if (v3_lx_look_due(now, next, own->slack))
+	if (v3_lx_look_due(now, own->next_look, own->slack))
 		return false;
 	own->guest_expires = guest_expires(own);
-	own->guest_next = own->guest_timer && hrtimer_is_queued(own->guest_timer) &&
-			  own->guest_expires < next;
-	if (own->guest_next)
-		next = own->guest_expires;
-	apic_push(&own->apic, next > now ? ns_to_tsc(next - now) : 0);
+	own->guest_next = own->guest_timer && hrtimer_is_queued(own->guest_timer);
+	if (now < own->settled) {
+		apic_pull(&own->apic);
+	} else {
+		next = next_event(own);
+		own->guest_next = own->guest_next && own->guest_expires <= next;
+		apic_push(&own->apic, next > now ? ns_to_tsc(next - now) : 0);
+	}
 	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs);
 	return true;
 }
@@ -248,18 +319,31 @@ static void duties_shed(const struct v3_host_own *own)
 		sched_set_normal(current, MIN_NICE);
 }
 
-/* Tasks that wait for this CPU get it for a moment: for SCHED_FIFO only sleep lets them. */
+/* For SCHED_FIFO only sleep lets others run. */
+static void nap(u64 ns)
+{
+	ktime_t time = ns_to_ktime(ns);
+
+	set_current_state(TASK_IDLE);
+	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
+}
+
+/* Tasks that wait for this CPU get it for a moment. */
 static void others_run(struct v3_host_own *own)
 {
-	ktime_t time = ns_to_ktime(own->naps < LOOK_NAPS ? LOOK_NAP_NS : LOOK_SLEEP_NS);
+	unsigned int i;
 
 	if (single_task_running()) {
 		own->naps = 0;
-		return;
+	} else if (own->naps < LOOK_NAPS) {
+		nap(LOOK_NAP_NS);
+		own->naps = single_task_running() ? 0 : own->naps + 1;
+	} else {
+		for (i = 0; i < LOOK_SLEEPS && !single_task_running(); i++)
+			nap(LOOK_SLEEP_NS);
+		own->settled = ktime_get_ns() + SETTLE_NS;
+		own->naps = 0;
 	}
-	set_current_state(TASK_IDLE);
-	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
-	own->naps = own->naps < LOOK_NAPS && !single_task_running() ? own->naps + 1 : 0;
 }
 
 static void look_at(struct v3_host_own *own, u64 ns)
@@ -287,17 +371,29 @@ static void look(struct v3_host_own *own)
 	look_at(own, own->sheds ? min(SHED_NS, own->period) : own->period);
 }
 
+/* Whether another task ran. */
+static bool reschedule(void)
+{
+	unsigned long switches = current->nvcsw + current->nivcsw;
+
+	if (need_resched())
+		schedule();
+	return current->nvcsw + current->nivcsw != switches;
+}
+
 void v3_lx_own_yield(void *ctx, struct v3_host_own *own)
 {
 	u64 begin = rdtsc();
-	bool yielded = need_resched();
+	bool yielded = need_resched(), switched;
 
 	v3_lx_noise_away(own->noise);
-	if (yielded)
-		schedule();
+	switched = reschedule();
 	if (v3_lx_look_due(ktime_get_ns(), own->next_look, own->slack)) {
 		yielded = true;
 		look(own);
+		reschedule();
+	} else if (switched) {
+		own->settled = ktime_get_ns() + SETTLE_NS;
 	}
 	if (yielded)
 		v3_lx_noise_yielded(own->noise, begin);
@@ -413,6 +509,8 @@ enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
 	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs) - 1;
 	duties_shed(own);
 	look_at(own, own->period);
+	own->settled = ktime_get_ns() + SETTLE_NS;
+	waiting_find(own);
 	v3_lx_noise_forget(own->noise);
 	this_cpu_write(v3_lx_own_here, own);
 	*out = own;

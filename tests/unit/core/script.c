@@ -48,25 +48,53 @@ struct script *script_create(void (*prepare)(void))
 	return script_create_as(prepare, NULL, 0);
 }
 
-struct script *script_create_as(void (*prepare)(void), const char *cpu, uint32_t flags)
+static struct script *script_new(void)
 {
-	const struct v3_mem_config mem = { .size = SCRIPT_RAM, .node = V3_NODE_ANY };
-	struct v3_vm_config config = {
-		.struct_size = sizeof(config), .num_vcpus = 1, .name = "script",
-		.mem = &mem, .num_mem = 1, .cpu = cpu, .flags = flags,
-	};
 	struct script *script = calloc(1, sizeof(*script));
 
 	assert_non_null(script);
 	script->fake = v3_fake_host_create();
-	if (prepare)
-		prepare();
 	v3_fake_host_set_threads(script->fake, V3_FAKE_PTHREADS);
+	return script;
+}
+
+static struct script *script_complete(struct script *script, struct v3_vm_config *config)
+{
+	const struct v3_mem_config mem = { .size = SCRIPT_RAM, .node = V3_NODE_ANY };
+
+	config->struct_size = sizeof(*config);
+	config->num_vcpus = 1;
+	config->name = "script";
+	config->mem = &mem;
+	config->num_mem = 1;
 	assert_int_equal(v3_init(v3_fake_host_hooks(script->fake), &script->host), V3_OK);
-	assert_int_equal(v3_vm_create(script->host, &config, &script->vm), V3_OK);
+	assert_int_equal(v3_vm_create(script->host, config, &script->vm), V3_OK);
 	script->vcpu = v3_vm_vcpu(script->vm, 0);
 	current = script;
 	return script;
+}
+
+struct script *script_create_as(void (*prepare)(void), const char *cpu, uint32_t flags)
+{
+	struct v3_vm_config config = { .cpu = cpu, .flags = flags };
+	struct script *script = script_new();
+
+	if (prepare)
+		prepare();
+	return script_complete(script, &config);
+}
+
+struct script *script_create_own(void (*hooks)(struct v3_os_hooks *hooks), uint32_t policy,
+				 uint64_t yield_ns)
+{
+	const int32_t cpu = 1;
+	struct v3_vm_config config = {
+		.cpus = &cpu, .yield_policy = policy, .yield_ns = yield_ns,
+	};
+	struct script *script = script_new();
+
+	hooks(v3_fake_host_hooks(script->fake));
+	return script_complete(script, &config);
 }
 
 static void tables_write(struct script *script)

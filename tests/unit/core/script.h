@@ -50,6 +50,9 @@ struct script {
 struct script *script_create(void (*prepare)(void));
 /* With a CPU model and flags of struct v3_vm_config. */
 struct script *script_create_as(void (*prepare)(void), const char *cpu, uint32_t flags);
+/* With CPU 1 for itself, on a host that hooks() has changed. */
+struct script *script_create_own(void (*hooks)(struct v3_os_hooks *hooks), uint32_t policy,
+				 uint64_t yield_ns);
 /* Puts the vCPU into 64-bit mode at SCRIPT_RIP with bytes there. */
 void script_code(struct script *script, const void *bytes, size_t len);
 /* Runs fn for each VMRUN until it calls script_end() (or the VM ends by itself), then stops. */
