@@ -177,8 +177,8 @@ static bool same(const struct v3_cpu_change *change, const struct v3_mask *a,
 }
 
 /*
- * Where a new thread has its affinity from: its process, its parent, or any other with the same one,
- * as that was @before the change under way, or is now.
+ * Where a new thread has its affinity from: its process, its parent, or any other with the same
+ * one, as that was @before the change under way, or is now.
  */
 static const struct v3_cpu_item *origin(const struct v3_cpu_change *change,
 					const struct task *task, bool before)
