@@ -107,7 +107,9 @@ static void test_features_off(void **state)
 	assert_null(vmx_caps_compute(&msrs, ~0u, &caps));
 	expect_allowed(&msrs, &caps);
 	assert_int_equal(caps.proc2, V3_VMX_PROC2_EPT);
-	assert_false(caps.unrestricted || caps.vpid || caps.tpr_shadow || caps.ple || caps.rdtscp || caps.invpcid);
+	assert_false(caps.unrestricted || caps.vpid || caps.tpr_shadow || caps.ple ||
+		     caps.rdtscp || caps.invpcid || caps.apic_access || caps.x2apic ||
+		     caps.apic_regs || caps.vid || caps.timer || caps.l1d_flush || caps.md_clear);
 	assert_int_equal(caps.ept_vpid & (V3_EPT_CAP_1G | V3_EPT_CAP_2M | V3_VMX_VPID_CAP_ONE |
 					  V3_VMX_EPT_CAP_INVEPT_ONE), 0);
 	/* CR8 exits in place of the shadow. */

@@ -102,6 +102,8 @@ static void test_features_off(void **state)
 /* Guests do not see instructions that would raise #UD. */
 static void test_hidden_instructions(void **state)
 {
+	struct v3_cpuid_regs regs;
+
 	(void)state;
 	machine_create(V3_FAKE_SKYLAKE_X, "rdtscp,invpcid");
 	assert_false(v3_vm_has(vm, V3_CPU_EXT1_EDX, V3_CPUID_80000001_EDX_RDTSCP));
@@ -112,6 +114,12 @@ static void test_hidden_instructions(void **state)
 	assert_true(v3_vm_has(vm, V3_CPU_7_EBX, V3_CPUID_7_EBX_INVPCID));
 	assert_true(vmx_vm(vm)->proc2 & V3_VMX_PROC2_RDTSCP);
 	assert_true(vmx_vm(vm)->proc2 & V3_VMX_PROC2_INVPCID);
+	/* XSAVES raises #UD, whatever the host's CPU has; what goes without it is there. */
+	assert_int_equal(vmx_vm(vm)->proc2 & V3_VMX_PROC2_XSAVES, 0);
+	v3_x86_cpuid(V3_CPUID_LEAF_XSAVE, 1, &regs);
+	assert_true(regs.eax & V3_CPUID_D1_EAX_XSAVES);
+	assert_false(v3_vm_has(vm, V3_CPU_D1_EAX, V3_CPUID_D1_EAX_XSAVES));
+	assert_true(v3_vm_has(vm, V3_CPU_D1_EAX, V3_CPUID_D1_EAX_XSAVEC));
 	machine_destroy();
 }
 
