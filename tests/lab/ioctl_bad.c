@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 #include <v3/inspect.h>
 
@@ -630,7 +629,7 @@ static void consoles(void)
 	close(arg.fd);
 }
 
-/* --- Noise, and many at once --- */
+/* --- Noise --- */
 
 static unsigned long long noise_state = 88172645463325252ull;
 
@@ -678,61 +677,6 @@ static void random_requests(void)
 						     : ((struct v3_ioc_console *)&arg)->fd);
 	}
 	close(vm);
-}
-
-/* Everybody creates, runs, opens and destroys VMs of the same two names. */
-static void contender(unsigned int seed, unsigned int *tally)
-{
-	int i, fd = open(V3_DEV_PATH, O_RDWR);
-
-	noise_state += seed * 7919ull;
-	for (i = 0; i < 40; i++) {
-		struct v3_ioc_create arg;
-		struct v3_ioc_open other = { 0 };
-		struct v3_ioc_load_segments load;
-		struct v3_ioc_control none = { 0 };
-
-		create_init(&arg, noise() & 1 ? "red" : "blue");
-		arg.mem[0].size = 2 * MIB;
-		segments_init(&load, guest_find(noise() & 1 ? "exits" : "halt"));
-		load.segments[0].gpa = load.entry = 0x1000000 >> 4;
-		if (!call(fd, V3_IOC_CREATE, &arg)) {
-			call(arg.fd, V3_IOC_LOAD_SEGMENTS, &load);
-			if (!call(arg.fd, V3_IOC_START, &none))
-				__atomic_add_fetch(&tally[0], 1, __ATOMIC_SEQ_CST);
-			if (noise() & 1)
-				call(arg.fd, V3_IOC_PAUSE, &none);
-			close(arg.fd);
-		}
-		snprintf(other.name, sizeof(other.name), "%s", noise() & 1 ? "red" : "blue");
-		if (!call(fd, V3_IOC_OPEN, &other)) {
-			struct v3_ioc_state state = { .timeout_ms = 5 };
-
-			__atomic_add_fetch(&tally[1], 1, __ATOMIC_SEQ_CST);
-			call(other.fd, V3_IOC_WAIT, &state);
-			call(other.fd, noise() & 1 ? V3_IOC_DESTROY : V3_IOC_STOP, &none);
-			close(other.fd);
-		}
-	}
-	_exit(0);
-}
-
-static void contention(void)
-{
-	unsigned int *tally = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-				   -1, 0);
-	unsigned int i;
-	int status;
-
-	for (i = 0; i < 4; i++)
-		if (!fork())
-			contender(i, tally);
-	for (i = 0; i < 4; i++) {
-		wait(&status);
-		EXPECT(0, status);
-	}
-	printf("contention: %u VMs started, %u opened\n", tally[0], tally[1]);
-	EXPECT(true, tally[0] > 0 && tally[1] > 0);
 }
 
 static void part(const char *name, void (*fn)(void))
@@ -795,7 +739,6 @@ int main(void)
 	part("ends", ends);
 	part("consoles", consoles);
 	part("noise", random_requests);
-	part("contention", contention);
 	printf("%d checks, %d failed\n", checks, failures);
 	return failures != 0;
 }
