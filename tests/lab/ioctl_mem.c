@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Requests about memory that are wrong: each has to fail with its own errno and a message, and
- * nothing may be held, planned or offline afterwards. What is of a wrong size or has a wrong head or
- * address is in ioctl_bad.c.
+ * nothing may be held, planned or offline afterwards. What is of a wrong size or has a wrong head
+ * or address is in ioctl_bad.c.
  */
 #include <sys/mman.h>
 #include <sys/wait.h>

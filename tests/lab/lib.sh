@@ -105,7 +105,7 @@ memory_is()
 }
 
 # memory_back FILE - the same, soon.
-memory_back() { soon memory_is "$1" >diff || fail "memory is missing: $(tail -n 4 diff)"; }
+memory_back() { soon memory_is "$1" >memory.diff || fail "memory is missing: $(tail -n 4 memory.diff)"; }
 
 # cpus_now - all that taking CPUs from the host may change: which of them are online, the affinity of
 # every task and interrupt, work queues, limits, control groups.

@@ -3,8 +3,8 @@
 # timeout: 120
 # lab: --smp 2 --mem 1G --qemu -object --qemu memory-backend-ram,id=m0,size=512M --qemu -object --qemu memory-backend-ram,id=m1,size=512M --qemu -numa --qemu node,memdev=m0,cpus=0 --qemu -numa --qemu node,memdev=m1,cpus=1
 # build: linux_vm.c
-# Whoever is killed while memory is taken, zeroed, used or given back, and whenever: each node has all
-# of its memory again afterwards, and no memory block stays offline.
+# Whoever is killed while memory is taken, zeroed, used or given back, and whenever: each node has
+# all of its memory again afterwards, and no memory block stays offline.
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
@@ -29,6 +29,9 @@ for moment in 0.05 0.2 0.5; do
 	for how in '' --offline; do
 		# shellcheck disable=SC2086 # none or one word
 		killed $moment v3 mem take 256MiB --node 1 $how
+		# all of it or nothing
+		held=$(v3 mem list | awk '$1 == 1 { print $6, $7; exit }')
+		[ "$held" = '0 bytes' ] || [ "$held" = '256 MiB' ] || fail "$held are held"
 		v3 mem give >/dev/null
 		memory_back before
 	done

@@ -4,8 +4,8 @@
 # suite: long
 # lab: --smp 2 --mem 3G --append init_on_alloc=0
 # build: linux_vm.c
-# Where the host's page allocator does not zero: no guest sees what the host or another guest had, and
-# who is killed while gigabytes are zeroed leaves nothing behind.
+# Where the host's page allocator does not zero: no guest sees what the host or another guest had,
+# and who is killed while gigabytes are zeroed leaves nothing behind.
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
@@ -18,7 +18,7 @@ mkdir -p /mnt
 mount -t tmpfs -o size=95% none /mnt
 tr '\0' '\377' </dev/zero | dd of=/mnt/ones bs=1M count=32 iflag=fullblock 2>/dev/null
 for i in $(seq 70); do
-	cp /mnt/ones /mnt/$i
+	cp /mnt/ones "/mnt/$i"
 done
 umount /mnt
 expect 42 linux_vm -m 64 fresh zeros
@@ -34,7 +34,8 @@ memory_back before
 
 # Taking is quick here, zeroing is not: killed at some moment of it, and after the start
 for moment in 0.1 0.4 1; do
-	for command in 'linux_vm -m 2048 victim spin' 'v3 mem take 2GiB' 'v3 mem take 1GiB --offline'; do
+	for command in 'linux_vm -m 2048 victim spin' 'v3 mem take 2GiB' \
+		'v3 mem take 1GiB --offline'; do
 		$command >log 2>&1 &
 		victim=$!
 		sleep $moment

@@ -44,7 +44,7 @@ struct v3_lx_search {
 	bool reserve;			/* not begun: the host would keep too little */
 	bool expired;			/* the time was over, or the caller was killed */
 	bool strict;			/* pass over whatever may not be movable */
-	/* What was met how often, and where the search came farthest: by how many pages, to which. */
+	/* What was met how often, and where the search came farthest: pages, and to which. */
 	struct v3_lx_met {
 		unsigned int count;
 		size_t reached;

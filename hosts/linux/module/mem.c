@@ -293,7 +293,8 @@ static enum v3_status take_contig(struct v3_lx_call *call, struct v3_ioc_mem_tak
 	/* what cannot be is not begun */
 	taking.search.reserve = !v3_lx_memory_available(PHYS_PFN(arg->size));
 	taking.small = !node_has(arg->node, arg->size);
-	ok = !taking.search.reserve && !taking.small && take_all(&taking) && zero_all(&taking, call->progress);
+	ok = !taking.search.reserve && !taking.small && take_all(&taking) &&
+	     zero_all(&taking, call->progress);
 	if (ok && settle(&taking, true)) {
 		arg->taken = arg->size;
 		return V3_OK;
@@ -303,24 +304,65 @@ static enum v3_status take_contig(struct v3_lx_call *call, struct v3_ioc_mem_tak
 	return say_why(call, &taking, arg);
 }
 
-/* Claims what is offline of the plan, block by block; all of it is zero then. */
+struct claimed {
+	struct list_head link;
+	struct v3_lx_offline_range range;
+};
+
+/* Claims and zeroes the next block of the plan that is offline; V3_ERR_NOENT: that was all. */
+static enum v3_status claim_block(struct v3_lx_control_file *file, struct list_head *list)
+{
+	struct claimed *claimed = kzalloc(sizeof(*claimed), GFP_KERNEL);
+	enum v3_status status = V3_ERR_NOMEM;
+
+	if (claimed)
+		status = v3_lx_offline_claim(file, &claimed->range);
+	if (status) {
+		kfree(claimed);
+		return status;
+	}
+	list_add_tail(&claimed->link, list);
+	return v3_lx_zero(claimed->range.pfn, claimed->range.count, claimed->range.node, true) ?
+		       V3_OK : V3_ERR_AGAIN;
+}
+
+/* Into the pool; or, with an error, of the plan again. Bytes that are in. */
+static u64 settle_blocks(struct v3_lx_control_file *file, struct list_head *list,
+			 enum v3_status *status)
+{
+	struct v3_lx_offline_range *range;
+	struct claimed *claimed, *next;
+	u64 taken = 0;
+
+	list_for_each_entry_safe(claimed, next, list, link) {
+		range = &claimed->range;
+		if (!*status)
+			*status = v3_lx_blocks_add(range->pfn, range->count, range->node, true);
+		if (*status)
+			v3_lx_offline_unclaim(range, file);
+		else
+			taken += PFN_PHYS((u64)range->count);
+		kfree(claimed);
+	}
+	return taken;
+}
+
+/* Claims what is offline of the plan. */
 static enum v3_status take_plan(struct v3_lx_call *call, struct v3_lx_control_file *file,
 				struct v3_ioc_mem_take *arg)
 {
-	struct v3_lx_offline_range range;
 	enum v3_status status = V3_OK;
+	u64 given, later;
+	LIST_HEAD(list);
 
 	v3_lx_progress_begin(call->progress, V3_IOC_MEM_PHASE_ZERO, 0);
-	while (!status && !v3_lx_offline_claim(file, &range)) {
-		if (!v3_lx_zero(range.pfn, range.count, range.node, true))
-			status = V3_ERR_AGAIN;
-		else
-			status = v3_lx_blocks_add(range.pfn, range.count, range.node, true);
-		if (status)
-			v3_lx_offline_unclaim(&range, file);
-		else
-			arg->taken += PFN_PHYS((u64)range.count);
-	}
+	while (!status)
+		status = claim_block(file, &list);
+	if (status == V3_ERR_NOENT)
+		status = V3_OK;
+	arg->taken = settle_blocks(file, &list, &status);
+	if (status && arg->taken)
+		v3_lx_blocks_give(arg->taken, V3_NODE_ANY, &given, &later);
 	if (status == V3_ERR_AGAIN) {
 		call->err = -EINTR;
 		return v3_lx_fail(call, status, "interrupted by a signal");
