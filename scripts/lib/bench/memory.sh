@@ -86,7 +86,7 @@ bench_memory()
 	} >&2
 	v3_say "measuring in the lab (QEMU $(v3_qemu_version), counting mode: one TSC tick is one" \
 		"instruction; not the price of a TLB miss)"
-	"$V3_ROOT/scripts/lab" --icount --with-kvm --smp 1 --mem "$((most + 3072))M" --timeout 3600 \
+	"$V3_ROOT/scripts/lab" --icount --with-kvm --smp 1 --mem "$((most + 4096))M" --timeout 3600 \
 		--add "$tmp/stamp" --add "$tmp/giveback" \
 		--add "$V3_BUILD/release/examples/lwk/lwk.elf" \
 		--add "$V3_ROOT/scripts/lib/bench/memory.lab:/lab/memory.lab" \
