@@ -7,7 +7,7 @@
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
-# In MiB, with the free pages in the lists of each CPU.
+# In MiB, with the free pages in the lists of each CPU. Others take and free a little meanwhile.
 free_on()
 {
 	awk -v node="$1" '
@@ -27,7 +27,7 @@ for node in 0 1; do
 	took=$((before - $(free_on $node)))
 	took_other=$((before_other - $(free_on $other)))
 	echo "node $node gave $took MiB, node $other $took_other MiB"
-	[ $took -ge 128 ] || fail "the memory is not on node $node"
+	[ $took -ge 120 ] || fail "the memory is not on node $node"
 	[ $took_other -lt 8 ] || fail "some memory is on node $other"
 	expect 0 linux_vm destroy there
 done
@@ -43,5 +43,5 @@ before=$(free_on 1)
 expect 0 taskset 2 linux_vm -d -m 64 near spin
 took=$((before - $(free_on 1)))
 echo "node 1 gave $took MiB to a creator on it"
-[ $took -ge 64 ] || fail 'the memory is not near its creator'
+[ $took -ge 60 ] || fail 'the memory is not near its creator'
 expect 0 linux_vm destroy near

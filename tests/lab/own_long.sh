@@ -48,13 +48,13 @@ spins()
 }
 
 for cpu in 1 2; do
-	spins $cpu 30 -o never
-	spins $cpu 10 -o default
+	spins "$cpu" 30 -o never
+	spins "$cpu" 10 -o default
 done
 echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 for cpu in 1 2; do
-	spins $cpu 20 -f -o never
-	spins $cpu 10 -f -o default
+	spins "$cpu" 20 -f -o never
+	spins "$cpu" 10 -f -o default
 done
 expect 0 linux_vm -d -f -o never -c 2 busy spin
 echo 0 >/sys/devices/system/cpu/cpu2/online
