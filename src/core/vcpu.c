@@ -423,22 +423,17 @@ static void own_end(struct v3_vcpu *vcpu)
 	vcpu->own = NULL;
 }
 
-/* With the virtualization extension on. */
-static enum v3_status thread_on_cpu(struct v3_vcpu *vcpu, unsigned int cpu)
+/* With the virtualization extension on, and the CPU the vCPU's own if that is the policy. */
+static void thread_on_cpu(struct v3_vcpu *vcpu, unsigned int cpu)
 {
-	enum v3_status status = own_begin(vcpu, cpu);
-
-	if (status != V3_OK)
-		return status;
 	__atomic_store_n(&vcpu->cpu, (int)cpu, __ATOMIC_RELAXED);
 	v3_timers_host_start(vcpu, cpu);
 	thread_loop(vcpu);
 	v3_timers_host_stop(vcpu);
 	__atomic_store_n(&vcpu->cpu, V3_CPU_ANY, __ATOMIC_RELAXED);
-	own_end(vcpu);
-	return V3_OK;
 }
 
+/* start_status is v3_vm_start()'s to read from the moment the thread has parked. */
 void v3_vcpu_thread(void *arg)
 {
 	struct v3_vcpu *vcpu = arg;
@@ -446,7 +441,10 @@ void v3_vcpu_thread(void *arg)
 
 	vcpu->start_status = v3_host_cpu_get(vcpu->host, cpu);
 	if (vcpu->start_status == V3_OK) {
-		vcpu->start_status = thread_on_cpu(vcpu, cpu);
+		vcpu->start_status = own_begin(vcpu, cpu);
+		if (vcpu->start_status == V3_OK)
+			thread_on_cpu(vcpu, cpu);
+		own_end(vcpu);
 		v3_host_cpu_put(vcpu->host, cpu);
 	}
 	/* A control call that waits for all to park must not wait for us. */
