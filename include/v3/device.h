@@ -168,7 +168,7 @@ void v3_timer_cancel(struct v3_timer *timer);
 uint64_t v3_now(const struct v3_vm *vm);
 /** Guest TSC as the vCPU reads it now. Context: any. */
 uint64_t v3_guest_tsc(const struct v3_vcpu *vcpu);
-/** Frequency of guest TSCs in kHz. Context: any. */
+/** Frequency of guest TSCs in kHz: v3_vm_config.tsc_khz, or the host's. Context: any. */
 uint64_t v3_vm_tsc_khz(const struct v3_vm *vm);
 /** @} */
 

@@ -55,6 +55,7 @@ struct v3_host_caps {
 	uint32_t xsave_size;
 	/** Physical-address bits. */
 	uint32_t phys_bits;
+	bool tsc_scaling; /**< the TSCs of guests can have another frequency than the host's */
 };
 
 /**
@@ -181,6 +182,12 @@ struct v3_vm_config {
 	uint32_t reserved3;
 	/** For V3_YIELD_INTERVAL: nanoseconds, not 0; else 0. */
 	uint64_t yield_ns;
+	/**
+	 * Frequency of the guest's TSC in kHz; 0: the host's. Another one takes a CPU that scales
+	 * TSCs (v3_host_caps.tsc_scaling), and is 1 MHz to 10 GHz, less than 256 times the host's
+	 * and more than a 256th of it.
+	 */
+	uint64_t tsc_khz;
 };
 
 /** Life-cycle states. */
@@ -220,7 +227,8 @@ struct v3_vm_end {
  * is put. Several nodes in the configuration: the guest is shown its nodes (see v3_pc_attach()).
  * Nothing runs yet.
  * @return V3_OK; V3_ERR_INVALID (the log says what); V3_ERR_NOMEM; V3_ERR_NOENT (a CPU or node);
- *         V3_ERR_NOTSUP (the host lacks features of the CPU model, the log names them).
+ *         V3_ERR_NOTSUP (the host lacks features of the CPU model, the log names them, or cannot
+ *         scale TSCs); V3_ERR_RANGE (a TSC frequency that cannot be had).
  * Context: process.
  */
 enum v3_status v3_vm_create(struct v3_host *host, const struct v3_vm_config *config,
@@ -301,10 +309,16 @@ unsigned int v3_vcpu_index(const struct v3_vcpu *vcpu);
  */
 int32_t v3_vcpu_node(const struct v3_vcpu *vcpu);
 /**
- * What has to be added to the host's TSC to get the guest's, to compare times that both have noted. A
- * pause of the VM changes it. Context: any.
+ * What has to be added to the host's TSC to get the guest's, to compare times that both have noted;
+ * if they differ in frequency, to the host's TSC * v3_vm_tsc_ratio() >> 48. A pause of the VM
+ * changes it. Context: any.
  */
 uint64_t v3_vcpu_tsc_offset(const struct v3_vcpu *vcpu);
+/**
+ * How much faster the guest's TSC counts than the host's, with 48 bits of fraction; 0: they count
+ * alike. Context: any.
+ */
+uint64_t v3_vm_tsc_ratio(const struct v3_vm *vm);
 /** Host CPU the vCPU is pinned to (V3_CPU_ANY before its thread has run). Context: any. */
 int v3_vcpu_cpu(const struct v3_vcpu *vcpu);
 

@@ -97,8 +97,8 @@ struct v3_arch_ops {
 	const char *const *features;
 
 	/*
-	 * Looks at CPUID and firmware settings, fills caps (XSAVE and address width are there) and
-	 * host->no_features, logs why not. Process; changes no CPU.
+	 * Looks at CPUID and firmware settings, fills caps (XSAVE and address width are there),
+	 * host->no_features and tsc_fraction, logs why not. Process; changes no CPU.
 	 */
 	enum v3_status (*probe)(struct v3_host *host, struct v3_host_caps *caps);
 	/* Frees what probe() allocated. Process. */
@@ -154,7 +154,7 @@ struct v3_arch_ops {
 	void (*inject)(struct v3_vcpu *vcpu, const struct v3_event *event);
 	void (*set_windows)(struct v3_vcpu *vcpu, unsigned int windows);
 	void (*flush_tlb)(struct v3_vcpu *vcpu);
-	/* Guest TSC = host TSC + offset. Also stopped. */
+	/* Guest TSC = host TSC * vm->tsc_ratio + offset. Also stopped. */
 	void (*set_tsc_offset)(struct v3_vcpu *vcpu, uint64_t offset);
 	/*
 	 * If host->lends_intc: registers that the interrupt controller has lent go back to it.

@@ -196,7 +196,7 @@ static void caches_add(struct v3_vm *vm, uint32_t leaf, bool cores)
 static void tsc_add(struct v3_vm *vm)
 {
 	*entry_add(vm, V3_CPUID_LEAF_TSC, 0, false) = (struct v3_cpuid){
-		V3_CPU_APIC_KHZ, (uint32_t)vm->host->tsc_khz, V3_CPU_APIC_KHZ * 1000, 0 };
+		V3_CPU_APIC_KHZ, (uint32_t)vm->tsc_khz, V3_CPU_APIC_KHZ * 1000, 0 };
 }
 
 static void basic_add(struct v3_vm *vm)
@@ -237,7 +237,7 @@ static void hypervisor_add(struct v3_vm *vm)
 	*entry_add(vm, V3_CPUID_LEAF_HYPERVISOR, 0, false) = (struct v3_cpuid){
 		V3_CPUID_LEAF_HV_TIMING, HV_SIGNATURE_EBX, HV_SIGNATURE_ECX, HV_SIGNATURE_EDX };
 	*entry_add(vm, V3_CPUID_LEAF_HV_TIMING, 0, false) = (struct v3_cpuid){
-		(uint32_t)vm->host->tsc_khz, V3_CPU_APIC_KHZ, 0, 0 };
+		(uint32_t)vm->tsc_khz, V3_CPU_APIC_KHZ, 0, 0 };
 }
 
 static void sizes_add(struct v3_vm *vm)

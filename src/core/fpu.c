@@ -6,6 +6,7 @@
  */
 #include "core/vm.h"
 
+#include "lib/bits.h"
 #include "lib/mem.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -27,7 +28,7 @@ static uint32_t area_size(const struct v3_host *host)
 	return host->caps.xcr0 ? host->caps.xsave_size : FXSAVE_SIZE;
 }
 
-enum v3_status v3_fpu_create(struct v3_vcpu *vcpu)
+V3_RARE enum v3_status v3_fpu_create(struct v3_vcpu *vcpu)
 {
 	uint32_t pages = (uint32_t)((area_size(vcpu->host) + V3_PAGE_SIZE - 1) / V3_PAGE_SIZE);
 	enum v3_status status;

@@ -9,6 +9,9 @@
 #include "core/cpu_model.h"
 #include "lib/lock.h"
 
+/* Bits of fraction of v3_vm.tsc_ratio. */
+#define V3_TSC_FRACTION 48
+
 /* Per host CPU. Guarded by v3_host.lock. */
 struct v3_host_cpu {
 	bool enabled;		/* we hold SVM or VMX there */
@@ -29,6 +32,7 @@ struct v3_host {
 	struct v3_cpu_features no_features; /* of the CPU's, those that the back end cannot give guests */
 	bool timer_in_guest;		/* the back end ends the guest's run at vcpu->host_timer_tsc */
 	bool lends_intc;		/* v3_intc_lend_ops are of use, and intc_take_back exists */
+	uint8_t tsc_fraction;		/* bits of fraction of TSC ratios; 0: the CPU does not scale */
 	bool has_tsc_aux;		/* RDTSCP: TSC_AUX is switched with the guest */
 	uint64_t halt_poll;		/* TSC ticks; atomic, may change at any time */
 

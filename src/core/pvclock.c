@@ -7,6 +7,7 @@
  */
 #include "core/pvclock.h"
 
+#include "core/tsc.h"
 #include "core/vm.h"
 #include "lib/bits.h"
 #include "x86/cpuid.h"
@@ -57,7 +58,7 @@ static void version_end(uint32_t *version, uint32_t even)
  */
 void v3_pvclock_update(struct v3_vcpu *vcpu)
 {
-	uint64_t factor = vcpu->vm->host->ns_per_tick_32;
+	uint64_t factor = vcpu->vm->host->ns_per_tick_32, ratio = vcpu->vm->tsc_ratio;
 	struct pvclock_time *to;
 	uint32_t version;
 	int8_t shift = 0;
@@ -67,6 +68,8 @@ void v3_pvclock_update(struct v3_vcpu *vcpu)
 	to = v3_memory_ptr(vcpu->vm, vcpu->pvclock & ~(uint64_t)TIME_ENABLE, sizeof(*to));
 	if (!to)
 		return;
+	if (ratio)
+		factor = v3_mul_div(factor, 1ull << V3_TSC_FRACTION, ratio);
 	for (; factor >> 32; factor >>= 1)
 		shift++;
 	version = version_begin(&to->version);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The VM's clock and its timers. All time is host TSC ticks since vm->tsc_base, shown as
- * nanoseconds; the TSCs of all host CPUs are taken to be equal, as on every CPU with an invariant
- * TSC.
+ * nanoseconds, and as the guest's TSC (tsc.c has the rest of that); the TSCs of all host CPUs are
+ * taken to be equal, as on every CPU with an invariant TSC.
  */
 #include "core/vm.h"
 
-#include "core/pvclock.h"
+#include "lib/bits.h"
 #include "x86/insn.h"
 
 #define NEVER (~0ull)
@@ -29,7 +29,7 @@ static void clock_change_end(struct v3_vm *vm, uint64_t flags)
 	v3_lock_irqrestore(&vm->lock, flags);
 }
 
-void v3_vm_clock_stop(struct v3_vm *vm)
+V3_RARE void v3_vm_clock_stop(struct v3_vm *vm)
 {
 	uint64_t flags = clock_change_begin(vm);
 
@@ -37,7 +37,7 @@ void v3_vm_clock_stop(struct v3_vm *vm)
 	clock_change_end(vm, flags);
 }
 
-void v3_vm_clock_go_on(struct v3_vm *vm)
+V3_RARE void v3_vm_clock_go_on(struct v3_vm *vm)
 {
 	uint64_t flags = clock_change_begin(vm);
 
@@ -75,17 +75,16 @@ uint64_t v3_now(const struct v3_vm *vm)
 
 uint64_t v3_guest_tsc(const struct v3_vcpu *vcpu)
 {
-	return vm_ticks(vcpu->vm) + vcpu->tsc_adjust;
-}
+	uint64_t ticks = vm_ticks(vcpu->vm);
 
-uint64_t v3_vcpu_tsc_offset(const struct v3_vcpu *vcpu)
-{
-	return vcpu->tsc_adjust - clock_base(vcpu->vm);
+	if (vcpu->vm->tsc_ratio)
+		ticks = v3_tsc_of_ticks(vcpu->vm, ticks);
+	return ticks + vcpu->tsc_adjust;
 }
 
 uint64_t v3_vm_tsc_khz(const struct v3_vm *vm)
 {
-	return vm->host->tsc_khz;
+	return vm->tsc_khz;
 }
 
 uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns)
@@ -104,12 +103,6 @@ uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns)
 	if (shown < ns)
 		ticks += v3_mul_shift32(ns - shown, vm->host->ticks_per_ns_32) + 2;
 	return clock_base(vm) + ticks;
-}
-
-void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu)
-{
-	vcpu->vm->arch->set_tsc_offset(vcpu, vcpu->tsc_adjust - clock_base(vcpu->vm));
-	v3_pvclock_update(vcpu);
 }
 
 void v3_timer_init(struct v3_timer *timer, struct v3_vcpu *vcpu,
@@ -288,17 +281,6 @@ void v3_vcpu_timer_set(struct v3_vcpu *vcpu, uint64_t deadline)
 		v3_vcpu_request(vcpu, V3_REQ_TIMER);
 }
 
-void v3_vcpu_set_tsc(struct v3_vcpu *vcpu, uint64_t value)
-{
-	vcpu->tsc_adjust += value - v3_guest_tsc(vcpu);
-	v3_vcpu_sync_tsc(vcpu);
-	if (vcpu->own_deadline == NEVER)
-		return;
-	/* It may go by the guest's TSC, and be due now, or later than it was. */
-	v3_vcpu_timer_set(vcpu, NEVER);
-	vcpu->vm->intc->timer(vcpu, vcpu->vm->intc_ctx, false);
-}
-
 /*
  * The rest of the lead. What wants the thread ends it; then the guest is not entered and this comes
  * again.
@@ -379,7 +361,7 @@ void v3_timers_run(struct v3_vcpu *vcpu)
 	host_timer_arm(vcpu, v3_x86_rdtsc());
 }
 
-void v3_timers_restart(struct v3_vcpu *vcpu)
+V3_RARE void v3_timers_restart(struct v3_vcpu *vcpu)
 {
 	uint64_t flags = v3_lock_irqsave(&vcpu->timer_lock);
 
@@ -390,7 +372,7 @@ void v3_timers_restart(struct v3_vcpu *vcpu)
 	v3_vcpu_request(vcpu, V3_REQ_TIMER);
 }
 
-void v3_timers_host_start(struct v3_vcpu *vcpu, unsigned int cpu)
+V3_RARE void v3_timers_host_start(struct v3_vcpu *vcpu, unsigned int cpu)
 {
 	vcpu->host_timer_tsc = NEVER;
 	local_update(vcpu);
@@ -404,7 +386,7 @@ void v3_timers_host_start(struct v3_vcpu *vcpu, unsigned int cpu)
 	}
 }
 
-void v3_timers_host_stop(struct v3_vcpu *vcpu)
+V3_RARE void v3_timers_host_stop(struct v3_vcpu *vcpu)
 {
 	if (!vcpu->host_timer)
 		return;

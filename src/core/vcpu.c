@@ -2,13 +2,13 @@
 /* vCPUs: creation, their thread, requests to them, and the run loop. */
 #include "core/vm.h"
 
-#include "lib/format.h"
+#include "lib/bits.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
 
 /* --- Creation --- */
 
-static enum v3_status vcpu_parts_create(struct v3_vcpu *vcpu)
+static V3_RARE enum v3_status vcpu_parts_create(struct v3_vcpu *vcpu)
 {
 	enum v3_status status = v3_os_event_create(vcpu->host, &vcpu->event);
 
@@ -26,7 +26,7 @@ static enum v3_status vcpu_parts_create(struct v3_vcpu *vcpu)
 	return V3_OK;
 }
 
-enum v3_status v3_vcpu_create(struct v3_vm *vm, unsigned int index, int cpu)
+V3_RARE enum v3_status v3_vcpu_create(struct v3_vm *vm, unsigned int index, int cpu)
 {
 	struct v3_vcpu *vcpu = v3_host_alloc_lines(vm->host, sizeof(*vcpu));
 	enum v3_status status;
@@ -51,7 +51,7 @@ enum v3_status v3_vcpu_create(struct v3_vm *vm, unsigned int index, int cpu)
 	return status;
 }
 
-void v3_vcpu_destroy(struct v3_vcpu *vcpu)
+V3_RARE void v3_vcpu_destroy(struct v3_vcpu *vcpu)
 {
 	if (vcpu->arch_created)
 		vcpu->vm->arch->vcpu_destroy(vcpu);

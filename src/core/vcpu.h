@@ -326,6 +326,11 @@ void v3_vm_clock_stop(struct v3_vm *vm);
 void v3_vm_clock_go_on(struct v3_vm *vm);
 /* Host TSC at which the VM's clock shows ns. */
 uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns);
+
+/* tsc.c */
+/* Ticks of the VM's clock as the guest's TSC counts them, if it has another frequency. */
+uint64_t v3_tsc_of_ticks(const struct v3_vm *vm, uint64_t ticks);
+/* After tsc_base or tsc_adjust changed. */
 void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu);
 /* The guest writes its TSC. Thread. */
 void v3_vcpu_set_tsc(struct v3_vcpu *vcpu, uint64_t value);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Virtual machines: creation, destruction, accessors, log lines, statistics. */
+#include "core/tsc.h"
 #include "core/vm.h"
 
 #include "lib/format.h"
@@ -187,6 +188,19 @@ static enum v3_status policy_check(struct v3_host *host, const struct v3_vm_conf
 	return V3_OK;
 }
 
+static enum v3_status tsc_check(struct v3_host *host, const struct v3_vm_config *config)
+{
+	uint64_t ratio;
+	const char *why = v3_tsc_ratio(config->tsc_khz, host->tsc_khz, host->tsc_fraction, &ratio);
+
+	if (!why)
+		return V3_OK;
+	v3_host_log(host, V3_LOG_ERROR,
+		    "v3: cannot create a VM with a TSC of %llu kHz, the host's has %llu: %s",
+		    (unsigned long long)config->tsc_khz, (unsigned long long)host->tsc_khz, why);
+	return host->tsc_fraction ? V3_ERR_RANGE : V3_ERR_NOTSUP;
+}
+
 static enum v3_status config_check(struct v3_host *host, const struct v3_vm_config *config)
 {
 	enum v3_status status;
@@ -210,7 +224,9 @@ static enum v3_status config_check(struct v3_host *host, const struct v3_vm_conf
 		    (config->cpus[i] < 0 || (unsigned int)config->cpus[i] >= host->num_cpus))
 			return refuse(host, V3_ERR_NOENT, "no such host CPU",
 				      (unsigned long long)config->cpus[i]);
-	status = policy_check(host, config);
+	status = tsc_check(host, config);
+	if (status == V3_OK)
+		status = policy_check(host, config);
 	return status == V3_OK ? mem_check(host, config) : status;
 }
 
@@ -290,6 +306,8 @@ enum v3_status v3_vm_create(struct v3_host *host, const struct v3_vm_config *con
 	vm->yield_policy = config->yield_policy;
 	vm->yield_ns = config->yield_ns;
 	vm->nested.root = V3_HPA_NONE;
+	vm->tsc_khz = config->tsc_khz ? config->tsc_khz : host->tsc_khz;
+	(void)v3_tsc_ratio(vm->tsc_khz, host->tsc_khz, host->tsc_fraction, &vm->tsc_ratio);
 	memcpy(vm->name, config->name, name_length(config->name));
 	v3_nodes_create(vm, config);
 	v3_lock_init(&vm->lock);

@@ -167,6 +167,8 @@ struct v3_vm {
 	uint64_t tsc_base;
 	uint64_t paused_tsc;			/* host TSC when paused; 0: not paused */
 	uint32_t clock_seq;			/* odd while the two change */
+	uint64_t tsc_khz;			/* [const] of the guest's TSC */
+	uint64_t tsc_ratio;			/* [const] of it to the host's, see tsc.h; 0: the same */
 	uint64_t wall_seconds;			/* [setup] since 1970 UTC, as the clock showed 0 */
 
 	/* Life cycle. */

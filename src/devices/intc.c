@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The interrupt controllers as the core sees them, and the wires between them. */
 #include "intc.h"
+#include "lib/bits.h"
 #include "x86/apic.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
@@ -177,7 +178,7 @@ static enum v3_status hook_all(struct v3_intc *intc)
 	return status;
 }
 
-enum v3_status v3_intc_create(struct v3_vm *vm)
+V3_RARE enum v3_status v3_intc_create(struct v3_vm *vm)
 {
 	unsigned int i, num_lapics = v3_vm_num_vcpus(vm);
 	struct v3_intc *intc = v3_device_alloc(vm, intc_size(num_lapics));

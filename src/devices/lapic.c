@@ -2,6 +2,7 @@
 /* Interrupt acceptance, priorities and EOI of the local APIC. SDM 3A 11.8; APM2 16.6. */
 #include "intc.h"
 #include "lapic.h"
+#include "lib/bits.h"
 #include "x86/apic.h"
 #include "x86/msr.h"
 
@@ -264,7 +265,7 @@ static void reset_registers(struct v3_lapic *la)
 	la->written = true;
 }
 
-void v3_lapic_init(struct v3_lapic *la)
+V3_RARE void v3_lapic_init(struct v3_lapic *la)
 {
 	reset_registers(la);
 	/* With the local APIC off, LINT0 is the INTR pin; only the first CPU's is wired. */

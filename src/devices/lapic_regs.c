@@ -5,6 +5,7 @@
  */
 #include "intc.h"
 #include "lapic.h"
+#include "lib/bits.h"
 #include "x86/apic.h"
 #include "x86/cpuid.h"
 #include "x86/msr.h"
@@ -450,8 +451,8 @@ static void set_mode(struct v3_lapic *la, enum v3_lapic_mode mode)
 	v3_vcpu_check_intr(la->vcpu);
 }
 
-static enum v3_hook_result base_write(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,
-				      uint64_t value)
+static V3_RARE enum v3_hook_result base_write(struct v3_vcpu *vcpu, void *ctx, uint32_t msr,
+					      uint64_t value)
 {
 	const uint64_t flags = V3_APIC_BASE_BSP | V3_APIC_BASE_X2APIC | V3_APIC_BASE_ENABLE;
 	struct v3_lapic *la = lapic_of(ctx, vcpu);
@@ -516,7 +517,7 @@ static void cpuid_features(struct v3_vcpu *vcpu, void *ctx, uint32_t leaf, uint3
 		regs->edx &= ~V3_CPUID_1_EDX_APIC;
 }
 
-enum v3_status v3_lapic_hook(struct v3_intc *intc)
+V3_RARE enum v3_status v3_lapic_hook(struct v3_intc *intc)
 {
 	struct v3_vm *vm = intc->vm;
 	bool lends = v3_intc_lends(vm);

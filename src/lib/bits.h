@@ -9,6 +9,8 @@
 
 /* Keeps the rare part of a function out of its frame. */
 #define V3_NOINLINE		__attribute__((noinline))
+/* Runs seldom, in a file that is made fast: made small. */
+#define V3_RARE			__attribute__((cold))
 /* A local that a callee fills: kernels that zero locals leave it. */
 #if defined(__has_attribute) && __has_attribute(uninitialized)
 #define V3_FILLED_BELOW		__attribute__((uninitialized))

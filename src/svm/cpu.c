@@ -21,6 +21,7 @@ static void caps_from_cpuid(struct v3_host_caps *caps)
 	caps->flush_by_asid = regs.edx & V3_CPUID_SVM_EDX_FLUSH_BY_ASID;
 	caps->decode_assist = regs.edx & V3_CPUID_SVM_EDX_DECODE_ASSISTS;
 	caps->pause_filter = regs.edx & V3_CPUID_SVM_EDX_PAUSE_FILTER;
+	caps->tsc_scaling = regs.edx & V3_CPUID_SVM_EDX_TSC_RATE;
 	v3_x86_cpuid(V3_CPUID_LEAF_EXT1, 0, &regs);
 	caps->nested_1g = regs.edx & V3_CPUID_80000001_EDX_PAGE1GB;
 }
@@ -30,14 +31,15 @@ static bool *caps_feature(struct v3_host_caps *caps, unsigned int i)
 {
 	bool *const features[] = {
 		&caps->next_rip, &caps->decode_assist, &caps->clean_bits, &caps->flush_by_asid,
-		&caps->pause_filter, &caps->nested_1g,
+		&caps->pause_filter, &caps->nested_1g, &caps->tsc_scaling,
 	};
 
 	return features[i];
 }
 
 const char *const svm_features[] = {
-	"next-rip", "decode-assist", "clean-bits", "flush-by-asid", "pause-filter", "npt-1g", NULL,
+	"next-rip", "decode-assist", "clean-bits", "flush-by-asid", "pause-filter", "npt-1g",
+	"tsc-scaling", NULL,
 };
 
 static void caps_switch_off(struct v3_host_caps *caps, uint32_t off)
@@ -66,6 +68,7 @@ enum v3_status svm_probe(struct v3_host *host, struct v3_host_caps *caps)
 
 	caps_from_cpuid(caps);
 	caps_switch_off(caps, host->features_off);
+	host->tsc_fraction = caps->tsc_scaling ? SVM_TSC_FRACTION : 0;
 	if (!caps->nested_paging) {
 		v3_host_log(host, V3_LOG_ERROR,
 			    "v3: this CPU's SVM has no nested paging, which libv3 needs");
@@ -164,6 +167,9 @@ enum v3_status svm_cpu_enable(struct v3_host *host, unsigned int index)
 		return V3_ERR_BUSY;
 	v3_x86_wrmsr(V3_MSR_EFER, efer | V3_EFER_SVME);
 	v3_x86_wrmsr(V3_MSR_VM_HSAVE_PA, cpu->hsave);
+	/* Guests that do not ask for another ratio have this one. */
+	if (host->tsc_fraction)
+		v3_x86_wrmsr(V3_MSR_AMD_TSC_RATIO, V3_TSC_RATIO_ONE);
 	/*
 	 * Whoever had SVM before us may have left entries under any ASID: flush before the first.
 	 */

@@ -46,6 +46,9 @@ void svm_load(struct v3_vcpu *vcpu)
 	svm->host_dr7 = v3_x86_read_dr7();
 	v3_x86_vmsave(svm->cpu->host_vmcb);
 	xss_hide(vcpu, svm);
+	/* Of the CPU, not of the VMCB, but only in guests (APM2 15.30.5). */
+	if (svm->tsc_ratio)
+		v3_x86_wrmsr(V3_MSR_AMD_TSC_RATIO, svm->tsc_ratio);
 	/* Another CPU's cache of this VMCB may be older. */
 	svm->vmcb->clean = 0;
 }
@@ -58,6 +61,8 @@ void svm_put(struct v3_vcpu *vcpu)
 		v3_x86_write_dr7(svm->host_dr7);
 	if (svm->host_xss)
 		v3_x86_wrmsr(V3_MSR_XSS, svm->host_xss);
+	if (svm->tsc_ratio)
+		v3_x86_wrmsr(V3_MSR_AMD_TSC_RATIO, V3_TSC_RATIO_ONE);
 	svm->cpu = NULL;
 }
 

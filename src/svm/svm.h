@@ -36,6 +36,7 @@ struct svm_vcpu {
 	struct svm_cpu *asid_cpu;
 	bool flush;			/* flush the guest's TLB entries at the next entry */
 	uint32_t clean_mask;		/* clean bits after an exit: all, or none if not there */
+	uint64_t tsc_ratio;		/* V3_MSR_AMD_TSC_RATIO for the guest; 0: as it is */
 	uint64_t host_dr[4], host_dr7, host_xss;
 };
 

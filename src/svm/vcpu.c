@@ -102,6 +102,7 @@ enum v3_status svm_vcpu_create(struct v3_vcpu *vcpu)
 		svm->vmcb->intercept_misc2 |= SVM_I2_RDTSCP;
 	svm->clean_mask = vcpu->host->caps.clean_bits ? SVM_CLEAN_ALL : 0;
 	svm->flush = true;
+	svm->tsc_ratio = vm->tsc_ratio >> (V3_TSC_FRACTION - SVM_TSC_FRACTION);
 	vm->vcpu_bytes += v3_host_lines_size(sizeof(*svm)) + V3_PAGE_SIZE;
 	vcpu->arch = svm;
 	return V3_OK;

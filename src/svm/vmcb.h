@@ -194,6 +194,9 @@ _Static_assert(sizeof(struct svm_vmcb) == 0x1000, "one page");
 #define SVM_CLEAN_AVIC		(1u << 11)
 #define SVM_CLEAN_ALL		0xfffu
 
+/* Bits of fraction of V3_MSR_AMD_TSC_RATIO, APM2 15.30.5 */
+#define SVM_TSC_FRACTION	32
+
 /* Exit codes, APM2 appendix C */
 #define SVM_EXIT_CR_READ	0x000
 #define SVM_EXIT_CR_WRITE	0x010

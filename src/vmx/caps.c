@@ -17,7 +17,7 @@ const char *const vmx_features[] = {
 	[VMX_F_APIC_ACCESS] = "apic-access", [VMX_F_X2APIC] = "virtual-x2apic",
 	[VMX_F_APIC_REGISTERS] = "apic-registers", [VMX_F_VID] = "virtual-interrupts",
 	[VMX_F_TIMER] = "preemption-timer", [VMX_F_L1D_FLUSH] = "l1d-flush",
-	[VMX_F_MD_CLEAR] = "md-clear",
+	[VMX_F_MD_CLEAR] = "md-clear", [VMX_F_TSC_SCALING] = "tsc-scaling",
 	[VMX_F_COUNT] = NULL,
 };
 
@@ -241,6 +241,8 @@ static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps 
 	caps->invpcid = ON(VMX_F_INVPCID) && allows(msrs->proc2, V3_VMX_PROC2_INVPCID);
 	caps->unrestricted = ON(VMX_F_UNRESTRICTED) &&
 			     allows(msrs->proc2, V3_VMX_PROC2_UNRESTRICTED);
+	caps->tsc_scaling = ON(VMX_F_TSC_SCALING) &&
+			    allows(msrs->proc2, V3_VMX_PROC2_TSC_SCALING);
 	if (caps->unrestricted)
 		caps->proc2 |= V3_VMX_PROC2_UNRESTRICTED;
 	if (caps->vpid)

@@ -70,6 +70,8 @@ static void caps_fill(struct v3_host *host, const struct vmx_caps *vmx, struct v
 	caps->next_rip = true;
 	caps->flush_by_asid = vmx->vpid && vmx->ept_vpid & V3_VMX_VPID_CAP_ONE;
 	caps->pause_filter = vmx->ple;
+	caps->tsc_scaling = vmx->tsc_scaling;
+	host->tsc_fraction = vmx->tsc_scaling ? V3_TSC_FRACTION : 0;
 	host->timer_in_guest = vmx->timer;
 	host->lends_intc = vmx->apic_access || vmx->x2apic;
 	/* Instructions that need a control, without which they raise #UD. */

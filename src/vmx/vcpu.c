@@ -8,7 +8,7 @@
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 
-/* Instructions that can be taken away from a guest whose CPU model lacks them. */
+/* Without instructions that the CPU model lacks, with what the VM asks for. */
 static uint32_t proc2_of(const struct v3_vm *vm)
 {
 	uint32_t proc2 = vmx_host(vm->host)->caps.proc2;
@@ -17,6 +17,8 @@ static uint32_t proc2_of(const struct v3_vm *vm)
 		proc2 &= ~V3_VMX_PROC2_RDTSCP;
 	if (!v3_vm_has(vm, V3_CPU_7_EBX, V3_CPUID_7_EBX_INVPCID))
 		proc2 &= ~V3_VMX_PROC2_INVPCID;
+	if (vm->tsc_ratio)
+		proc2 |= V3_VMX_PROC2_TSC_SCALING;
 	return proc2;
 }
 

@@ -120,6 +120,8 @@ static void controls_init(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 		vmx_write(V3_VMCS_PLE_GAP, PLE_GAP);
 		vmx_write(V3_VMCS_PLE_WINDOW, PLE_WINDOW);
 	}
+	if (vcpu->vm->tsc_ratio)
+		vmx_write(V3_VMCS_TSC_MULTIPLIER, vcpu->vm->tsc_ratio);
 	if (caps->timer)
 		vmx_write(V3_VMCS_PREEMPTION_TIMER, VMX_TIMER_MAX);
 	if (vmx->virtual_apic)

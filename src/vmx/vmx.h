@@ -32,6 +32,7 @@ enum vmx_feature {
 	VMX_F_TIMER,
 	VMX_F_L1D_FLUSH,
 	VMX_F_MD_CLEAR,
+	VMX_F_TSC_SCALING,
 	VMX_F_COUNT,
 };
 extern const char *const vmx_features[];
@@ -55,6 +56,7 @@ struct vmx_caps {
 	uint64_t cr4_fixed0, cr4_fixed1;
 	uint64_t ept_vpid;			/* without what is switched off */
 	bool vpid, tpr_shadow, ple, rdtscp, invpcid, unrestricted;
+	bool tsc_scaling;			/* for VMs that ask for it */
 	/* For vCPUs whose local APIC is in a mode that they have something for: apic.c. */
 	bool apic_access, x2apic, apic_regs, vid;
 	bool timer;

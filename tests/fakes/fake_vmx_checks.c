@@ -142,6 +142,8 @@ static const char *check_combinations(const struct controls *c)
 		return "VPID 0";
 	if (c->proc2 & V3_VMX_PROC2_UNRESTRICTED && !(c->proc2 & V3_VMX_PROC2_EPT))
 		return "unrestricted guest without EPT";
+	if (c->proc2 & V3_VMX_PROC2_TSC_SCALING && !get(c->vmcs, V3_VMCS_TSC_MULTIPLIER))
+		return "TSC multiplier 0";
 	if (c->exit & V3_VMX_EXIT_CTL_SAVE_TIMER && !(c->pin & V3_VMX_PIN_TIMER))
 		return "saving the preemption timer without it";
 	if (c->entry & V3_VMX_ENTRY_CTL_SMM)

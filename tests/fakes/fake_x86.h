@@ -38,6 +38,8 @@ void v3_fake_set_cpu(unsigned int cpu);
 #define V3_FAKE_ANY_SUBLEAF	0xffffffffu
 void v3_fake_cpuid_set(uint32_t leaf, uint32_t subleaf, uint32_t eax, uint32_t ebx, uint32_t ecx,
 		       uint32_t edx);
+/* AMD's TSC scaling: its bit of CPUID, and the MSR with 40 bits that can be written. */
+void v3_fake_svm_tsc_scaling(void);
 /* The entry, to change bits in place; fails the test if there is none. */
 struct v3_cpuid_regs *v3_fake_cpuid_at(uint32_t leaf, uint32_t subleaf);
 

@@ -231,6 +231,19 @@ static void reset_msrs(void)
 		v3_fake_msr_set(table[i].number, table[i].value);
 }
 
+void v3_fake_svm_tsc_scaling(void)
+{
+	unsigned int here = v3_fake_cpu();
+
+	v3_fake_cpuid_at(V3_CPUID_LEAF_SVM, 0)->edx |= V3_CPUID_SVM_EDX_TSC_RATE;
+	v3_fake_msr_set(V3_MSR_AMD_TSC_RATIO, V3_TSC_RATIO_ONE);
+	for (unsigned int cpu = 0; cpu < V3_FAKE_MAX_CPUS; cpu++) {
+		v3_fake_set_cpu(cpu);
+		v3_fake_msr_writable(V3_MSR_AMD_TSC_RATIO, (1ULL << 40) - 1);
+	}
+	v3_fake_set_cpu(here);
+}
+
 void v3_fake_x86_reset(void)
 {
 	memset(&fake_x86, 0, sizeof(fake_x86));

@@ -84,6 +84,15 @@ struct script *script_create_as(void (*prepare)(void), const char *cpu, uint32_t
 	return script_complete(script, &config);
 }
 
+struct script *script_create_tsc(uint64_t khz)
+{
+	struct v3_vm_config config = { .tsc_khz = khz };
+	struct script *script = script_new();
+
+	v3_fake_svm_tsc_scaling();
+	return script_complete(script, &config);
+}
+
 struct script *script_create_own(void (*hooks)(struct v3_os_hooks *hooks), uint32_t policy,
 				 uint64_t yield_ns)
 {

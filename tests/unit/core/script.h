@@ -50,6 +50,8 @@ struct script {
 struct script *script_create(void (*prepare)(void));
 /* With a CPU model and flags of struct v3_vm_config. */
 struct script *script_create_as(void (*prepare)(void), const char *cpu, uint32_t flags);
+/* With a TSC of that frequency, on a CPU that scales TSCs. */
+struct script *script_create_tsc(uint64_t khz);
 /* With CPU 1 for itself, on a host that hooks() has changed. */
 struct script *script_create_own(void (*hooks)(struct v3_os_hooks *hooks), uint32_t policy,
 				 uint64_t yield_ns);

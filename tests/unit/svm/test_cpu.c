@@ -106,7 +106,7 @@ static void test_caps(void **state)
 	assert_int_equal(caps.num_asids, 16);
 	assert_true(caps.nested_paging && caps.nested_1g);
 	assert_false(caps.next_rip || caps.decode_assist || caps.flush_by_asid ||
-		     caps.clean_bits || caps.pause_filter);
+		     caps.clean_bits || caps.pause_filter || caps.tsc_scaling);
 	assert_int_equal(caps.xcr0, 7);
 	assert_int_equal(caps.xsave_size, 832);
 	assert_int_equal(caps.phys_bits, 48);
@@ -117,7 +117,7 @@ static void test_caps(void **state)
 	v3_host_caps(host, &caps);
 	assert_false(caps.nested_1g);
 	assert_true(caps.next_rip && caps.decode_assist && caps.flush_by_asid &&
-		    caps.clean_bits && caps.pause_filter);
+		    caps.clean_bits && caps.pause_filter && caps.tsc_scaling);
 	assert_ptr_equal(host->arch->nested_format(host), &v3_npt_format_2m);
 }
 
@@ -140,10 +140,12 @@ static void test_features_off(void **state)
 		assert_int_equal(caps.flush_by_asid, i != 3);
 		assert_int_equal(caps.pause_filter, i != 4);
 		assert_int_equal(caps.nested_1g, i != 5);
+		assert_int_equal(caps.tsc_scaling, i != 6);
+		assert_int_equal(host->tsc_fraction, i == 6 ? 0 : 32);
 		assert_int_equal(v3_exit(host), V3_OK);
 		host = NULL;
 	}
-	assert_int_equal(i, 6);
+	assert_int_equal(i, 7);
 	hooks.features_off = "vpid";
 	assert_int_equal(v3_init(&hooks, &host), V3_ERR_INVALID);
 	assert_true(v3_fake_host_log_has(fake, V3_LOG_ERROR, "feature 'vpid' cannot be switched"));

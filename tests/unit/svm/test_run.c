@@ -29,6 +29,9 @@ static struct v3_vm *vm;
 /* What the last VMRUN got. */
 static struct svm_vmcb seen;
 static unsigned int runs;
+/* The CPU scales TSCs; the ratio that the last VMRUN found. */
+static bool scales;
+static uint64_t seen_ratio;
 
 /* What the next VMRUN does with a virtual interrupt, and its EXITINTINFO. */
 static bool leaves_virq;
@@ -47,17 +50,20 @@ void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 		vmcb->int_ctl &= ~SVM_V_IRQ;
 	if (next_int_info)
 		vmcb->exit_int_info = next_int_info;
+	if (scales)
+		seen_ratio = v3_fake_msr_get(V3_MSR_AMD_TSC_RATIO);
 	runs++;
 }
 
 static bool xsaves;
+static uint64_t tsc_khz;
 
 static void create(uint32_t features)
 {
 	const struct v3_mem_config mem = { .size = 2ull << 20, .node = V3_NODE_ANY };
 	const struct v3_vm_config config = {
 		.struct_size = sizeof(config), .num_vcpus = NUM_VCPUS, .name = "vm", .mem = &mem,
-		.num_mem = 1,
+		.num_mem = 1, .tsc_khz = tsc_khz,
 	};
 	unsigned int cpu;
 
@@ -67,6 +73,10 @@ static void create(uint32_t features)
 	if (xsaves) {
 		v3_fake_cpuid_set(V3_CPUID_LEAF_XSAVE, 1, V3_CPUID_D1_EAX_XSAVES, 0, 0, 0);
 		v3_fake_msr_set(V3_MSR_XSS, 0);
+	}
+	if (scales) {
+		v3_fake_svm_tsc_scaling();
+		v3_fake_msr_set_on(1, V3_MSR_AMD_TSC_RATIO, 5);
 	}
 	assert_int_equal(v3_init(v3_fake_host_hooks(fake), &host), V3_OK);
 	assert_int_equal(v3_vm_create(host, &config, &vm), V3_OK);
@@ -524,6 +534,42 @@ static void test_host_xss(void **state)
 	destroy();
 }
 
+/* The ratio is the CPU's: a guest's is there as long as the guest has the CPU. APM2 15.30.5 */
+static void test_tsc_ratio(void **state)
+{
+	(void)state;
+	scales = true;
+	tsc_khz = V3_FAKE_TSC_KHZ / 4 * 5;
+	create(0);
+	/* Whoever had SVM before left it. */
+	assert_int_equal(v3_fake_msr_get_on(1, V3_MSR_AMD_TSC_RATIO), V3_TSC_RATIO_ONE);
+	run(0, 0, SVM_TLB_FLUSH_ALL);
+	assert_int_equal(seen_ratio, 5ull << 30);
+	assert_int_equal(v3_fake_msr_get_on(0, V3_MSR_AMD_TSC_RATIO), V3_TSC_RATIO_ONE);
+	/* On another CPU, by another vCPU */
+	run(1, 1, SVM_TLB_FLUSH_ALL);
+	assert_int_equal(seen_ratio, 5ull << 30);
+	assert_int_equal(v3_fake_msr_get_on(1, V3_MSR_AMD_TSC_RATIO), V3_TSC_RATIO_ONE);
+	destroy();
+}
+
+/* Guests with the host's frequency do not pay for it. */
+static void test_tsc_ratio_unused(void **state)
+{
+	unsigned int writes;
+
+	(void)state;
+	scales = true;
+	tsc_khz = V3_FAKE_TSC_KHZ;
+	create(0);
+	v3_fake_set_cpu(0);
+	writes = v3_fake_msr_writes(V3_MSR_AMD_TSC_RATIO);
+	run(0, 0, SVM_TLB_FLUSH_ALL);
+	assert_int_equal(seen_ratio, V3_TSC_RATIO_ONE);
+	assert_int_equal(v3_fake_msr_writes(V3_MSR_AMD_TSC_RATIO), writes);
+	destroy();
+}
+
 /*
  * An event goes out once: an exception as EVENTINJ, an interrupt as a virtual interrupt that is
  * neither intercepted nor lost if the CPU did not take it.
@@ -620,6 +666,8 @@ static int reset_runs(void **state)
 {
 	(void)state;
 	runs = 0;
+	scales = false;
+	tsc_khz = 0;
 	return 0;
 }
 
@@ -641,6 +689,8 @@ int main(void)
 		TEST(test_windows),
 		TEST(test_host_state),
 		TEST(test_host_xss),
+		TEST(test_tsc_ratio),
+		TEST(test_tsc_ratio_unused),
 		TEST(test_injection),
 		TEST(test_injection_next_rip),
 	};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "machine.h"
 
-
 struct v3_fake_host *fake;
 struct v3_host *host;
 struct v3_vm *vm;
 struct v3_os_hooks hooks;
+uint64_t machine_tsc_khz;
 
 static struct field scripted[MAX_FIELDS];
 static unsigned int num_scripted;
@@ -44,6 +44,7 @@ void machine_host(enum v3_fake_vmx_model model, const char *features_off)
 	hooks.features_off = features_off;
 	host = NULL;
 	vm = NULL;
+	machine_tsc_khz = 0;
 	exit_intr();
 }
 
@@ -52,7 +53,7 @@ void machine_vm(void)
 	const struct v3_mem_config mem = { .size = 2ull << 20, .node = V3_NODE_ANY };
 	const struct v3_vm_config config = {
 		.struct_size = sizeof(config), .num_vcpus = NUM_VCPUS, .name = "vm", .mem = &mem,
-		.num_mem = 1,
+		.num_mem = 1, .tsc_khz = machine_tsc_khz,
 	};
 	unsigned int cpu;
 

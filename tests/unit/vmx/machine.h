@@ -26,6 +26,8 @@ extern struct v3_os_hooks hooks;
 
 /* A host of that model, for v3_init(&hooks, &host), with these features off. */
 void machine_host(enum v3_fake_vmx_model model, const char *features_off);
+/* Frequency of the TSC of machine_vm()'s VM; machine_host() sets it to 0, the host's. */
+extern uint64_t machine_tsc_khz;
 /* v3_init(), a VM, and VT-x taken on four CPUs. */
 void machine_vm(void);
 /* Both. */

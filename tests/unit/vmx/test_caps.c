@@ -60,7 +60,7 @@ static void test_models(void **state)
 	assert_null(vmx_caps_compute(&msrs, 0, &caps));
 	expect_allowed(&msrs, &caps);
 	assert_true(caps.vpid && caps.tpr_shadow && caps.ple && caps.rdtscp && caps.invpcid &&
-		    caps.unrestricted);
+		    caps.unrestricted && caps.tsc_scaling);
 	assert_int_equal(caps.cr0_fixed0, V3_CR0_NE);
 	assert_int_equal(caps.cr4_fixed0, V3_CR4_VMXE);
 	assert_true(caps.ept_vpid & V3_EPT_CAP_1G);
@@ -77,6 +77,7 @@ static void test_models(void **state)
 	msrs = msrs_of(V3_FAKE_HASWELL_4770);
 	assert_null(vmx_caps_compute(&msrs, 0, &caps));
 	expect_allowed(&msrs, &caps);
+	assert_false(caps.tsc_scaling);
 	msrs = msrs_of(V3_FAKE_SANDY_BRIDGE_2600K);
 	assert_null(vmx_caps_compute(&msrs, 0, &caps));
 	expect_allowed(&msrs, &caps);
@@ -109,7 +110,8 @@ static void test_features_off(void **state)
 	assert_int_equal(caps.proc2, V3_VMX_PROC2_EPT);
 	assert_false(caps.unrestricted || caps.vpid || caps.tpr_shadow || caps.ple ||
 		     caps.rdtscp || caps.invpcid || caps.apic_access || caps.x2apic ||
-		     caps.apic_regs || caps.vid || caps.timer || caps.l1d_flush || caps.md_clear);
+		     caps.apic_regs || caps.vid || caps.timer || caps.l1d_flush || caps.md_clear ||
+		     caps.tsc_scaling);
 	assert_int_equal(caps.ept_vpid & (V3_EPT_CAP_1G | V3_EPT_CAP_2M | V3_VMX_VPID_CAP_ONE |
 					  V3_VMX_EPT_CAP_INVEPT_ONE), 0);
 	/* CR8 exits in place of the shadow. */
