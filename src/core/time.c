@@ -52,7 +52,7 @@ static uint64_t clock_base(const struct v3_vm *vm)
 	return __atomic_load_n(&vm->tsc_base, __ATOMIC_RELAXED);
 }
 
-static uint64_t vm_ticks(const struct v3_vm *vm)
+uint64_t v3_vm_ticks(const struct v3_vm *vm)
 {
 	uint64_t base, now;
 	uint32_t seq;
@@ -70,16 +70,14 @@ static uint64_t vm_ticks(const struct v3_vm *vm)
 
 uint64_t v3_now(const struct v3_vm *vm)
 {
-	return v3_mul_shift32(vm_ticks(vm), vm->host->ns_per_tick_32);
+	return v3_mul_shift32(v3_vm_ticks(vm), vm->host->ns_per_tick_32);
 }
 
 uint64_t v3_guest_tsc(const struct v3_vcpu *vcpu)
 {
-	uint64_t ticks = vm_ticks(vcpu->vm);
-
-	if (vcpu->vm->tsc_ratio)
-		ticks = v3_tsc_of_ticks(vcpu->vm, ticks);
-	return ticks + vcpu->tsc_adjust;
+	if (__builtin_expect(vcpu->vm->tsc_ratio, 0))
+		return v3_guest_tsc_scaled(vcpu);
+	return v3_vm_ticks(vcpu->vm) + vcpu->tsc_adjust;
 }
 
 uint64_t v3_vm_tsc_khz(const struct v3_vm *vm)

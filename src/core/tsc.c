@@ -24,12 +24,13 @@ const char *v3_tsc_ratio(uint64_t khz, uint64_t host_khz, unsigned int fraction,
 	return NULL;
 }
 
-uint64_t v3_tsc_of_ticks(const struct v3_vm *vm, uint64_t ticks)
+uint64_t v3_guest_tsc_scaled(const struct v3_vcpu *vcpu)
 {
+	const struct v3_vm *vm = vcpu->vm;
 	uint64_t base = __atomic_load_n(&vm->tsc_base, __ATOMIC_RELAXED);
 
-	/* Each rounded down, as the CPU does with the TSC and v3_vcpu_tsc_offset() with the base. */
-	return v3_tsc_scale(base + ticks, vm->tsc_ratio) - v3_tsc_scale(base, vm->tsc_ratio);
+	/* What the CPU does with the host's TSC, which this is, or was as the VM paused. */
+	return v3_tsc_scale(base + v3_vm_ticks(vm), vm->tsc_ratio) + v3_vcpu_tsc_offset(vcpu);
 }
 
 uint64_t v3_vm_tsc_ratio(const struct v3_vm *vm)

@@ -324,12 +324,14 @@ void v3_timers_host_stop(struct v3_vcpu *vcpu);
 /* The VM's clock stops, or goes on where it stood; control calls only. */
 void v3_vm_clock_stop(struct v3_vm *vm);
 void v3_vm_clock_go_on(struct v3_vm *vm);
+/* The VM's clock in ticks of the host's TSC. Any context. */
+uint64_t v3_vm_ticks(const struct v3_vm *vm);
 /* Host TSC at which the VM's clock shows ns. */
 uint64_t v3_vm_ns_to_tsc(const struct v3_vm *vm, uint64_t ns);
 
 /* tsc.c */
-/* Ticks of the VM's clock as the guest's TSC counts them, if it has another frequency. */
-uint64_t v3_tsc_of_ticks(const struct v3_vm *vm, uint64_t ticks);
+/* v3_guest_tsc() of a guest whose TSC has another frequency than the host's. */
+uint64_t v3_guest_tsc_scaled(const struct v3_vcpu *vcpu);
 /* After tsc_base or tsc_adjust changed. */
 void v3_vcpu_sync_tsc(struct v3_vcpu *vcpu);
 /* The guest writes its TSC. Thread. */

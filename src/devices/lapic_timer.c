@@ -37,7 +37,8 @@ static void skip_periods(struct v3_lapic *la, uint64_t now)
 /* When a TSC value will be reached, in v3_now(); 0: it has been. Late rather than early. */
 static uint64_t tsc_to_now(const struct v3_lapic *la, uint64_t tsc)
 {
-	uint64_t khz = v3_vm_tsc_khz(v3_lapic_intc(la)->vm);
+	const struct v3_vm *vm = v3_lapic_intc(la)->vm;
+	uint64_t khz = v3_vm_tsc_khz(vm);
 	uint64_t current = v3_guest_tsc(la->vcpu);
 	uint64_t ms, rest, now;
 
@@ -46,7 +47,7 @@ static uint64_t tsc_to_now(const struct v3_lapic *la, uint64_t tsc)
 	/* No 128-bit division in a kernel: whole milliseconds, then the rest. */
 	ms = (tsc - current) / khz;
 	rest = (tsc - current) % khz;
-	now = now_of(la);
+	now = v3_now(vm);
 	/* 2^40 ms are 34 years: farther deadlines are looked at again then. */
 	if (ms >= 1ull << 40)
 		ms = 1ull << 40;
