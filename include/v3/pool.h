@@ -41,13 +41,15 @@ struct v3_pool {
 	struct v3_pool_node *pieces; /**< all of that, in use and free, by address */
 };
 
-/** One piece, as v3_pool_next() tells it. */
+/** One piece, as v3_pool_next() tells it, or a range. */
 struct v3_pool_piece {
 	v3_hpa_t hpa;  /**< where it begins */
 	uint64_t size; /**< its bytes */
 	void *cookie;  /**< of v3_pool_claim(), or of v3_pool_add() for a range */
 	int32_t node;  /**< NUMA node */
-	bool used;     /**< claimed */
+	bool used;     /**< claimed; of a range: any of it */
+	uint64_t busy; /**< bytes that are claimed */
+	const struct v3_pool_node *at; /**< the pool's own */
 };
 
 /** An empty pool. @p mem is copied. */
@@ -93,10 +95,13 @@ void v3_pool_query(const struct v3_pool *pool, int32_t node, struct v3_block_inf
  */
 bool v3_pool_next(const struct v3_pool *pool, v3_hpa_t from, struct v3_pool_piece *piece);
 
-/**
- * The first range, as it was added, that begins at @p from or above; false: there is none. It is
- * used if any of it is.
- */
+/** The first range, as it was added, that begins at @p from or above; false: there is none. */
 bool v3_pool_range(const struct v3_pool *pool, v3_hpa_t from, struct v3_pool_piece *range);
+
+/**
+ * The range after the one that v3_pool_range() or this function told, without a search from the
+ * first one on; the pool has not changed since. False: there is none.
+ */
+bool v3_pool_range_after(struct v3_pool_piece *range);
 
 #endif

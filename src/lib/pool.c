@@ -10,9 +10,9 @@ struct v3_pool_node {
 	struct v3_pool_node *next;
 	v3_hpa_t hpa;
 	uint64_t size;
+	uint64_t busy;		/* bytes in use: of a piece none or all */
 	void *cookie;
 	int32_t node;
-	bool used;
 };
 
 /* Where a claim could go. */
@@ -70,7 +70,7 @@ static void insert(struct v3_pool_node **at, struct v3_pool_node *node)
 
 static bool joins(const struct v3_pool_node *a, const struct v3_pool_node *b)
 {
-	return b && !a->used && !b->used && a->node == b->node && a->hpa + a->size == b->hpa;
+	return b && !a->busy && !b->busy && a->node == b->node && a->hpa + a->size == b->hpa;
 }
 
 /* Makes one of a free piece and what is free around it. */
@@ -124,17 +124,6 @@ enum v3_status v3_pool_add(struct v3_pool *pool, v3_hpa_t hpa, uint64_t size, in
 	return V3_OK;
 }
 
-/* Whether any of [hpa, hpa + size) is in use. */
-static bool in_use(const struct v3_pool *pool, v3_hpa_t hpa, uint64_t size)
-{
-	const struct v3_pool_node *piece;
-
-	for (piece = pool->pieces; piece; piece = piece->next)
-		if (piece->used && hpa < piece->hpa + piece->size && piece->hpa < hpa + size)
-			return true;
-	return false;
-}
-
 enum v3_status v3_pool_remove(struct v3_pool *pool, v3_hpa_t hpa, uint64_t size)
 {
 	struct v3_pool_node **at = list_at(&pool->ranges, hpa), **link = &pool->pieces;
@@ -143,7 +132,7 @@ enum v3_status v3_pool_remove(struct v3_pool *pool, v3_hpa_t hpa, uint64_t size)
 
 	if (!range || range->hpa != hpa || range->size != size)
 		return V3_ERR_NOENT;
-	if (in_use(pool, hpa, size))
+	if (range->busy)
 		return V3_ERR_BUSY;
 	*at = range->next;
 	/* One free piece holds all of it, and maybe ranges before and after. */
@@ -230,6 +219,27 @@ static bool rests_alloc(struct v3_pool *pool, uint64_t before, uint64_t after,
 	return false;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* A piece is in use now, or no longer: ranges know how much of them is. */
+static void set_busy(struct v3_pool *pool, struct v3_pool_node *piece, uint64_t busy)
+{
+	v3_hpa_t end = piece->hpa + piece->size, from, to;
+	struct v3_pool_node *range;
+
+	for (range = pool->ranges; range && range->hpa < end; range = range->next) {
+		to = range->hpa + range->size;
+		from = larger(piece->hpa, range->hpa);
+		to = to < end ? to : end;
+		if (from < to)
+			range->busy += busy ? to - from : from - to;
+	}
+	piece->busy = busy;
+}
+
 static enum v3_status take(struct v3_pool *pool, const struct place *place, uint64_t size,
 			   void *cookie)
 {
@@ -251,7 +261,7 @@ static enum v3_status take(struct v3_pool *pool, const struct place *place, uint
 	piece->hpa = place->hpa;
 	piece->size = size;
 	piece->cookie = cookie;
-	piece->used = true;
+	set_busy(pool, piece, size);
 	return V3_OK;
 }
 
@@ -265,7 +275,7 @@ enum v3_status v3_pool_claim(struct v3_pool *pool, const struct v3_block_request
 	if (!request_is_valid(request))
 		return V3_ERR_INVALID;
 	for (piece = pool->pieces; piece; piece = piece->next)
-		if (!piece->used && is_on(piece, request->node))
+		if (!piece->busy && is_on(piece, request->node))
 			propose_ends(&best, piece, request);
 	if (!best.piece)
 		return V3_ERR_NOMEM;
@@ -282,20 +292,15 @@ enum v3_status v3_pool_free(struct v3_pool *pool, v3_hpa_t hpa, uint64_t size)
 {
 	struct v3_pool_node *piece = *list_at(&pool->pieces, hpa);
 
-	if (!piece || !piece->used || piece->hpa != hpa || piece->size != size)
+	if (!piece || !piece->busy || piece->hpa != hpa || piece->size != size)
 		return V3_ERR_NOENT;
-	piece->used = false;
+	set_busy(pool, piece, 0);
 	piece->cookie = NULL;
 	join(pool, piece);
 	return V3_OK;
 }
 
 /* --- What there is --- */
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 void v3_pool_query(const struct v3_pool *pool, int32_t node, struct v3_block_info *info)
 {
@@ -307,7 +312,7 @@ void v3_pool_query(const struct v3_pool *pool, int32_t node, struct v3_block_inf
 		if (!is_on(piece, node))
 			continue;
 		info->held += piece->size;
-		if (piece->used)
+		if (piece->busy)
 			continue;
 		info->free += piece->size;
 		info->largest_2m = larger(info->largest_2m, piece->size);
@@ -317,28 +322,34 @@ void v3_pool_query(const struct v3_pool *pool, int32_t node, struct v3_block_inf
 	}
 }
 
-static bool tell(const struct v3_pool_node *node, bool used, struct v3_pool_piece *piece)
+static bool tell(const struct v3_pool_node *node, struct v3_pool_piece *piece)
 {
-	*piece = (struct v3_pool_piece){ node->hpa, node->size, node->cookie, node->node, used };
-	return true;
+	if (node)
+		*piece = (struct v3_pool_piece){
+			.hpa = node->hpa, .size = node->size, .cookie = node->cookie,
+			.node = node->node, .used = node->busy, .busy = node->busy, .at = node,
+		};
+	return node;
+}
+
+static const struct v3_pool_node *first(const struct v3_pool_node *list, v3_hpa_t from)
+{
+	while (list && list->hpa < from)
+		list = list->next;
+	return list;
 }
 
 bool v3_pool_next(const struct v3_pool *pool, v3_hpa_t from, struct v3_pool_piece *piece)
 {
-	const struct v3_pool_node *at;
-
-	for (at = pool->pieces; at; at = at->next)
-		if (at->hpa >= from)
-			return tell(at, at->used, piece);
-	return false;
+	return tell(first(pool->pieces, from), piece);
 }
 
 bool v3_pool_range(const struct v3_pool *pool, v3_hpa_t from, struct v3_pool_piece *range)
 {
-	const struct v3_pool_node *at;
+	return tell(first(pool->ranges, from), range);
+}
 
-	for (at = pool->ranges; at; at = at->next)
-		if (at->hpa >= from)
-			return tell(at, in_use(pool, at->hpa, at->size), range);
-	return false;
+bool v3_pool_range_after(struct v3_pool_piece *range)
+{
+	return tell(range->at->next, range);
 }

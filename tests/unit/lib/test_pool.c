@@ -444,6 +444,31 @@ static void compare_pieces(void)
 	assert_false(v3_pool_next(&pool, i ? piece.hpa + 1 : 0, &piece));
 }
 
+/* Ranges are those that were added, in order, and how much of each is in use. */
+static void compare_ranges(void)
+{
+	struct v3_pool_piece range, same;
+	unsigned int count = 0, i, used, at;
+	v3_hpa_t from = 0;
+	bool more;
+
+	for (more = v3_pool_range(&pool, 0, &range); more; more = v3_pool_range_after(&range)) {
+		assert_true(v3_pool_range(&pool, from, &same));
+		assert_ptr_equal(range.at, same.at);
+		assert_int_equal(range.hpa, same.hpa);
+		from = range.hpa + range.size;
+		for (i = 0; BASE + model.ranges[i].at * UNIT != range.hpa; i++)
+			assert_true(i + 1 < model.num_ranges);
+		assert_int_equal(model.ranges[i].units * UNIT, range.size);
+		for (used = 0, at = 0; at < model.ranges[i].units; at++)
+			used += model.state[model.ranges[i].at + at] == UNIT_USED;
+		assert_int_equal(range.busy, used * UNIT);
+		assert_int_equal(range.used, used != 0);
+		count++;
+	}
+	assert_int_equal(count, model.num_ranges);
+}
+
 static void compare_info(int32_t node)
 {
 	struct v3_block_info want = { 0 }, info;
@@ -499,6 +524,7 @@ static void run_model(uint64_t first_seed, unsigned int steps, bool failing)
 		random_step();
 		if (i % 8 == 0) {
 			compare_pieces();
+			compare_ranges();
 			compare_info((int32_t)rnd(4) - 1);
 		}
 	}
