@@ -83,6 +83,23 @@ void vmx_apic_vm_destroy(struct v3_vm *vm, struct vmx_vm *vmx)
 	vm->heap_bytes -= NUM_PAGES * V3_PAGE_SIZE;
 }
 
+/*
+ * The VM's nested tables have changed: for a device that takes its room out of the first leaf of 1
+ * GiB. All else below the copies is shared, and nothing but the path is above.
+ */
+void vmx_apic_tables_changed(const struct v3_vm *vm)
+{
+	const uint64_t *top;
+	uint64_t *copy, first;
+
+	if (!vmx_vm(vm)->apic_eptp)
+		return;
+	copy = v3_os_virt(vm->host, vmx_vm(vm)->apic_pages + (PAGE_TABLES + 1) * V3_PAGE_SIZE);
+	top = v3_os_virt(vm->host, vm->nested.root);
+	first = *(const uint64_t *)v3_os_virt(vm->host, top[0] & V3_PTE_ADDR_MASK);
+	__atomic_store_n(copy, first, __ATOMIC_RELEASE);
+}
+
 /* --- The controls of a vCPU --- */
 
 static uint32_t proc2_of(const struct vmx_caps *caps, const struct vmx_vm *vm,

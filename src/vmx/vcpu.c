@@ -171,6 +171,7 @@ static void vmx_set_windows(struct v3_vcpu *vcpu, unsigned int windows)
 
 static void vmx_flush_tlb(struct v3_vcpu *vcpu)
 {
+	vmx_apic_tables_changed(vcpu->vm);
 	vmx_vcpu(vcpu)->work |= VMX_WORK_EPT;
 }
 

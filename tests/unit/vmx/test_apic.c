@@ -175,6 +175,33 @@ static void test_xapic(void **state)
 	end();
 }
 
+/* A device below 1 MiB takes its room out of a leaf that the tables of the xAPIC have copied. */
+static void test_room(void **state)
+{
+	const v3_gpa_t hole = 0xa0000;
+	unsigned int level, level_2;
+	uint64_t eptp;
+
+	(void)state;
+	memset(&intc, 0, sizeof(intc));
+	machine_create(V3_FAKE_SKYLAKE_X, NULL);
+	/* The VM again, with one leaf for all of its first GiB. */
+	vmx_vm_destroy(vm);
+	assert_int_equal(v3_nested_map(&vm->nested, 0, V3_PAGE_SIZE_1G, V3_PAGE_SIZE_1G,
+				       V3_NPT_RWX), V3_OK);
+	assert_int_equal(vmx_vm_create(vm), V3_OK);
+	eptp = vmx_vm(vm)->apic_eptp;
+	assert_int_not_equal(walk(eptp, hole, &level), 0);
+	assert_int_equal(level, 3);
+	assert_int_equal(v3_memory_make_room(vm, hole, V3_PAGE_SIZE), V3_OK);
+	assert_int_equal(walk(eptp, hole, &level), 0);
+	assert_int_equal(walk(eptp, hole - 1, &level),
+			 walk(vmx_vm(vm)->eptp, hole - 1, &level_2));
+	assert_int_equal(level, level_2);
+	assert_int_not_equal(walk(eptp, V3_APIC_DEFAULT_BASE, &level), 0);
+	machine_destroy();
+}
+
 static void test_x2apic(void **state)
 {
 	(void)state;
@@ -473,7 +500,8 @@ static void test_bitmap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_xapic), cmocka_unit_test(test_x2apic),
+		cmocka_unit_test(test_xapic), cmocka_unit_test(test_room),
+		cmocka_unit_test(test_x2apic),
 		cmocka_unit_test(test_mode_changes), cmocka_unit_test(test_features),
 		cmocka_unit_test(test_no_lending), cmocka_unit_test(test_status),
 		cmocka_unit_test(test_tpr), cmocka_unit_test(test_access_exits),
