@@ -149,7 +149,7 @@ case_large_memory()
 	reject 'wrong result'
 }
 
-# Debian's own kernel to user space and back.
+# Debian's own kernel to user space and back, with everything that the CPU has for a local APIC.
 case_linux()
 {
 	local kver
@@ -162,7 +162,7 @@ case_linux()
 	v3_tree_pack "$tmp/guest" "$tmp/guest.cpio"
 	guest=$(v3_kernel_image "$kver") initrd=$tmp/guest.cpio
 	limit=240 memory=768
-	machine haswell_4770 'mem=256M timeout=200 stats=1 entry=64' \
+	machine skylake_x 'mem=256M timeout=200 stats=1 entry=64' \
 		'console=ttyS0 panic=-1 quiet mitigations=off nokaslr cryptomgr.notests
 		initcall_blacklist=load_system_certificate_list,trace_eval_init -- uname -r'
 	expect 0 "^$kver" '^guest: the command ended with 0' \
