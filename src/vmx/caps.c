@@ -304,9 +304,11 @@ const char *vmx_caps_compute(const struct vmx_msrs *msrs, uint32_t off, struct v
 	caps->cr0_fixed0 = msrs->cr0_fixed0 & ~guests_own;
 	caps->cr4_fixed0 = msrs->cr4_fixed0;
 	caps->cr4_fixed1 = msrs->cr4_fixed1;
-	/* NE and VMXE alone can be hidden behind the shadows, and are. */
+	/* NE and VMXE can be hidden behind the shadows, and are. */
 	if (caps->cr0_fixed0 & ~(V3_CR0_NE | V3_CR0_ET) || V3_CR0_DEFINED & ~msrs->cr0_fixed1 ||
 	    caps->cr4_fixed0 & ~V3_CR4_VMXE)
 		return "guests that choose their own CR0 and CR4";
+	/* Without it a machine check shuts the CPU down, whoever runs on it (6.15, vector 18). */
+	caps->cr4_fixed0 |= caps->cr4_fixed1 & V3_CR4_MCE;
 	return NULL;
 }

@@ -64,7 +64,8 @@ enum v3_status vmx_vm_create(struct v3_vm *vm)
 	vmx->proc2 = proc2_of(vm);
 	vm->cpu.cr4_mask &= caps->cr4_fixed1;
 	/*
-	 * Bits that the guest's CPU does not have exit, for their #GP; VMXE is in the shadow only.
+	 * Bits that the guest's CPU does not have exit, for their #GP; VMXE and MCE are in the shadow
+	 * only.
 	 */
 	vmx->cr4_mask = ~vm->cpu.cr4_mask | caps->cr4_fixed0;
 	vm->heap_bytes += V3_PAGE_SIZE;

@@ -53,7 +53,7 @@ struct vmx_caps {
 	uint32_t revision;
 	uint32_t pin, proc, proc2, exit, entry;	/* controls of every guest, at first */
 	uint64_t cr0_fixed0;			/* PE and PG are the guest's own */
-	uint64_t cr4_fixed0, cr4_fixed1;
+	uint64_t cr4_fixed0, cr4_fixed1;	/* in the shadow only: VMXE, MCE */
 	uint64_t ept_vpid;			/* without what is switched off */
 	bool vpid, tpr_shadow, ple, rdtscp, invpcid, unrestricted;
 	bool tsc_scaling;			/* for VMs that ask for it */

@@ -62,7 +62,7 @@ static void test_models(void **state)
 	assert_true(caps.vpid && caps.tpr_shadow && caps.ple && caps.rdtscp && caps.invpcid &&
 		    caps.unrestricted && caps.tsc_scaling);
 	assert_int_equal(caps.cr0_fixed0, V3_CR0_NE);
-	assert_int_equal(caps.cr4_fixed0, V3_CR4_VMXE);
+	assert_int_equal(caps.cr4_fixed0, V3_CR4_VMXE | V3_CR4_MCE);
 	assert_true(caps.ept_vpid & V3_EPT_CAP_1G);
 	/* What would cost exits or offer what nobody implements is off. */
 	assert_int_equal(caps.proc & (V3_VMX_PROC_CR3_LOAD | V3_VMX_PROC_CR3_STORE |

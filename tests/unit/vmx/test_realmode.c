@@ -147,7 +147,7 @@ static void entered_unpaged(void)
 	assert_int_equal(entered(vcpu, V3_VMCS_CR0_MASK) & (V3_CR0_PE | V3_CR0_PG),
 			 V3_CR0_PE | V3_CR0_PG);
 	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR3), IDENTITY);
-	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR4), V3_CR4_VMXE | V3_CR4_PSE);
+	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR4), V3_CR4_VMXE | V3_CR4_MCE | V3_CR4_PSE);
 	assert_true(entered(vcpu, V3_VMCS_CR4_MASK) & V3_CR4_PAE);
 	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_EFER) & (V3_EFER_LME | V3_EFER_LMA), 0);
 	assert_false(entered(vcpu, V3_VMCS_ENTRY_CTLS) & V3_VMX_ENTRY_CTL_IA32E);
@@ -205,7 +205,8 @@ static void test_trampoline(void **state)
 	assert_int_equal(go(1).kind, V3_EXIT_INTR);
 	assert_int_equal(vcpu->rip, CODE32 + 14);
 	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR3), 0x4000);
-	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR4), V3_CR4_VMXE | V3_CR4_PAE);
+	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR4),
+			 V3_CR4_VMXE | V3_CR4_MCE | V3_CR4_PAE);
 	assert_false(entered(vcpu, V3_VMCS_CR4_MASK) & V3_CR4_PAE);
 	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_EFER), V3_EFER_LME | V3_EFER_LMA);
 	assert_true(entered(vcpu, V3_VMCS_ENTRY_CTLS) & V3_VMX_ENTRY_CTL_IA32E);
@@ -257,7 +258,7 @@ static void test_other_cpu(void **state)
 	assert_int_equal(go(1).kind, V3_EXIT_INTR);
 	assert_int_equal(vm->arch->get_cr(vcpu, 4), V3_CR4_PGE | V3_CR4_OSFXSR);
 	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR4),
-			 V3_CR4_VMXE | V3_CR4_PSE | V3_CR4_OSFXSR);
+			 V3_CR4_VMXE | V3_CR4_MCE | V3_CR4_PSE | V3_CR4_OSFXSR);
 }
 
 /* Instructions and operands are looked for without paging, not in our table. */

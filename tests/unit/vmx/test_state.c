@@ -205,10 +205,11 @@ static void test_owned_bits(void **unused)
 	assert_int_equal(vmx_read(V3_VMCS_CR0_SHADOW) & (V3_CR0_CD | V3_CR0_NW | V3_CR0_NE),
 			 V3_CR0_CD | V3_CR0_NW);
 	assert_int_equal(vmx_get_cr(vcpu, 4), 0);
-	assert_int_equal(vmx_read(V3_VMCS_GUEST_CR4), V3_CR4_VMXE);
+	assert_int_equal(vmx_read(V3_VMCS_GUEST_CR4), V3_CR4_VMXE | V3_CR4_MCE);
 	vmx_set_cr(vcpu, 4, V3_CR4_PAE);
 	assert_int_equal(vmx_get_cr(vcpu, 4), V3_CR4_PAE);
-	assert_int_equal(vmx_read(V3_VMCS_GUEST_CR4), V3_CR4_VMXE | V3_CR4_PAE);
+	assert_int_equal(vmx_read(V3_VMCS_GUEST_CR4),
+			 V3_CR4_VMXE | V3_CR4_MCE | V3_CR4_PAE);
 	assert_true(vmx_read(V3_VMCS_CR4_MASK) & V3_CR4_VMXE);
 	assert_true(vmx_read(V3_VMCS_CR4_MASK) & V3_CR4_SMXE);
 	assert_false(vmx_read(V3_VMCS_CR4_MASK) & V3_CR4_PAE);
@@ -234,6 +235,23 @@ static void test_fixed_cr4(void **unused)
 	assert_int_equal(v3_vcpu_get_state(vcpu, &state), V3_OK);
 	state.cr4 = V3_CR4_SMAP;
 	assert_int_equal(v3_vcpu_set_state(vcpu, &state), V3_ERR_INVALID);
+}
+
+/* A machine check in a CPU whose CR4.MCE is clear shuts it down: the guest's does not count. */
+static void test_machine_checks(void **unused)
+{
+	(void)unused;
+	vmx_load(vcpu);
+	vmx_set_cr(vcpu, 4, V3_CR4_PGE);
+	enter(vcpu);
+	assert_true(entered(vcpu, V3_VMCS_CR4_MASK) & V3_CR4_MCE);
+	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR4), V3_CR4_PGE | V3_CR4_MCE | V3_CR4_VMXE);
+	assert_int_equal(vmx_get_cr(vcpu, 4), V3_CR4_PGE);
+	vmx_set_cr(vcpu, 4, V3_CR4_MCE);
+	assert_int_equal(vmx_get_cr(vcpu, 4), V3_CR4_MCE);
+	enter(vcpu);
+	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR4), V3_CR4_MCE | V3_CR4_VMXE);
+	vmx_put(vcpu);
 }
 
 /* VM entry takes PDPTEs from the VMCS, where a move that was emulated has to put them. */
@@ -300,7 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_round_trip), TEST(test_guest_changes), TEST(test_pending_debug),
 		TEST(test_inexact_state),
-		TEST(test_owned_bits), TEST(test_fixed_cr4),
+		TEST(test_owned_bits), TEST(test_fixed_cr4), TEST(test_machine_checks),
 		TEST(test_pdptes), TEST(test_insn_env),
 	};
 
