@@ -276,12 +276,12 @@ static void test_version(void **state)
 {
 	cli_run(&r, "", "version");
 	assert_int_equal(r.status, 0);
-	assert_has(r.out, "v3 " V3_VERSION_STRING " (interface 4)\n");
-	assert_has(r.out, "module: v3 9.8.7 (interface 4), back end svm\n");
-	fake_plan.abi_version = 5;
+	assert_has(r.out, "v3 " V3_VERSION_STRING " (interface 5)\n");
+	assert_has(r.out, "module: v3 9.8.7 (interface 5), back end svm\n");
+	fake_plan.abi_version = 6;
 	cli_run(&r, "", "--version");
 	assert_int_equal(r.status, 0);
-	assert_has(r.out, "(interface 5)");
+	assert_has(r.out, "(interface 6)");
 	fake_plan.open_errno = ENOENT;
 	cli_run(&r, "", "version");
 	assert_int_equal(r.status, 0);

@@ -210,12 +210,13 @@ static void test_cpu(void **state)
 {
 	char line[1024];
 	static const char yaml[] = "kernel: kernel.elf\ncpu: {model: x86-64-v2, hide: [popcnt]}\n"
-				   "unknown_msrs: ignore\n";
+				   "unknown_msrs: ignore\ntsc_khz: 3000000\n";
 
 	run("", "--cpu x86-64-v3,-avx2");
 	assert_int_equal(r.status, 0);
 	assert_string_equal(r.seen.create.cpu, "x86-64-v3,-avx2");
 	assert_int_equal(r.seen.create.flags, 0);
+	assert_int_equal(r.seen.create.tsc_khz, 0);
 	run("", "--cpu 486");
 	assert_int_equal(r.status, 246);
 	assert_has(r.err, "--cpu: '486' is no CPU model: use host");
@@ -228,10 +229,15 @@ static void test_cpu(void **state)
 	assert_int_equal(r.status, 0);
 	assert_string_equal(r.seen.create.cpu, "x86-64-v2,-popcnt");
 	assert_int_equal(r.seen.create.flags, V3_IOC_CREATE_IGNORE_MSRS);
+	assert_int_equal(r.seen.create.tsc_khz, 3000000);
 	/* The command line's replaces all of it. */
-	snprintf(line, sizeof(line), "run --cpu host %s", test_path("cpu.yaml"));
+	snprintf(line, sizeof(line), "run --cpu host --tsc-khz 1000 %s", test_path("cpu.yaml"));
 	cli_run(&r, "", line);
 	assert_string_equal(r.seen.create.cpu, "host");
+	assert_int_equal(r.seen.create.tsc_khz, 1000);
+	run("", "--tsc-khz 10000001");
+	assert_int_equal(r.status, 246);
+	assert_has(r.err, "--tsc-khz: kHz: 10000001 is not in 1000 to 10000000");
 }
 
 static void test_multiboot(void **state)

@@ -54,6 +54,7 @@ static void test_all_keys(void **state)
 	     "unemulated: ud\n"
 	     "cpu: {model: x86-64-v3, hide: [avx2, fma]}\n"
 	     "unknown_msrs: ignore\n"
+	     "tsc_khz: 2500000\n"
 	     "trace: true\n"
 	     "memory_from: held\n");
 	assert_string_equal(spec.name, "debian");
@@ -71,6 +72,7 @@ static void test_all_keys(void **state)
 	assert_int_equal(spec.unemulated, V3_UNEMULATED_UD);
 	assert_string_equal(spec.cpu, "x86-64-v3,-avx2,-fma");
 	assert_int_equal(spec.unknown_msrs, V3_MSRS_IGNORE);
+	assert_int_equal(spec.tsc_khz, 2500000);
 	assert_true(spec.trace);
 	assert_true(spec.held);
 	v3_spec_free(&spec);
@@ -245,6 +247,11 @@ static void test_cpu(void **state)
 	    "dir/g.yaml:2:20: the key 'hide' is there twice");
 	bad("kernel: k\nunknown_msrs: no\n",
 	    "dir/g.yaml:2:15: unknown_msrs: 'no' is not an action: use fault or ignore");
+	bad("kernel: k\ntsc_khz: 3GHz\n",
+	    "dir/g.yaml:2:10: tsc_khz: kHz: '3GHz' is not a number");
+	bad("kernel: k\ntsc_khz: 999\n",
+	    "dir/g.yaml:2:10: tsc_khz: kHz: 999 is not in 1000 to 10000000");
+	bad("kernel: k\ntsc_khz: -1\n", "dir/g.yaml:2:10: tsc_khz: kHz: '-1' is not a number");
 	bad("kernel: k\nmemory_from: host\n",
 	    "dir/g.yaml:2:14: memory_from: 'host' is no source of memory: use auto or held");
 }

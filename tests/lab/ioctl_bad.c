@@ -206,6 +206,14 @@ static void bad_cpu_models(void)
 	BAD_CREATE(EOPNOTSUPP, strcpy(arg.cpu, "x86-64-v4"));
 }
 
+/* This CPU does not scale TSCs. */
+static void bad_tsc(void)
+{
+	BAD_CREATE(EOPNOTSUPP, arg.tsc_khz = 1);
+	BAD_CREATE(EOPNOTSUPP, arg.tsc_khz = 1234567);
+	BAD_CREATE(EOPNOTSUPP, arg.tsc_khz = ~0ull);
+}
+
 static void bad_memory(void)
 {
 	BAD_CREATE(EINVAL, arg.num_mem = 0);
@@ -725,6 +733,7 @@ int main(void)
 	part("names", bad_names);
 	part("CPUs", bad_cpus);
 	part("CPU models", bad_cpu_models);
+	part("TSC frequencies", bad_tsc);
 	part("memory", bad_memory);
 	part("undeliverable answers", undeliverable);
 	part("names in use", names_in_use);

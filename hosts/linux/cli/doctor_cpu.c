@@ -27,7 +27,7 @@ static const struct {
 	const char *name;
 } svm_extras[] = {
 	{ 3, "nRIP save" }, { 5, "clean bits" }, { 6, "flush by ASID" }, { 7, "decode assists" },
-	{ 10, "pause filter" }, { 13, "AVIC" }, { 16, "vGIF" },
+	{ 10, "pause filter" }, { 4, "TSC scaling" }, { 13, "AVIC" }, { 16, "vGIF" },
 };
 
 static void read_text(char *text, uint32_t a, uint32_t b, uint32_t c)

@@ -100,6 +100,7 @@ static int create(struct v3_guest *guest, int dev, unsigned int flags, struct v3
 			 (spec->own ? V3_IOC_CREATE_OWN_CPUS | V3_IOC_CREATE_OWN_FIFO : 0),
 		.host_yield = spec->host_yield,
 		.yield_ns = spec->yield_ns,
+		.tsc_khz = spec->tsc_khz,
 		.num_vcpus = spec->num_vcpus,
 		.num_mem = spec->num_mem,
 	};
@@ -116,7 +117,12 @@ static int create(struct v3_guest *guest, int dev, unsigned int flags, struct v3
 		request.mem[i].node = spec->mem[i].node;
 	}
 	err = v3_progress_mem_call(dev, V3_IOC_CREATE, &request, v3_spec_memory(spec), msg);
-	return err ? err : request.fd;
+	if (err)
+		return err;
+	request.head.message[sizeof(request.head.message) - 1] = 0;
+	if (request.head.message[0])
+		v3_err("%s", v3_printable(request.head.message));
+	return request.fd;
 }
 
 static int load_linux(const struct v3_guest *guest, int vm, struct v3_msg *msg)

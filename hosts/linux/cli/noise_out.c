@@ -195,7 +195,7 @@ static json_t *exits_json(const struct v3_noise *noise)
 
 json_t *v3_noise_json(const struct v3_noise *noise)
 {
-	return json_pack("{s:s, s:i, s:i, s:b, s:f, s:o, s:I, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:i, s:b, s:f, s:o, s:I, s:o, s:o, s:o, s:o}",
 			 "name", noise->guest,
 			 "vcpu", (int)noise->vcpu,
 			 "cpu", noise->cpu,
@@ -203,6 +203,7 @@ json_t *v3_noise_json(const struct v3_noise *noise)
 			 "seconds", noise->seconds,
 			 "tsc_khz", v3_json_uint(noise->after.noise.tsc_khz),
 			 "tsc_offset", (json_int_t)noise->after.noise.tsc_offset,
+			 "tsc_ratio", v3_json_uint(noise->after.noise.tsc_ratio),
 			 "causes", noise->owned ? causes_json(noise) : json_null(),
 			 "interrupts", irqs_json(noise),
 			 "exits", exits_json(noise));

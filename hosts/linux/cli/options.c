@@ -14,9 +14,9 @@
 
 enum {
 	OPT_NAME, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_PIN, OPT_YIELD, OPT_VCPUS,
-	OPT_ENTRY, OPT_CPU, OPT_TIMEOUT, OPT_COUNT
+	OPT_ENTRY, OPT_CPU, OPT_TSC, OPT_TIMEOUT, OPT_COUNT
 };
-enum { KEY_PIN = 0x200, KEY_YIELD };
+enum { KEY_PIN = 0x200, KEY_YIELD, KEY_TSC };
 enum { KEY_VCPUS = 0x100, KEY_ENTRY, KEY_CPU, KEY_MODULE, KEY_TRACE, KEY_NO_REBOOT, KEY_KEEP, KEY_NO_TAKE };
 
 /* --timeout: a year is for ever. */
@@ -56,6 +56,8 @@ static const struct argp_option guest_options[] = {
 	{ "cpu", KEY_CPU, "MODEL[,-FEATURE...]", 0,
 	  "What the vCPUs look like: host, x86-64-v2, x86-64-v3 or x86-64-v4, less features of "
 	  "/proc/cpuinfo (default: host)", 0 },
+	{ "tsc-khz", KEY_TSC, "N", 0,
+	  "Frequency of the guest's TSC (default: the host's); takes a CPU with TSC scaling", 0 },
 	{ "trace", KEY_TRACE, NULL, 0, "Trace it from the start, for 'v3 trace' and 'v3 inspect'", 0 },
 	{ 0 }
 };
@@ -77,7 +79,7 @@ static error_t parse_guest(int key, char *arg, struct argp_state *state)
 		{ 'n', OPT_NAME }, { 'k', OPT_KERNEL }, { 'i', OPT_INITRD }, { 'a', OPT_APPEND },
 		{ 'm', OPT_MEMORY }, { 'c', OPT_CPUS }, { KEY_PIN, OPT_PIN },
 		{ KEY_YIELD, OPT_YIELD }, { KEY_VCPUS, OPT_VCPUS },
-		{ KEY_ENTRY, OPT_ENTRY }, { KEY_CPU, OPT_CPU },
+		{ KEY_ENTRY, OPT_ENTRY }, { KEY_CPU, OPT_CPU }, { KEY_TSC, OPT_TSC },
 	};
 	struct parsed *parsed = state->input;
 	unsigned int i;
@@ -223,6 +225,7 @@ static int take_values(const struct parsed *parsed, struct v3_spec *spec, struct
 		{ "--vcpus", OPT_VCPUS, v3_spec_set_vcpus },
 		{ "--entry", OPT_ENTRY, v3_spec_set_entry },
 		{ "--cpu", OPT_CPU, v3_spec_set_cpu },
+		{ "--tsc-khz", OPT_TSC, v3_spec_set_tsc_khz },
 	};
 	struct v3_msg why;
 	unsigned int i;

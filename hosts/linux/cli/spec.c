@@ -16,6 +16,10 @@
 /* NUMA nodes that Linux can have at most (CONFIG_NODES_SHIFT 10). */
 #define NODE_MAX 1023
 
+/* What libv3 gives a guest (v3_vm_config.tsc_khz). */
+#define TSC_KHZ_MIN 1000
+#define TSC_KHZ_MAX 10000000
+
 void *v3_xmalloc(size_t size)
 {
 	void *place = malloc(size ? size : 1);
@@ -117,8 +121,8 @@ int v3_spec_add_memory(struct v3_spec *spec, const char *size, const char *node,
 	if (v3_size_parse(size, &mem.size, msg))
 		return -1;
 	if (!mem.size || mem.size % V3_SPEC_MEMORY_UNIT)
-		return v3_msg_set(msg, "memory of %s: it has to be a multiple of 2 MiB",
-				  v3_printable(size));
+		return v3_msg_set(msg, "memory of %s: it has to be %s multiple of 2 MiB",
+				  v3_printable(size), mem.size ? "a" : "more, a");
 	if (__builtin_add_overflow(v3_spec_memory(spec), mem.size, &value))
 		return v3_msg_set(msg, "memory of %s: the sum is too large", v3_printable(size));
 	if (node) {
@@ -300,6 +304,12 @@ int v3_spec_set_unknown_msrs(struct v3_spec *spec, const char *text, struct v3_m
 		return v3_msg_set(msg, "'%s' is not an action: use fault or ignore",
 				  v3_printable(text));
 	return 0;
+}
+
+/* Whether the host can do it is for the module to say, also for its own frequency. */
+int v3_spec_set_tsc_khz(struct v3_spec *spec, const char *text, struct v3_msg *msg)
+{
+	return v3_number_parse(text, "kHz", TSC_KHZ_MIN, TSC_KHZ_MAX, &spec->tsc_khz, msg);
 }
 
 int v3_spec_set_memory_from(struct v3_spec *spec, const char *text, struct v3_msg *msg)

@@ -54,6 +54,7 @@ struct v3_spec {
 	enum v3_unemulated unemulated;
 	char *cpu; /* CPU model and hidden features, or NULL: the host's */
 	enum v3_unknown_msrs unknown_msrs;
+	uint64_t tsc_khz; /* 0: the host's */
 	bool trace; /* on from the start */
 	bool held; /* memory only of what "v3 mem take" has taken */
 };
@@ -80,6 +81,7 @@ int v3_spec_set_cpu(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 /* Adds a feature to hide; the model is "host" if none was set. */
 int v3_spec_hide(struct v3_spec *spec, const char *feature, struct v3_msg *msg);
 int v3_spec_set_unknown_msrs(struct v3_spec *spec, const char *text, struct v3_msg *msg);
+int v3_spec_set_tsc_khz(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 int v3_spec_set_memory_from(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 int v3_spec_set_trace(struct v3_spec *spec, const char *text, struct v3_msg *msg);
 /* Adds a module; @args NULL: the last part of the file's name. */

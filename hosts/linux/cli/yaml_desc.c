@@ -32,7 +32,7 @@ struct raw_cpu {
 struct raw_desc {
 	char *name, *kernel, *initrd, *cmdline, *memory, *vcpus, *cpus, *pin, *host_yield, *entry;
 	char *on_reboot, *unemulated;
-	char *cpu, *unknown_msrs, *trace, *memory_from;
+	char *cpu, *unknown_msrs, *tsc_khz, *trace, *memory_from;
 	struct raw_cpu *cpu_model;
 	struct raw_mem *mem;
 	unsigned int mem_count;
@@ -76,7 +76,7 @@ static const cyaml_schema_field_t cpu_fields[] = {
 };
 
 /* Places of the keys below that take a text or something else. */
-enum { FIELD_MEMORY, FIELD_CPUS, FIELD_PIN, FIELD_CPU, NUM_FIELDS = 17 };
+enum { FIELD_MEMORY, FIELD_CPUS, FIELD_PIN, FIELD_CPU, NUM_FIELDS = 18 };
 
 static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	[FIELD_MEMORY] = TEXT_FIELD(struct raw_desc, memory, CYAML_FLAG_OPTIONAL),
@@ -93,6 +93,7 @@ static const cyaml_schema_field_t text_fields[NUM_FIELDS + 1] = {
 	TEXT_FIELD(struct raw_desc, on_reboot, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, unemulated, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, unknown_msrs, CYAML_FLAG_OPTIONAL),
+	TEXT_FIELD(struct raw_desc, tsc_khz, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, trace, CYAML_FLAG_OPTIONAL),
 	TEXT_FIELD(struct raw_desc, memory_from, CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_SEQUENCE("modules", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_desc,
@@ -264,6 +265,7 @@ static int take_values(const struct raw_desc *raw, struct v3_spec *spec,
 		{ "unemulated", raw->unemulated, v3_spec_set_unemulated },
 		{ "cpu", raw->cpu, v3_spec_set_cpu },
 		{ "unknown_msrs", raw->unknown_msrs, v3_spec_set_unknown_msrs },
+		{ "tsc_khz", raw->tsc_khz, v3_spec_set_tsc_khz },
 		{ "trace", raw->trace, v3_spec_set_trace },
 		{ "memory_from", raw->memory_from, v3_spec_set_memory_from },
 	};

@@ -27,7 +27,7 @@
 #include <linux/types.h>
 
 /** Raised whenever a layout or meaning below changes. V3_IOC_VERSION itself never changes. */
-#define V3_IOC_ABI_VERSION 4
+#define V3_IOC_ABI_VERSION 5
 
 #define V3_IOC_MAGIC 0xD3
 #define V3_DEV_PATH "/dev/v3"
@@ -107,6 +107,7 @@ struct v3_ioc_cpu {
 #define V3_IOC_CAP_DECODE_ASSIST (1u << 3)
 #define V3_IOC_CAP_FLUSH_BY_ASID (1u << 4)
 #define V3_IOC_CAP_CLEAN_BITS (1u << 5)
+#define V3_IOC_CAP_TSC_SCALING (1u << 6)
 
 struct v3_ioc_caps {
 	struct v3_ioc_head head;
@@ -208,6 +209,8 @@ struct v3_ioc_create {
 	__u32 reserved;
 	/** in: for V3_IOC_YIELD_INTERVAL: nanoseconds, or 0; else zero. */
 	__u64 yield_ns;
+	/** in: frequency of the guest's TSC, or 0: the host's; see v3_vm_config.tsc_khz. */
+	__u64 tsc_khz;
 };
 
 /** Opens an existing VM. This descriptor does not keep the VM alive. */
@@ -693,6 +696,8 @@ struct v3_ioc_noise {
 	__u64 tsc, tsc_khz, tsc_offset;
 	/** out: by enum v3_ioc_noise_kind. */
 	struct v3_ioc_noise_cause causes[V3_IOC_NOISE_ROOM];
+	/** out: what the host's TSC is multiplied with before that: v3_vm_tsc_ratio(). */
+	__u64 tsc_ratio;
 };
 
 #define V3_IOC_LOAD_LINUX _IOWR(V3_IOC_MAGIC, 0x40, struct v3_ioc_load_linux)

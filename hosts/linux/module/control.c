@@ -39,7 +39,8 @@ static u32 caps_flags(const struct v3_host_caps *caps)
 	       (caps->next_rip ? V3_IOC_CAP_NEXT_RIP : 0) |
 	       (caps->decode_assist ? V3_IOC_CAP_DECODE_ASSIST : 0) |
 	       (caps->flush_by_asid ? V3_IOC_CAP_FLUSH_BY_ASID : 0) |
-	       (caps->clean_bits ? V3_IOC_CAP_CLEAN_BITS : 0);
+	       (caps->clean_bits ? V3_IOC_CAP_CLEAN_BITS : 0) |
+	       (caps->tsc_scaling ? V3_IOC_CAP_TSC_SCALING : 0);
 }
 
 static enum v3_status caps_cpus(struct v3_lx_call *call, struct v3_ioc_caps *arg)
@@ -152,7 +153,7 @@ static enum v3_status create_core(struct v3_lx_vm *vm, const struct v3_ioc_creat
 	struct v3_vm_config config = {
 		.struct_size = sizeof(config), .num_vcpus = arg->num_vcpus, .name = vm->name,
 		.cpus = arg->cpus, .mem = mem, .num_mem = arg->num_mem, .ctx = vm,
-		.cpu = arg->cpu[0] ? arg->cpu : NULL,
+		.cpu = arg->cpu[0] ? arg->cpu : NULL, .tsc_khz = arg->tsc_khz,
 		.flags = (arg->flags & V3_IOC_CREATE_UNEMULATED_UD ? V3_VM_UNEMULATED_UD : 0) |
 			 (arg->flags & V3_IOC_CREATE_IGNORE_MSRS ? V3_VM_IGNORE_UNKNOWN_MSRS : 0),
 	};

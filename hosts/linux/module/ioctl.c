@@ -16,12 +16,12 @@ static_assert(V3_IOC_SEGMENTS <= V3_MAX_SEGMENTS);
 static_assert(V3_IOC_MODULES < V3_MAX_MODULES);
 static_assert(V3_IOC_EXITS >= V3_EXIT_COUNT);
 /* Layouts that callers were compiled with; a change needs another V3_IOC_ABI_VERSION. */
-static_assert(V3_IOC_ABI_VERSION == 4);
+static_assert(V3_IOC_ABI_VERSION == 5);
 static_assert(sizeof(struct v3_ioc_head) == 272);
 static_assert(sizeof(struct v3_ioc_version) == 336);
 static_assert(sizeof(struct v3_ioc_cpu) == 208);
 static_assert(sizeof(struct v3_ioc_caps) == 600);
-static_assert(sizeof(struct v3_ioc_create) == 1904);
+static_assert(sizeof(struct v3_ioc_create) == 1912);
 static_assert(sizeof(struct v3_ioc_open) == 344);
 static_assert(sizeof(struct v3_ioc_list_entry) == 96);
 static_assert(sizeof(struct v3_ioc_list) == 288);
@@ -37,7 +37,7 @@ static_assert(sizeof(struct v3_ioc_inspect) == 296);
 static_assert(sizeof(struct v3_ioc_trace) == 280);
 static_assert(sizeof(struct v3_ioc_trace_read) == 312);
 static_assert(sizeof(struct v3_ioc_note) == 296);
-static_assert(sizeof(struct v3_ioc_noise) == 696);
+static_assert(sizeof(struct v3_ioc_noise) == 704);
 static_assert(sizeof(struct v3_ioc_state) == 544);
 static_assert(sizeof(struct v3_ioc_vm_stats) == 336);
 static_assert(sizeof(struct v3_ioc_vcpu_stats) == 840);
@@ -149,7 +149,19 @@ static enum v3_status check_head(struct v3_lx_call *call, const struct v3_ioc_he
 	return V3_OK;
 }
 
-/* The best message there is: libv3's own, the module's, or the name of the status. */
+/* No half of a line at the end of a message that is too long. */
+static void cut(char *message)
+{
+	char *end = strrchr(message, ';');
+
+	if (end && strlen(message) == V3_IOC_MESSAGE - 1)
+		*end = 0;
+}
+
+/*
+ * The best message there is: libv3's own, the module's, or the name of the status. Of a success, what
+ * libv3 warns of.
+ */
 static void set_message(struct v3_ioc_head *head, const struct v3_lx_call *call,
 			enum v3_status status, const struct v3_lx_vm *vm)
 {
@@ -157,8 +169,8 @@ static void set_message(struct v3_ioc_head *head, const struct v3_lx_call *call,
 
 	memset(head->message, 0, sizeof(head->message));
 	if (!status)
-		return;
-	if (*say && *log)
+		strscpy(head->message, log, sizeof(head->message));
+	else if (*say && *log)
 		scnprintf(head->message, sizeof(head->message), "%s: %s", say, log);
 	else if (*say || *log)
 		strscpy(head->message, *say ? say : log, sizeof(head->message));
@@ -167,6 +179,7 @@ static void set_message(struct v3_ioc_head *head, const struct v3_lx_call *call,
 			  v3_status_str(status));
 	else
 		strscpy(head->message, v3_status_str(status), sizeof(head->message));
+	cut(head->message);
 }
 
 static long run_request(const struct v3_lx_request *request, void *target, struct v3_lx_vm *vm,

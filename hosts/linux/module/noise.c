@@ -184,6 +184,7 @@ enum v3_status v3_lx_do_noise(struct v3_lx_call *call, void *target, void *data)
 	arg->num_causes = V3_IOC_NOISE_CAUSES;
 	arg->tsc_khz = tsc_khz;
 	arg->tsc_offset = v3_vcpu_tsc_offset(v3_vm_vcpu(core, arg->vcpu));
+	arg->tsc_ratio = v3_vm_tsc_ratio(core);
 	noise = smp_load_acquire(&vm->noise[arg->vcpu]);
 	if (noise)
 		read_causes(arg, noise);
