@@ -64,6 +64,7 @@ static void put(const char *path, const char *text)
 	}
 	file = fopen(full, "w");
 	assert_non_null(file);
+	assert_int_equal(fchmod(fileno(file), 0644), 0);
 	fprintf(file, "%s\n", text);
 	fclose(file);
 }
@@ -339,6 +340,11 @@ static void test_bad_state(void **state)
 		"\"guest\":\"\"}],\"items\":[]}",
 		"{\"version\":1,\"boot\":\"this-boot\",\"since\":1,\"taken\":[],\"items\":[{\"kind\":"
 		"\"what\",\"path\":\"\",\"old\":\"\",\"now\":\"\"}]}",
+		/* other files than those that are changed when CPUs are taken */
+		"{\"version\":1,\"boot\":\"this-boot\",\"since\":1,\"taken\":[],\"items\":[{\"kind\":"
+		"\"text\",\"path\":\"/etc/passwd\",\"old\":\"\",\"now\":\"\"}]}",
+		"{\"version\":1,\"boot\":\"this-boot\",\"since\":1,\"taken\":[],\"items\":[{\"kind\":"
+		"\"hex\",\"path\":\"/proc/irq/../../etc/passwd\",\"old\":\"1\",\"now\":\"1\"}]}",
 	};
 	struct v3_msg msg;
 	size_t i;
@@ -355,6 +361,85 @@ static void test_bad_state(void **state)
 	assert_int_equal(v3_cpu_take(list("3"), "", &msg), 0);
 }
 
+static const char unsafe_state[] =
+	"{\"version\":1,\"boot\":\"this-boot\",\"since\":20,\"taken\":[{\"cpus\":\"2-3\",\"guest\":"
+	"\"g\"}],\"items\":[{\"kind\":\"hex\",\"path\":\"/proc/irq/default_smp_affinity\",\"old\":\"e\","
+	"\"now\":\"f\"}]}";
+
+static void not_believed(void)
+{
+	struct v3_msg msg;
+
+	assert_int_equal(v3_cpu_give(2, &msg), -1);
+	assert_has(msg.text, "can be written by others than root");
+	assert_int_equal(v3_cpu_take(list("1"), "", &msg), -1);
+	is("/proc/irq/default_smp_affinity", "f");
+}
+
+/* A state file that others can write would have root write where they like. */
+static void test_unsafe_state(void **state)
+{
+	char file[512], folder[512], other[512];
+	struct v3_msg msg;
+
+	put("/run/v3/cpus.json", unsafe_state);
+	snprintf(file, sizeof(file), "%s/run/v3/cpus.json", root);
+	snprintf(folder, sizeof(folder), "%s/run/v3", root);
+	snprintf(other, sizeof(other), "%s/run/other", root);
+	assert_int_equal(chmod(file, 0666), 0);
+	not_believed();
+	assert_int_equal(chmod(file, 0644), 0);
+	assert_int_equal(chmod(folder, 0770), 0);
+	not_believed();
+	assert_int_equal(chmod(folder, 0700), 0);
+	assert_int_equal(rename(folder, other), 0);
+	assert_int_equal(symlink("other", folder), 0);
+	not_believed();
+	assert_int_equal(unlink(folder), 0);
+	assert_int_equal(rename(other, folder), 0);
+	assert_int_equal(rename(file, other), 0);
+	assert_int_equal(symlink("../other", file), 0);
+	assert_int_equal(v3_cpu_give(2, &msg), -1);
+	is("/proc/irq/default_smp_affinity", "f");
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(mkfifo(file, 0600), 0);
+	not_believed();
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rename(other, file), 0);
+	assert_int_equal(v3_cpu_give(2, &msg), 0);
+	is("/proc/irq/default_smp_affinity", "e");
+}
+
+/* Sets of control groups, which a host with many mounts names late. */
+static void test_cpusets(void **state)
+{
+	static const char mount[] = "36 35 0:30 / /cg/set rw - cgroup cgroup rw,cpuset\n";
+	static const char filler[] = "22 1 0:20 / /mnt/some/where rw - tmpfs none rw\n";
+	const unsigned int lines = 3000;
+	char *text = v3_xmalloc(lines * strlen(filler) + sizeof(mount)), *at = text;
+	struct v3_msg msg;
+	unsigned int i;
+
+	for (i = 0; i < lines; i++)
+		at = stpcpy(at, filler);
+	strcpy(at, mount);
+	put("/proc/self/mountinfo", text);
+	free(text);
+	put("/cg/set/cpuset.cpus", "0-3");
+	put("/cg/set/a/cpuset.cpus", "1-3");
+	put("/cg/set/a/b/cpuset.cpus", "1-2");
+	assert_int_equal(v3_cpu_take(list("2-3"), "", &msg), 0);
+	is("/cg/set/cpuset.cpus", "0-3");
+	is("/cg/set/a/cpuset.cpus", "1");
+	is("/cg/set/a/b/cpuset.cpus", "1");
+	assert_int_equal(v3_cpu_give(2, &msg), 0);
+	is("/cg/set/a/cpuset.cpus", "1-3");
+	is("/cg/set/a/b/cpuset.cpus", "1-2");
+	assert_int_equal(v3_cpu_take(list("1-3"), "", &msg), -1);
+	assert_has(msg.text, "the cpuset /cg/set/a/b has no other CPUs");
+	is("/cg/set/a/cpuset.cpus", "1-3");
+}
+
 int main(void)
 {
 	const struct CMUnitTest all[] = {
@@ -365,6 +450,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_offline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_died, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_state, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unsafe_state, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cpusets, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(all, NULL, test_cleanup);

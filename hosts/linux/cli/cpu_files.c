@@ -60,22 +60,23 @@ static void find_irqs(struct v3_cpu_change *change)
 /* Where cpusets of cgroup v1 are mounted, if they are. */
 static bool cpuset_mount(char *where, size_t size)
 {
-	char *text = v3_xmalloc(65536), *line, *save = NULL, *dash;
+	char path[512], *line = NULL, *dash;
 	bool found = false;
+	size_t room = 0;
+	FILE *file;
 
-	if (v3_cpu_read_all(v3_cpu_host.root, "/proc/self/mountinfo", text, 65536)) {
-		free(text);
-		return false;
-	}
-	for (line = strtok_r(text, "\n", &save); line && !found;
-	     line = strtok_r(NULL, "\n", &save)) {
+	snprintf(path, sizeof(path), "%s/proc/self/mountinfo", v3_cpu_host.root);
+	file = fopen(path, "re");
+	while (file && !found && getline(&line, &room, file) > 0) {
 		dash = strstr(line, " - cgroup ");
 		if (!dash || !strstr(dash, "cpuset") ||
 		    sscanf(line, "%*s %*s %*s %*s %255s", where) != 1)
 			continue;
 		found = strlen(where) < size;
 	}
-	free(text);
+	free(line);
+	if (file)
+		fclose(file);
 	return found;
 }
 

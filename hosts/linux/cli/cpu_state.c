@@ -28,6 +28,7 @@ static const char *const kinds[V3_CPU_KINDS] = { "task", "list", "hex", "text", 
 int v3_cpu_read_all(const char *root, const char *path, char *buf, size_t size)
 {
 	char full[512];
+	size_t used = 0;
 	ssize_t len;
 	int fd, err;
 
@@ -35,12 +36,16 @@ int v3_cpu_read_all(const char *root, const char *path, char *buf, size_t size)
 	fd = open(full, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno;
-	len = read(fd, buf, size - 1);
+	/* Some of /proc come a page at a time. */
+	do {
+		len = read(fd, buf + used, size - 1 - used);
+		used += len > 0 ? (size_t)len : 0;
+	} while (len > 0);
 	err = len < 0 ? errno : 0;
 	close(fd);
 	if (err)
 		return err;
-	buf[len] = 0;
+	buf[used] = 0;
 	return 0;
 }
 
@@ -259,11 +264,64 @@ int v3_cpu_state_save(const struct v3_cpu_state *state, struct v3_msg *msg)
 	return err ? cannot_save(state, strerror(err), msg) : 0;
 }
 
+/*
+ * Whoever can write the file can have root write into other files: it counts only if that is nobody but
+ * root, or who reads it.
+ */
+static bool is_safe(const struct stat *stat)
+{
+	return (!stat->st_uid || stat->st_uid == geteuid()) && !(stat->st_mode & 022);
+}
+
+/* The folder of the file. True also if there is none. */
+static bool folder_safe(const char *root)
+{
+	char path[512];
+	struct stat stat;
+
+	snprintf(path, sizeof(path), "%s" V3_CPU_STATE_DIR, root);
+	return lstat(path, &stat) || (S_ISDIR(stat.st_mode) && is_safe(&stat));
+}
+
+static bool file_safe(int fd)
+{
+	struct stat stat;
+
+	return !fstat(fd, &stat) && S_ISREG(stat.st_mode) && is_safe(&stat);
+}
+
+static int unsafe(const char *root, struct v3_msg *msg)
+{
+	return v3_msg_set(msg,
+			  "%s" STATE_FILE " or its folder can be written by others than root: what it "
+			  "says is not restored; remove it", root);
+}
+
 static int damaged(const struct v3_cpu_state *state, struct v3_msg *msg)
 {
 	return v3_msg_set(msg,
 			  "%s" STATE_FILE " is damaged: a reboot restores CPUs, and removes it",
 			  state->root);
+}
+
+/* Whether it is one of the files that are changed when CPUs are taken. */
+static bool path_known(enum v3_cpu_kind kind, const char *path)
+{
+	static const char *const starts[] = {
+		"/proc/irq/", "/proc/sys/kernel/sched_rt_", "/sys/devices/virtual/workqueue/",
+		"/sys/devices/system/cpu/cpu",
+	};
+	static const char cpuset[] = "/cpuset.cpus";
+	size_t len = strlen(path), i;
+
+	if (kind == V3_CPU_TASK)
+		return true;
+	if (strstr(path, "/../"))
+		return false;
+	for (i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (!strncmp(path, starts[i], strlen(starts[i])))
+			return true;
+	return len >= strlen(cpuset) && !strcmp(path + len - strlen(cpuset), cpuset);
 }
 
 static int item_read(struct v3_cpu_state *state, json_t *json)
@@ -278,7 +336,7 @@ static int item_read(struct v3_cpu_state *state, json_t *json)
 		return -1;
 	for (k = 0; k < V3_CPU_KINDS && strcmp(kind, kinds[k]); k++)
 		;
-	if (k == V3_CPU_KINDS || tid < 0 || tid > INT32_MAX || tgid < 0 || tgid > INT32_MAX)
+	if (k == V3_CPU_KINDS || !path_known((enum v3_cpu_kind)k, path) || tid < 0 || tid > INT32_MAX || tgid < 0 || tgid > INT32_MAX)
 		return -1;
 	item = v3_cpu_item_add(state, (enum v3_cpu_kind)k, path, old);
 	v3_cpu_item_now(item, now);
@@ -326,10 +384,14 @@ int v3_cpu_state_peek(struct v3_cpu_state *state, const char *root, struct v3_ms
 
 	*state = (struct v3_cpu_state){ .root = root, .lock = -1 };
 	snprintf(file, sizeof(file), "%s" STATE_FILE, root);
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 :
 			v3_msg_set(msg, "%s: %s", file, strerror(errno));
+	if (!folder_safe(root) || !file_safe(fd)) {
+		close(fd);
+		return unsafe(root, msg);
+	}
 	json = json_loadfd(fd, 0, NULL);
 	close(fd);
 	err = json ? state_read(state, json, msg) : damaged(state, msg);
@@ -348,6 +410,8 @@ int v3_cpu_state_open(struct v3_cpu_state *state, const char *root, struct v3_ms
 	mkdir(path, 0755);
 	snprintf(path, sizeof(path), "%s" V3_CPU_STATE_DIR, root);
 	mkdir(path, 0700);
+	if (!folder_safe(root))
+		return unsafe(root, msg);
 	snprintf(path, sizeof(path), "%s" LOCK_FILE, root);
 	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (lock < 0 || flock(lock, LOCK_EX)) {
