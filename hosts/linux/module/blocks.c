@@ -14,6 +14,8 @@
 
 #include "blocks.h"
 
+#define GIB (1ull << 30)
+
 /* A range of the pool; its cookie. */
 struct held {
 	bool offline;			/* by offline.c, else from the page allocator */
@@ -59,7 +61,7 @@ static bool back_free(struct list_head *list, u64 *bytes)
 	return ok;
 }
 
-/* Takes an unused range out of the pool, but for its first bytes. Needs pool_lock. */
+/* Takes an unused range out of the pool, but for its last bytes. Needs pool_lock. */
 static bool back_add(struct list_head *list, const struct v3_pool_piece *range, u64 keep)
 {
 	struct back *back = kmalloc(sizeof(*back), GFP_KERNEL | __GFP_NOFAIL);
@@ -69,10 +71,10 @@ static bool back_add(struct list_head *list, const struct v3_pool_piece *range, 
 		kfree(back);
 		return false;
 	}
-	if (keep && v3_pool_add(&pool, range->hpa, keep, range->node, held))
+	if (keep && v3_pool_add(&pool, range->hpa + range->size - keep, keep, range->node, held))
 		keep = 0;
 	*back = (struct back){
-		.hpa = range->hpa + keep, .size = range->size - keep, .node = range->node,
+		.hpa = range->hpa, .size = range->size - keep, .node = range->node,
 		.offline = held->offline,
 	};
 	list_add_tail(&back->link, list);
@@ -165,7 +167,7 @@ static enum v3_status claim_any(const struct v3_block_request *request, struct c
 		return status ? claim_run(request, claim, hpa) : V3_OK;
 	if (request->size <= V3_POOL_UNIT)
 		v3_lx_logf(V3_LOG_WARN,
-			   "no more memory is held there: 'v3 mem list' shows what is, 'v3 mem take' takes more");
+			   "no more memory is held there: 'v3 mem take' takes more");
 	return V3_ERR_NOMEM;
 }
 
@@ -312,19 +314,36 @@ static void remove_from(unsigned long pfn, size_t count)
  */
 #define RANGE ((64ul << 20) >> PAGE_SHIFT)
 
-enum v3_status v3_lx_blocks_add(unsigned long pfn, size_t count, int node, bool offline)
+/* Needs pool_lock. */
+static enum v3_status hold_range(const struct v3_lx_range *range)
 {
-	size_t unit = offline ? count : RANGE, done = 0, n;
+	size_t unit = range->offline ? range->count : RANGE, done = 0, n;
 	enum v3_status status = V3_OK;
 
-	mutex_lock(&pool_lock);
-	while (!status && done < count) {
-		n = min(unit, count - done);
-		status = add_one(pfn + done, n, node, offline);
+	while (!status && done < range->count) {
+		n = min(unit, range->count - done);
+		status = add_one(range->pfn + done, n, range->node, range->offline);
 		done += status ? 0 : n;
 	}
 	if (status)
-		remove_from(pfn, done);
+		remove_from(range->pfn, done);
+	return status;
+}
+
+enum v3_status v3_lx_blocks_add(const struct list_head *ranges)
+{
+	enum v3_status status = V3_OK;
+	struct v3_lx_range *range;
+
+	mutex_lock(&pool_lock);
+	list_for_each_entry(range, ranges, link) {
+		status = hold_range(range);
+		if (status)
+			break;
+	}
+	if (status)
+		list_for_each_entry_continue_reverse(range, ranges, link)
+			remove_from(range->pfn, range->count);
 	mutex_unlock(&pool_lock);
 	return status;
 }
@@ -334,35 +353,44 @@ static bool can_give(const struct v3_pool_piece *range, int node)
 	return !range->used && (node == V3_NODE_ANY || range->node == node);
 }
 
-/* Which part of a range can be kept if only so much of it is to go. */
-static u64 keeps(const struct v3_pool_piece *range, u64 want)
-{
-	const struct held *held = range->cookie;
+/* What goes next if only so much is to go. */
+struct give_step {
+	bool offline;			/* memory blocks, which go as a whole */
+	bool any;			/* also what lies in an aligned GiB that is free as a whole */
+};
 
-	return range->size <= want ? 0 : held->offline ? U64_MAX : range->size - want;
+/* Whether no whole free GiB is the less for it. *piece: as of an earlier range, or the first. */
+static bool is_loose(const struct v3_pool_piece *range, struct v3_pool_piece *piece)
+{
+	v3_hpa_t end = range->hpa + range->size, first, last;
+
+	while (piece->hpa + piece->size <= range->hpa)
+		if (!v3_pool_next(&pool, piece->hpa + piece->size, piece))
+			return true;
+	first = ALIGN(piece->hpa, GIB);
+	last = ALIGN_DOWN(piece->hpa + piece->size, GIB);
+	return first >= last || end <= first || range->hpa >= last;
 }
 
-/* The smallest range that can go, or the smallest that can give the rest. Needs pool_lock. */
-static bool next_to_give(u64 want, int node, struct v3_pool_piece *best, u64 *keep)
+/* Returns what is still to go. Needs pool_lock. */
+static u64 give_by(struct list_head *list, u64 left, int node, const struct give_step *step)
 {
-	struct v3_pool_piece range;
-	bool found = false;
+	struct v3_pool_piece range, piece = {};
 	v3_hpa_t from = 0;
-	u64 keeping;
+	u64 keep;
 
-	for (; v3_pool_range(&pool, from, &range); from = range.hpa + range.size) {
-		keeping = keeps(&range, want);
-		if (!can_give(&range, node) || keeping == U64_MAX ||
-		    (found && range.size >= best->size))
-			continue;
-		*best = range;
-		*keep = keeping;
-		found = true;
+	for (; left && v3_pool_range(&pool, from, &range); from = range.hpa + range.size) {
+		keep = range.size > left ? range.size - left : 0;
+		if (can_give(&range, node) && (step->any || is_loose(&range, &piece)) &&
+		    ((struct held *)range.cookie)->offline == step->offline &&
+		    !(keep && step->offline) && back_add(list, &range, keep))
+			left -= range.size - keep;
+		cond_resched();
 	}
-	return found;
+	return left;
 }
 
-/* Gives it back to the pool: not all could be had. Needs pool_lock. */
+/* Gives it back to the pool: not all could be had. What the pool has no memory to note stays. */
 static void back_undo(struct list_head *list)
 {
 	struct back *back, *next;
@@ -371,25 +399,37 @@ static void back_undo(struct list_head *list)
 	list_for_each_entry_safe(back, next, list, link) {
 		held = kzalloc(sizeof(*held), GFP_KERNEL | __GFP_NOFAIL);
 		held->offline = back->offline;
-		if (WARN_ON(v3_pool_add(&pool, back->hpa, back->size, back->node, held)))
+		if (v3_pool_add(&pool, back->hpa, back->size, back->node, held)) {
 			kfree(held);
+			continue;
+		}
+		list_del(&back->link);
 		kfree(back);
 	}
 }
 
+/*
+ * Whole aligned GiBs are kept as long as there is something else. If it does not come out even so, what
+ * goes only as a whole goes first: nothing comes out more often.
+ */
 static enum v3_status give_some(struct list_head *list, u64 size, int node)
 {
-	struct v3_pool_piece range;
-	u64 left = size, keep;
+	static const struct give_step steps[] = {
+		{ true, false }, { false, false }, { true, true }, { false, true },
+	};
+	u64 left = size;
+	int i;
 
-	while (left) {
-		if (!next_to_give(left, node, &range, &keep) || !back_add(list, &range, keep)) {
-			back_undo(list);
-			return V3_ERR_NOMEM;
-		}
-		left -= min(left, range.size - keep);
-	}
-	return V3_OK;
+	for (i = 0; i < 4; i++)
+		left = give_by(list, left, node, &steps[i]);
+	if (!left)
+		return V3_OK;
+	back_undo(list);
+	for (i = 2, left = size; i < 4; i++)
+		left = give_by(list, left, node, &steps[i]);
+	if (left)
+		back_undo(list);
+	return left ? V3_ERR_NOMEM : V3_OK;
 }
 
 /* All that is unused goes, the rest when it is. */
@@ -424,12 +464,10 @@ enum v3_status v3_lx_blocks_give(u64 size, int node, u64 *given, u64 *later)
 	else
 		give_all(&list, node, later);
 	mutex_unlock(&pool_lock);
-	if (status)
-		return status;
 	v3_lx_progress_begin(progress, V3_IOC_MEM_PHASE_ONLINE, 0);
 	list_for_each_entry(back, &list, link)
 		progress->total += back->offline ? back->size : 0;
-	if (!back_free(&list, given))
+	if (!back_free(&list, given) && !status)
 		status = V3_ERR_IO;
 	return status;
 }

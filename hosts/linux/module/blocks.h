@@ -81,22 +81,25 @@ void v3_lx_spent(enum v3_lx_spent what, u64 start);
  */
 bool v3_lx_zero(unsigned long pfn, size_t count, int node, bool killable);
 
-/* offline.c: memory blocks that the v3 command sets offline. */
-struct v3_lx_offline_range {
+/* A range on its way into what is held. */
+struct v3_lx_range {
+	struct list_head link;
 	unsigned long pfn;
 	size_t count;
 	int node;
-	bool movable;
+	bool offline;			/* by offline.c, else from the page allocator */
 };
+
+/* offline.c: memory blocks that the v3 command sets offline. */
 /* The owner, an address, may set these blocks offline. */
 enum v3_status v3_lx_offline_plan(struct v3_lx_call *call, const struct v3_ioc_mem_range *ranges,
 				  u32 count, const void *owner);
 /* Blocks of the owner's plan in that range are online again, or not to go; false: not all. */
 bool v3_lx_offline_unplan(u64 start, u64 size, const void *owner);
 /* Claims the next block of the owner's plan that is offline; V3_ERR_NOENT: there is none. */
-enum v3_status v3_lx_offline_claim(const void *owner, struct v3_lx_offline_range *range);
+enum v3_status v3_lx_offline_claim(const void *owner, struct v3_lx_range *range);
 /* It is of the owner's plan again. */
-void v3_lx_offline_unclaim(const struct v3_lx_offline_range *range, const void *owner);
+void v3_lx_offline_unclaim(const struct v3_lx_range *range, const void *owner);
 /* Sets a claimed range online; false after messages: not all of it would. */
 bool v3_lx_offline_release(unsigned long pfn, size_t count);
 /* Pages of a block. */
@@ -113,8 +116,8 @@ void v3_lx_block_release(void *ctx, void *vm_ctx, v3_hpa_t hpa, uint64_t size, b
 enum v3_status v3_lx_block_query(void *ctx, int32_t node, struct v3_block_info *info);
 /* Bytes that are held and that no VM uses. */
 u64 v3_lx_blocks_unused(void);
-/* Holds a range that is zero. */
-enum v3_status v3_lx_blocks_add(unsigned long pfn, size_t count, int node, bool offline);
+/* Holds ranges that are zero: all of the list, or none. */
+enum v3_status v3_lx_blocks_add(const struct list_head *ranges);
 /*
  * Takes bytes (0: all) that no VM uses out of what is held and gives them back to the host.
  * *later: bytes that go back when VMs end. V3_ERR_NOMEM: there is not that much.

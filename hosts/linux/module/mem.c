@@ -149,16 +149,9 @@ struct taking {
 	bool small;			/* the node has less in all */
 };
 
-struct taken {
-	struct list_head link;
-	unsigned long pfn;
-	size_t count;
-	int node;
-};
-
 static bool take_one(struct taking *taking, u64 size, u64 align)
 {
-	struct taken *taken = kzalloc(sizeof(*taken), GFP_KERNEL);
+	struct v3_lx_range *taken = kzalloc(sizeof(*taken), GFP_KERNEL);
 
 	taking->search = (struct v3_lx_search){
 		.count = PHYS_PFN(size), .align = PHYS_PFN(align), .node = taking->node,
@@ -203,7 +196,7 @@ static bool take_all(struct taking *taking)
 
 static bool zero_all(struct taking *taking, struct v3_lx_progress *progress)
 {
-	struct taken *taken;
+	struct v3_lx_range *taken;
 
 	if (v3_lx_host_zeroes())
 		return true;
@@ -214,24 +207,20 @@ static bool zero_all(struct taking *taking, struct v3_lx_progress *progress)
 	return true;
 }
 
-/* Into the pool as far as it goes, and the rest back to the host. True: it is all in. */
+/* Into the pool, or back to the host. True: it is in. */
 static bool settle(struct taking *taking, bool keep)
 {
-	struct taken *taken, *next;
-	u64 given, later, added = 0;
+	struct v3_lx_range *taken, *next;
 
+	/* once the pool has them they are no runs any more */
+	list_for_each_entry(taken, &taking->list, link)
+		v3_lx_run_forget(taken->pfn);
+	keep = keep && !v3_lx_blocks_add(&taking->list);
 	list_for_each_entry_safe(taken, next, &taking->list, link) {
-		keep = keep && !v3_lx_blocks_add(taken->pfn, taken->count, taken->node, false);
-		if (keep) {
-			v3_lx_run_forget(taken->pfn);
-			added += PFN_PHYS((u64)taken->count);
-		} else {
-			v3_lx_page_free(NULL, PFN_PHYS((u64)taken->pfn), taken->count);
-		}
+		if (!keep)
+			v3_lx_contig_free(taken->pfn, taken->count);
 		kfree(taken);
 	}
-	if (!keep && added)
-		v3_lx_blocks_give(added, taking->node, &given, &later);
 	return keep;
 }
 
@@ -252,7 +241,9 @@ static enum v3_status say_why(struct v3_lx_call *call, const struct taking *taki
 		call->err = -EINTR;
 		return v3_lx_fail(call, V3_ERR_AGAIN, "interrupted by a signal");
 	}
-	if (taking->small) {
+	if (taking->have == taking->size) {
+		scnprintf(why, sizeof(why), "the host has no memory to note it");
+	} else if (taking->small) {
 		scnprintf(why, sizeof(why), "it has less in all");
 	} else if (search->reserve) {
 		arg->why = V3_IOC_MEM_WHY_RESERVE;
@@ -304,44 +295,36 @@ static enum v3_status take_contig(struct v3_lx_call *call, struct v3_ioc_mem_tak
 	return say_why(call, &taking, arg);
 }
 
-struct claimed {
-	struct list_head link;
-	struct v3_lx_offline_range range;
-};
-
 /* Claims and zeroes the next block of the plan that is offline; V3_ERR_NOENT: that was all. */
 static enum v3_status claim_block(struct v3_lx_control_file *file, struct list_head *list)
 {
-	struct claimed *claimed = kzalloc(sizeof(*claimed), GFP_KERNEL);
+	struct v3_lx_range *claimed = kzalloc(sizeof(*claimed), GFP_KERNEL);
 	enum v3_status status = V3_ERR_NOMEM;
 
 	if (claimed)
-		status = v3_lx_offline_claim(file, &claimed->range);
+		status = v3_lx_offline_claim(file, claimed);
 	if (status) {
 		kfree(claimed);
 		return status;
 	}
 	list_add_tail(&claimed->link, list);
-	return v3_lx_zero(claimed->range.pfn, claimed->range.count, claimed->range.node, true) ?
-		       V3_OK : V3_ERR_AGAIN;
+	file->progress.total += PFN_PHYS((u64)claimed->count);
+	return v3_lx_zero(claimed->pfn, claimed->count, claimed->node, true) ? V3_OK :
+									       V3_ERR_AGAIN;
 }
 
-/* Into the pool; or, with an error, of the plan again. Bytes that are in. */
+/* In the pool; or, with an error, of the plan again. Bytes that are in. */
 static u64 settle_blocks(struct v3_lx_control_file *file, struct list_head *list,
-			 enum v3_status *status)
+			 enum v3_status status)
 {
-	struct v3_lx_offline_range *range;
-	struct claimed *claimed, *next;
+	struct v3_lx_range *claimed, *next;
 	u64 taken = 0;
 
 	list_for_each_entry_safe(claimed, next, list, link) {
-		range = &claimed->range;
-		if (!*status)
-			*status = v3_lx_blocks_add(range->pfn, range->count, range->node, true);
-		if (*status)
-			v3_lx_offline_unclaim(range, file);
+		if (status)
+			v3_lx_offline_unclaim(claimed, file);
 		else
-			taken += PFN_PHYS((u64)range->count);
+			taken += PFN_PHYS((u64)claimed->count);
 		kfree(claimed);
 	}
 	return taken;
@@ -352,17 +335,14 @@ static enum v3_status take_plan(struct v3_lx_call *call, struct v3_lx_control_fi
 				struct v3_ioc_mem_take *arg)
 {
 	enum v3_status status = V3_OK;
-	u64 given, later;
 	LIST_HEAD(list);
 
 	v3_lx_progress_begin(call->progress, V3_IOC_MEM_PHASE_ZERO, 0);
 	while (!status)
 		status = claim_block(file, &list);
 	if (status == V3_ERR_NOENT)
-		status = V3_OK;
-	arg->taken = settle_blocks(file, &list, &status);
-	if (status && arg->taken)
-		v3_lx_blocks_give(arg->taken, V3_NODE_ANY, &given, &later);
+		status = v3_lx_blocks_add(&list);
+	arg->taken = settle_blocks(file, &list, status);
 	if (status == V3_ERR_AGAIN) {
 		call->err = -EINTR;
 		return v3_lx_fail(call, status, "interrupted by a signal");

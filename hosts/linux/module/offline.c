@@ -291,7 +291,7 @@ static bool is_offline(unsigned long number)
 	return true;
 }
 
-enum v3_status v3_lx_offline_claim(const void *owner, struct v3_lx_offline_range *range)
+enum v3_status v3_lx_offline_claim(const void *owner, struct v3_lx_range *range)
 {
 	enum v3_status status = V3_ERR_NOENT;
 	struct block *block;
@@ -301,9 +301,9 @@ enum v3_status v3_lx_offline_claim(const void *owner, struct v3_lx_offline_range
 	xa_for_each(&blocks, number, block) {
 		if (block->owner != owner || block->state != TAKEN || !is_offline(number))
 			continue;
-		*range = (struct v3_lx_offline_range){
+		*range = (struct v3_lx_range){
 			.pfn = number * block_pages(), .count = block_pages(),
-			.node = block->node, .movable = block->movable,
+			.node = block->node, .offline = true,
 		};
 		block->state = CLAIMED;
 		block->owner = NULL;
@@ -314,7 +314,7 @@ enum v3_status v3_lx_offline_claim(const void *owner, struct v3_lx_offline_range
 	return status;
 }
 
-void v3_lx_offline_unclaim(const struct v3_lx_offline_range *range, const void *owner)
+void v3_lx_offline_unclaim(const struct v3_lx_range *range, const void *owner)
 {
 	struct block *block;
 
