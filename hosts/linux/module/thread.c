@@ -5,9 +5,11 @@
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/nodemask.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/swait.h>
+#include <linux/topology.h>
 
 #include "compat.h"
 #include "lx.h"
@@ -100,13 +102,24 @@ static int choose_cpu(const struct v3_lx_vm *vm, const struct cpumask *mask)
 	return best;
 }
 
+/* The nearest node with CPUs: memory may have none beside it. */
+static int node_with_cpus(int node)
+{
+	int i, best = first_node(node_states[N_CPU]);
+
+	for_each_node_state(i, N_CPU)
+		if (node_distance(node, i) < node_distance(node, best))
+			best = i;
+	return best;
+}
+
 /* A CPU near the memory; without one it may be any. */
 int v3_lx_cpu_choose(void *ctx, void *vm_ctx, unsigned int node)
 {
 	int cpu = -1;
 
 	if (node < nr_node_ids && node_online(node))
-		cpu = choose_cpu(vm_ctx, cpumask_of_node(node));
+		cpu = choose_cpu(vm_ctx, cpumask_of_node(node_with_cpus(node)));
 	return cpu < 0 ? V3_CPU_ANY : cpu;
 }
 
