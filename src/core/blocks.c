@@ -135,9 +135,10 @@ static void complain(struct v3_vm *vm, uint64_t size, int32_t node, enum v3_stat
 	v3_host_log(vm->host, V3_LOG_ERROR,
 		    "v3: %s: no %llu MiB of memory in pieces of 2 MiB or more on %s (%llu MiB were found): %s",
 		    vm->name, mib(size), where, mib(found), v3_status_str(status));
-	if (v3_os_has_blocks(vm->host) && v3_os_block_query(vm->host, node, &info) == V3_OK)
+	if (v3_os_has_blocks(vm->host) && v3_os_block_query(vm->host, node, &info) == V3_OK &&
+	    info.held)
 		v3_host_log(vm->host, V3_LOG_ERROR,
-			    "v3: %s: of what the host holds for guests there, %llu MiB are free, up to %llu MiB in one piece",
+			    "v3: %s: held for guests there: %llu MiB free, %llu MiB in one piece",
 			    vm->name, mib(info.free), mib(info.largest_2m));
 }
 

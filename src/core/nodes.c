@@ -124,7 +124,7 @@ void v3_nodes_warn(struct v3_vm *vm)
 	}
 	if (remote)
 		v3_host_log(vm->host, V3_LOG_WARN,
-			    "v3: %s: vCPU %u is on CPU %d of node %d, where the VM has no memory: it would be faster on node %d (%u of its vCPUs are like that)",
+			    "v3: %s: vCPU %u is on CPU %d of node %d, where the VM has no memory: it would be faster on node %d (vCPUs like that: %u)",
 			    vm->name, first, vm->vcpus[first]->want_cpu,
 			    given_node(vm->vcpus[first]), v3_vcpu_node(vm->vcpus[first]), remote);
 }

@@ -231,7 +231,7 @@ static void test_not_enough(void **state)
 	assert_int_equal(try_create(&mem, 1, 1, NULL, &vm), V3_ERR_NOMEM);
 	assert_true(v3_fake_host_log_has(fake, V3_LOG_ERROR, "no 3072 MiB of memory"));
 	assert_true(v3_fake_host_log_has(fake, V3_LOG_ERROR, "node 1 (2054 MiB were found)"));
-	assert_true(v3_fake_host_log_has(fake, V3_LOG_ERROR, "guests there, 0 MiB are free"));
+	assert_true(v3_fake_host_log_has(fake, V3_LOG_ERROR, "held for guests there: 0 MiB free"));
 	assert_int_equal(v3_fake_host_claims(fake), 0);
 	assert_int_equal(v3_fake_host_used_releases(fake), 0);
 	finish();
