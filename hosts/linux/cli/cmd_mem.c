@@ -39,7 +39,8 @@ static void parse_size(struct mem_args *args, char *arg, struct argp_state *stat
 	if (v3_size_parse(arg, &args->size, &msg))
 		argp_error(state, "%s", msg.text);
 	if (!args->size || args->size % V3_SPEC_MEMORY_UNIT)
-		argp_error(state, "%s: it has to be a multiple of 2 MiB", v3_printable(arg));
+		argp_error(state, "%s: it has to be %s multiple of 2 MiB", v3_printable(arg),
+			   args->size ? "a" : "more, a");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
