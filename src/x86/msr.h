@@ -106,6 +106,7 @@
 #define V3_ARCH_CAP_RDCL_NO		(1ULL << 0)	/* no Meltdown, no L1TF */
 #define V3_ARCH_CAP_SKIP_L1D_FLUSH	(1ULL << 3)	/* before VM entries: the host does it */
 #define V3_ARCH_CAP_MDS_NO		(1ULL << 5)
+#define V3_ARCH_CAP_PSCHANGE_MC_NO	(1ULL << 6)	/* no CVE-2018-12207 */
 #define V3_MSR_FLUSH_CMD		0x0000010b
 #define V3_FLUSH_CMD_L1D		(1ULL << 0)
 #define V3_MSR_MISC_FEATURE_ENABLES	0x00000140

@@ -166,10 +166,15 @@ static const uint64_t skylake_x[] = { 0xd810000000002b, 0x7f00000016, 0xf7f9fffe
 				      0x2177fff00000000, 0xf0106334141, 5 };
 static const uint64_t sandy_bridge[] = { 0xd810000000002b, 0x7f00000016, 0xf7f9fffe0401e172,
 					 0xff00000000, 0xf0106114141, 5 };
+static const uint64_t haswell[] = { 0xd810000000002b, 0x7f00000016, 0xf7f9fffe0401e172,
+				    0x47fff00000000, 0xf0106334141, 5 };
 static const uint64_t penryn[] = { 0xd810000000002b, 0x3f00000016, 0xf7f9fffe0401e172,
 				   0x4100000000, 0, 5 };
 static const uint64_t *vmx_msrs;
 static uint64_t feature_control;
+/* IA32_ARCH_CAPABILITIES of a CPU that CVE-2018-12207 does not affect; all ones: there is none. */
+#define NOT_AFFECTED 0x40ull
+static uint64_t arch_caps = NOT_AFFECTED;
 
 static bool read_vmx_msr(uint32_t msr, uint64_t *value)
 {
@@ -179,6 +184,9 @@ static bool read_vmx_msr(uint32_t msr, uint64_t *value)
 	*value = feature_control;
 	if (msr == 0x3a)
 		return true;
+	*value = arch_caps;
+	if (msr == 0x10a)
+		return arch_caps != ~0ull;
 	for (i = 0; i < 5; i++) {
 		if (msr != numbers[i])
 			continue;
@@ -254,6 +262,59 @@ static void test_vmx_firmware(void **state)
 	assert_has(report, "warn nested paging: not known");
 }
 
+#define MULTIHIT "/sys/devices/system/cpu/vulnerabilities/itlb_multihit"
+
+/* CVE-2018-12207: what the CPU says, what Linux says, and that guests have small pages only. */
+static void test_vmx_multihit(void **state)
+{
+	static const char warning[] =
+		"warn page sizes: a guest can stop this CPU by CVE-2018-12207 (large pages): if guests "
+		"are not trusted, load the module with features_off=ept-2m,ept-1g\n";
+	static const struct {
+		uint64_t arch_caps;
+		const char *linux_says, *off;
+		bool warns;
+	} cases[] = {
+		{ NOT_AFFECTED, NULL, NULL, false },
+		{ 0x2b, NULL, NULL, true },
+		{ ~0ull, NULL, NULL, true },
+		{ ~0ull, "Not affected\n", NULL, false },
+		{ NOT_AFFECTED, "KVM: Mitigation: VMX disabled\n", NULL, true },
+		{ 0, "KVM: Vulnerable\n", "vpid,ple\n", true },
+		{ 0, "KVM: Vulnerable\n", "ept-2m,ept-1g\n", false },
+		{ 0, NULL, "ple,ept-2m\n", false },
+	};
+	struct v3_doctor doctor;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(wipe(state), 0);
+		put_text("/proc/none", "");
+		if (cases[i].linux_says)
+			put_text(MULTIHIT, cases[i].linux_says);
+		if (cases[i].off)
+			put_text("/sys/module/v3/parameters/features_off", cases[i].off);
+		doctor = fresh();
+		doctor.root = root;
+		doctor.msr = read_vmx_msr;
+		vmx_msrs = haswell;
+		feature_control = 5;
+		arch_caps = cases[i].arch_caps;
+		v3_doctor_cpu(&doctor, &xeon);
+		arch_caps = NOT_AFFECTED;
+		assert_int_equal(doctor.failures, 0);
+		assert_int_equal(doctor.warnings, cases[i].warns);
+		assert_int_equal(strstr(report, warning) != NULL, cases[i].warns);
+		assert_int_equal(strstr(report, "ok page sizes: guests have pages of 4 KiB only") != NULL,
+				 cases[i].off && !cases[i].warns);
+	}
+	/* No guests, no matter. */
+	arch_caps = 0;
+	vmx_doctor(penryn, 5, false);
+	arch_caps = NOT_AFFECTED;
+	assert_null(strstr(report, "12207"));
+}
+
 /* Without the msr driver, Linux tells some of it. */
 static void test_vmx_cpuinfo(void **state)
 {
@@ -264,6 +325,7 @@ static void test_vmx_cpuinfo(void **state)
 	assert_has(report, "warn firmware: not known whether firmware disabled VT-x");
 	assert_has(report, "warn nested paging: not known");
 
+	put_text(MULTIHIT, "Not affected\n");
 	put_text("/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vme vmx ept\n"
 				  "vmx flags\t: vnmi preemption_timer invvpid ept_ad ept_1gb tsc_offset "
 				  "vtpr ept vpid unrestricted_guest\nbugs\t\t: ple\n\n");
@@ -428,6 +490,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_firmware, wipe, wipe),
 		cmocka_unit_test(test_vmx),
 		cmocka_unit_test(test_vmx_firmware),
+		cmocka_unit_test_setup_teardown(test_vmx_multihit, wipe, wipe),
 		cmocka_unit_test_setup_teardown(test_vmx_cpuinfo, wipe, wipe),
 		cmocka_unit_test_setup_teardown(test_kvm, wipe, wipe),
 		cmocka_unit_test_setup_teardown(test_quiet, wipe, wipe),

@@ -202,6 +202,37 @@ static void report_extras(struct v3_doctor *doctor, const struct vmx *vmx)
 		      *text ? text : "none", *missing ? "; not: " : "", missing);
 }
 
+/* Linux knows which CPUs are affected; without its word the CPU says whether it is one that is not. */
+static bool multihit(const struct v3_doctor *doctor)
+{
+	char text[128];
+	uint64_t caps;
+
+	if (v3_doctor_read(doctor, "/sys/devices/system/cpu/vulnerabilities/itlb_multihit", text,
+			   sizeof(text)) > 0)
+		return strncmp(text, "Not affected", 12) != 0;
+	return !v3_doctor_msr(doctor, V3_MSR_ARCH_CAPABILITIES, &caps) ||
+	       !(caps & V3_ARCH_CAP_PSCHANGE_MC_NO);
+}
+
+/* By changing the size of a page that it executes a guest can stop such a CPU, unless all are small. */
+static void report_multihit(struct v3_doctor *doctor, const struct vmx *vmx)
+{
+	char off[256] = "";
+
+	if (!has(vmx, VMX_EPT) || !multihit(doctor))
+		return;
+	(void)v3_doctor_read(doctor, "/sys/module/v3/parameters/features_off", off, sizeof(off));
+	if (strstr(off, "ept-2m"))
+		v3_doctor_say(doctor, V3_HEALTH_OK, "page sizes",
+			      "guests have pages of 4 KiB only: they cannot stop this CPU by "
+			      "CVE-2018-12207");
+	else
+		v3_doctor_say(doctor, V3_HEALTH_WARN, "page sizes",
+			      "a guest can stop this CPU by CVE-2018-12207 (large pages): if guests "
+			      "are not trusted, load the module with features_off=ept-2m,ept-1g");
+}
+
 void v3_doctor_vmx(struct v3_doctor *doctor, const struct v3_cpu_facts *cpu)
 {
 	struct vmx vmx = { 0 };
@@ -213,6 +244,7 @@ void v3_doctor_vmx(struct v3_doctor *doctor, const struct v3_cpu_facts *cpu)
 	if (vmx.known) {
 		report_needed(doctor, cpu, &vmx);
 		report_extras(doctor, &vmx);
+		report_multihit(doctor, &vmx);
 	} else if (!doctor->have_caps) {
 		v3_doctor_say(doctor, V3_HEALTH_WARN, "nested paging",
 			      "not known: Linux tells only where VT-x is enabled, the msr driver "
