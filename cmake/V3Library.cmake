@@ -25,7 +25,7 @@ set(V3_FAKED x86/priv.c x86/priv_vmx.c lib/lock.c svm/entry.S vmx/entry.S)
 # Files that few exits run through. As a kernel builds them they are made small, not fast.
 set(V3_COLD
 	core/blocks.c core/console.c core/control.c core/cpu_model.c core/cpu_names.c
-	core/cpuid_build.c core/device.c core/exit_cr.c core/hooks.c core/host.c core/insn.c
+	core/cpuid_build.c core/device.c core/exit_cr.c core/fpu.c core/hooks.c core/host.c core/insn.c
 	core/inspect.c core/intc_lent.c core/maps.c core/memory.c core/msr.c core/nodes.c
 	core/pvclock.c core/reset.c core/state.c core/trace.c core/tsc.c core/vm.c
 	devices/acpi.c devices/acpi_dsdt.c devices/acpi_pm.c devices/aml.c devices/cmos.c devices/i8042.c
@@ -34,7 +34,7 @@ set(V3_COLD
 	emul/emul_mul.c emul/emul_vec.c lib/format.c lib/pool.c
 	loader/boot_params.c loader/entry.c loader/linux.c loader/multiboot.c loader/place.c
 	loader/segments.c
-	paging/ept.c paging/guest_levels.c paging/nested.c
+	paging/ept.c paging/guest_levels.c paging/nested.c paging/npt.c
 	svm/cpu.c svm/maps.c svm/state.c svm/vcpu.c
 	vmx/apic.c vmx/caps.c vmx/cpu.c vmx/host_state.c vmx/realmode.c vmx/state.c vmx/text.c
 	vmx/tlb.c vmx/vcpu.c vmx/vmcs.c)

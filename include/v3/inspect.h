@@ -57,7 +57,11 @@ struct v3_page_walk {
 	/** @name The nested tables, if there is a leaf
 	 * @{ */
 	uint32_t nested_level;  /**< 1: 4 KiB, 2: 2 MiB, 3: 1 GiB; 0: not mapped, exits to libv3 */
-	uint32_t nested_access; /**< bit 0 read, 1 write, 2 execute, 3 uncached */
+	/**
+	 * Bit 0 read, 1 write, 2 execute, 3 uncached; 4 accessed, 5 written to, since it was
+	 * mapped; 6: the CPU keeps those two
+	 */
+	uint32_t nested_access;
 	v3_hpa_t hpa;           /**< host-physical address of the byte */
 	/** @} */
 };

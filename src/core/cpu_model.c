@@ -30,7 +30,8 @@ const struct v3_cpu_word_place v3_cpu_words[V3_CPU_WORDS] = {
 	(V3_CPUID_7_ECX_AVX512VBMI | V3_CPUID_7_ECX_AVX512VBMI2 | V3_CPUID_7_ECX_AVX512VNNI | \
 	 V3_CPUID_7_ECX_AVX512BITALG | V3_CPUID_7_ECX_AVX512VPOPCNTDQ)
 #define XSAVE_D1_EAX \
-	(V3_CPUID_D1_EAX_XSAVEOPT | V3_CPUID_D1_EAX_XSAVEC | V3_CPUID_D1_EAX_XGETBV1)
+	(V3_CPUID_D1_EAX_XSAVEOPT | V3_CPUID_D1_EAX_XSAVEC | V3_CPUID_D1_EAX_XGETBV1 | \
+	 V3_CPUID_D1_EAX_XSAVES)
 
 /* Levels of the psABI (3.1.1), each with what the one below has not; XSAVE stands for OSXSAVE. */
 static const struct v3_cpu_features levels[] = {

@@ -100,7 +100,7 @@ static void answer_complete(struct v3_vcpu *vcpu, uint32_t leaf, uint32_t sublea
 	} else if (leaf == V3_CPUID_LEAF_XSAVE && subleaf == 0) {
 		regs->ebx = v3_cpuid_xsave_size(vm, vcpu->xcr0);
 	} else if (leaf == V3_CPUID_LEAF_XSAVE && subleaf == 1 &&
-		   regs->eax & V3_CPUID_D1_EAX_XSAVEC) {
+		   regs->eax & (V3_CPUID_D1_EAX_XSAVEC | V3_CPUID_D1_EAX_XSAVES)) {
 		regs->ebx = area_size(vm, vcpu->xcr0, true);
 	} else if (leaf == V3_CPUID_LEAF_AMD_TOPOLOGY) {
 		/* One thread a core, one node. */

@@ -2,7 +2,8 @@
 /*
  * Guest FPU, SSE and AVX state. It is in the CPU's registers between fpu_begin and fpu_end, so an
  * exit does not touch it. XCR0 too is the guest's there: interrupt handlers of a host may not use
- * the FPU inside such a section (APM2 11.5, SDM 1 13).
+ * the FPU inside such a section (APM2 11.5, SDM 1 13). IA32_XSS is 0 there, as guests have no
+ * supervisor state: the host's is not for their XSAVES, which SVM cannot intercept.
  */
 #include "core/vm.h"
 
@@ -10,6 +11,7 @@
 #include "lib/mem.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
+#include "x86/msr.h"
 
 /*
  * Layout of the legacy area: FCW at 0, MXCSR at 24, XMM0 at 160 (APM2 11.4.4); the XSAVE header at
@@ -84,6 +86,9 @@ void v3_fpu_load(struct v3_vcpu *vcpu)
 		v3_x86_fxrstor64(vcpu->fpu);
 		return;
 	}
+	vcpu->host_xss = vcpu->host->has_xss ? v3_x86_rdmsr(V3_MSR_XSS) : 0;
+	if (vcpu->host_xss)
+		v3_x86_wrmsr(V3_MSR_XSS, 0);
 	vcpu->host_xcr0 = v3_x86_xgetbv(0);
 	v3_x86_xrstor64(vcpu->fpu, mask);
 	if (vcpu->xcr0 != vcpu->host_xcr0)
@@ -101,6 +106,8 @@ void v3_fpu_put(struct v3_vcpu *vcpu)
 	if (vcpu->xcr0 != vcpu->host_xcr0)
 		v3_x86_xsetbv(0, vcpu->host_xcr0);
 	v3_x86_xsave64(vcpu->fpu, mask);
+	if (vcpu->host_xss)
+		v3_x86_wrmsr(V3_MSR_XSS, vcpu->host_xss);
 }
 
 /* --- One vector register, inside of a section --- */

@@ -164,6 +164,14 @@ static void caps_from_cpuid(struct v3_host_caps *caps)
 	caps->phys_bits = regs.eax & V3_CPUID_80000008_EAX_PA_MASK;
 }
 
+static bool cpu_has_xsaves(void)
+{
+	struct v3_cpuid_regs regs;
+
+	v3_x86_cpuid(V3_CPUID_LEAF_XSAVE, 1, &regs);
+	return regs.eax & V3_CPUID_D1_EAX_XSAVES;
+}
+
 static enum v3_status host_set_up(struct v3_host *host)
 {
 	enum v3_status status;
@@ -193,6 +201,7 @@ static enum v3_status host_set_up(struct v3_host *host)
 		return status;
 	caps_from_cpuid(&host->caps);
 	host->has_tsc_aux = cpu_has_rdtscp();
+	host->has_xss = host->caps.xcr0 && cpu_has_xsaves();
 	return host->arch->probe(host, &host->caps);
 }
 

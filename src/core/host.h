@@ -34,6 +34,7 @@ struct v3_host {
 	bool lends_intc;		/* v3_intc_lend_ops are of use, and intc_take_back exists */
 	uint8_t tsc_fraction;		/* bits of fraction of TSC ratios; 0: the CPU does not scale */
 	bool has_tsc_aux;		/* RDTSCP: TSC_AUX is switched with the guest */
+	bool has_xss;			/* XSAVES: guests run with IA32_XSS 0 */
 	uint64_t halt_poll;		/* TSC ticks; atomic, may change at any time */
 
 	struct v3_lock lock;

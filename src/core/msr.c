@@ -162,6 +162,8 @@ static bool is_offered(const struct v3_vm *vm, uint32_t msr)
 		return v3_vm_has(vm, V3_CPU_7_EBX, V3_CPUID_7_EBX_TSC_ADJUST);
 	case V3_MSR_TSC_AUX:
 		return v3_vm_has(vm, V3_CPU_EXT1_EDX, V3_CPUID_80000001_EDX_RDTSCP);
+	case V3_MSR_XSS:
+		return v3_vm_has(vm, V3_CPU_D1_EAX, V3_CPUID_D1_EAX_XSAVES);
 	case V3_MSR_MISC_ENABLE:
 		return vm->cpuid[0].regs.ebx == V3_CPUID_INTEL_EBX;
 	default:
@@ -198,6 +200,8 @@ static enum outcome msr_read(struct v3_vcpu *vcpu, uint32_t msr, uint64_t *value
 		return DONE;
 	case V3_MSR_TSC_AUX:
 		*value = vcpu->tsc_aux;
+		return DONE;
+	case V3_MSR_XSS:	/* no supervisor state is for guests */
 		return DONE;
 	case V3_MSR_PATCH_LEVEL:
 		*value = 0x01000065;	/* of no CPU: only says that there is microcode */
@@ -275,6 +279,8 @@ static enum outcome msr_write(struct v3_vcpu *vcpu, uint32_t msr, uint64_t value
 		vcpu->tsc_aux = value;
 		v3_x86_wrmsr(V3_MSR_TSC_AUX, value);
 		return DONE;
+	case V3_MSR_XSS:
+		return value ? FAULT : DONE;
 	case V3_MSR_PATCH_LEVEL:
 	case V3_MSR_AMD_DE_CFG:
 	case V3_MSR_MISC_ENABLE:	/* nothing of it can be switched */

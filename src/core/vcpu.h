@@ -160,7 +160,7 @@ struct v3_vcpu {
 	void *fpu;			/* [const] XSAVE or FXSAVE image */
 	v3_hpa_t fpu_hpa;		/* [const] */
 	uint32_t fpu_pages;		/* [const] */
-	uint64_t host_xcr0;		/* while the guest's is loaded */
+	uint64_t host_xcr0, host_xss;	/* while the guest's are loaded */
 
 	/* The timer of the local interrupt controller, by the VM's clock and by the host's TSC. */
 	uint64_t own_deadline, own_tsc;

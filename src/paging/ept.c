@@ -8,9 +8,15 @@
 /* A preset as in NPT; ignored unless the EPT pointer enables it, as A and D are in leaves. */
 #define EPT_TABLE (V3_EPT_R | V3_EPT_W | V3_EPT_X | V3_EPT_A)
 
+/* From the two flags of an access to those of a leaf. */
+#define FLAGS_SHIFT 4
+#define FLAGS (V3_NPT_ACCESSED | V3_NPT_DIRTY)
+_Static_assert(V3_NPT_ACCESSED << FLAGS_SHIFT == V3_EPT_A && V3_NPT_DIRTY << FLAGS_SHIFT == V3_EPT_D,
+	       "one shift for both");
+
 static uint64_t ept_leaf(unsigned int level, unsigned int access)
 {
-	uint64_t bits = V3_EPT_R | V3_EPT_A | V3_EPT_D;
+	uint64_t bits = V3_EPT_R | (access & FLAGS) << FLAGS_SHIFT;
 
 	if (access & V3_NPT_W)
 		bits |= V3_EPT_W;
@@ -34,7 +40,7 @@ static uint64_t ept_leaf_ignore_pat(unsigned int level, unsigned int access)
 
 static unsigned int ept_access(uint64_t entry)
 {
-	unsigned int access = V3_NPT_R;
+	unsigned int access = V3_NPT_R | (entry >> FLAGS_SHIFT & FLAGS);
 
 	if (!(entry & V3_EPT_R))
 		return 0;

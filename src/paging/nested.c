@@ -62,7 +62,8 @@ static void tree_free(struct v3_nested *nested, v3_hpa_t hpa, unsigned int level
 enum v3_status v3_nested_init(struct v3_nested *nested, const struct v3_nested_format *format,
 			      const struct v3_nested_mem *mem)
 {
-	*nested = (struct v3_nested){ .format = format, .mem = *mem, .root = V3_HPA_NONE };
+	*nested = (struct v3_nested){ .format = format, .mem = *mem, .root = V3_HPA_NONE,
+				      .twin = V3_HPA_NONE };
 	return table_alloc(nested, &nested->root);
 }
 
@@ -73,11 +74,21 @@ void v3_nested_destroy(struct v3_nested *nested)
 	nested->root = V3_HPA_NONE;
 }
 
+/* The entry for gpa at a level in the twin; NULL if there is none of its own. */
+static uint64_t *twin_entry(const struct v3_nested *nested, v3_gpa_t gpa, unsigned int level)
+{
+	if (nested->twin == V3_HPA_NONE || level != TOP_LEVEL - 1 || gpa >= level_size(TOP_LEVEL))
+		return NULL;
+	return &table_virt(nested, nested->twin)[V3_PT_INDEX(gpa, level)];
+}
+
 /* Replaces the leaf in *entry by a table of smaller leaves that map the same. */
-static enum v3_status leaf_split(struct v3_nested *nested, uint64_t *entry, unsigned int level)
+static enum v3_status leaf_split(struct v3_nested *nested, uint64_t *entry, v3_gpa_t gpa,
+				 unsigned int level)
 {
 	const struct v3_nested_format *format = nested->format;
-	unsigned int access = format->access(*entry), i;
+	uint64_t *twin = twin_entry(nested, gpa, level);
+	unsigned int access = format->access(*entry | (twin ? *twin : 0)), i;
 	v3_hpa_t base = *entry & V3_PTE_ADDR_MASK & ~(level_size(level) - 1), hpa;
 	uint64_t *table, bits = format->leaf(level - 1, access);
 	enum v3_status status = table_alloc(nested, &hpa);
@@ -91,12 +102,14 @@ static enum v3_status leaf_split(struct v3_nested *nested, uint64_t *entry, unsi
 	nested->leaf_bytes[level - 1] += level_size(level);
 	/* Hardware may walk this now: the new table is complete before it is linked. */
 	__atomic_store_n(entry, hpa | format->table, __ATOMIC_RELEASE);
+	if (twin)
+		__atomic_store_n(twin, hpa | format->table, __ATOMIC_RELEASE);
 	return V3_OK;
 }
 
 /* The table below *entry, made if it is not there. */
-static enum v3_status table_below(struct v3_nested *nested, uint64_t *entry, unsigned int level,
-				  uint64_t **table)
+static enum v3_status table_below(struct v3_nested *nested, uint64_t *entry, v3_gpa_t gpa,
+				  unsigned int level, uint64_t **table)
 {
 	enum v3_status status;
 	v3_hpa_t hpa;
@@ -107,7 +120,7 @@ static enum v3_status table_below(struct v3_nested *nested, uint64_t *entry, uns
 			return status;
 		__atomic_store_n(entry, hpa | nested->format->table, __ATOMIC_RELEASE);
 	} else if (nested->format->is_leaf(*entry, level)) {
-		status = leaf_split(nested, entry, level);
+		status = leaf_split(nested, entry, gpa, level);
 		if (status != V3_OK)
 			return status;
 	}
@@ -156,7 +169,7 @@ static enum v3_status set_one(struct v3_nested *nested, v3_gpa_t gpa, v3_hpa_t h
 			*done = level_size(level) - (gpa & (level_size(level) - 1));
 			return V3_OK;
 		}
-		status = table_below(nested, entry, level, &table);
+		status = table_below(nested, entry, gpa, level, &table);
 		if (status != V3_OK)
 			return status;
 	}
@@ -208,7 +221,7 @@ enum v3_status v3_nested_unmap(struct v3_nested *nested, v3_gpa_t gpa, uint64_t 
 
 bool v3_nested_lookup(const struct v3_nested *nested, v3_gpa_t gpa, struct v3_nested_leaf *leaf)
 {
-	const uint64_t *table = table_virt(nested, nested->root);
+	const uint64_t *table = table_virt(nested, nested->root), *twin;
 	unsigned int level;
 	uint64_t entry;
 
@@ -225,6 +238,7 @@ bool v3_nested_lookup(const struct v3_nested *nested, v3_gpa_t gpa, struct v3_ne
 	leaf->hpa = (entry & V3_PTE_ADDR_MASK & ~(level_size(level) - 1)) |
 		    (gpa & (level_size(level) - 1));
 	leaf->level = level;
-	leaf->access = nested->format->access(entry);
+	twin = twin_entry(nested, gpa, level);
+	leaf->access = nested->format->access(entry | (twin ? *twin : 0)) | nested->tracked;
 	return true;
 }

@@ -15,6 +15,14 @@
 #define V3_NPT_RWX 7u
 /* Uncached memory type (device memory passed through). */
 #define V3_NPT_UC 8u
+/*
+ * What the CPU has found of a leaf, as v3_nested_lookup() tells it: accessed, and written to, since
+ * it was mapped; the smaller leaves of one that is split inherit both. Without the third the CPU
+ * does not say.
+ */
+#define V3_NPT_ACCESSED 0x10u
+#define V3_NPT_DIRTY 0x20u
+#define V3_NPT_TRACKED 0x40u
 
 /* How entries look. Levels: 1 = 4 KiB, 2 = 2 MiB, 3 = 1 GiB, 4 = 512 GiB (never a leaf). */
 struct v3_nested_format {
@@ -46,6 +54,14 @@ struct v3_nested {
 	uint64_t table_pages;
 	/* Bytes mapped by leaves of level 1, 2, 3; there are none of level 4. */
 	uint64_t leaf_bytes[5];
+	/* V3_NPT_TRACKED, or 0: whether CPUs set the flags. The owner's to set. */
+	unsigned int tracked;
+	/*
+	 * A copy of the table of level 3 for the first 512 GiB that CPUs use, too, of its owner's to
+	 * make; or V3_HPA_NONE. Its leaves have flags of their own, and are split with the others.
+	 * Tables below are shared.
+	 */
+	v3_hpa_t twin;
 };
 
 /* What maps an address. */

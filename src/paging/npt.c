@@ -4,13 +4,20 @@
 #include "x86/pte.h"
 
 /*
- * The nested walk is a user access, so every entry has U; A and D preset save the CPU two writes.
+ * The nested walk is a user access, so every entry has U; A preset where nobody asks for it saves the
+ * CPU a write.
  */
 #define NPT_TABLE (V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_A)
 
+/* From the two flags of an access to those of a leaf. */
+#define FLAGS_SHIFT 1
+#define FLAGS (V3_NPT_ACCESSED | V3_NPT_DIRTY)
+_Static_assert(V3_NPT_ACCESSED << FLAGS_SHIFT == V3_PTE_A && V3_NPT_DIRTY << FLAGS_SHIFT == V3_PTE_D,
+	       "one shift for both");
+
 static uint64_t npt_leaf(unsigned int level, unsigned int access)
 {
-	uint64_t bits = V3_PTE_P | V3_PTE_U | V3_PTE_A | V3_PTE_D;
+	uint64_t bits = V3_PTE_P | V3_PTE_U | (access & FLAGS) << FLAGS_SHIFT;
 
 	if (access & V3_NPT_W)
 		bits |= V3_PTE_W;
@@ -25,7 +32,7 @@ static uint64_t npt_leaf(unsigned int level, unsigned int access)
 
 static unsigned int npt_access(uint64_t entry)
 {
-	unsigned int access = V3_NPT_R;
+	unsigned int access = V3_NPT_R | (entry >> FLAGS_SHIFT & FLAGS);
 
 	if (!(entry & V3_PTE_P))
 		return 0;

@@ -39,27 +39,27 @@ static bool *caps_feature(struct v3_host_caps *caps, unsigned int i)
 
 const char *const svm_features[] = {
 	"next-rip", "decode-assist", "clean-bits", "flush-by-asid", "pause-filter", "npt-1g",
-	"tsc-scaling", NULL,
+	"tsc-scaling", "xsaves", NULL,
 };
+/* The last, of which caps knows nothing. */
+#define XSAVES_FEATURE 7u
 
 static void caps_switch_off(struct v3_host_caps *caps, uint32_t off)
 {
 	unsigned int i;
 
-	for (i = 0; svm_features[i]; i++)
+	for (i = 0; i < XSAVES_FEATURE; i++)
 		if (off >> i & 1)
 			*caps_feature(caps, i) = false;
 }
 
-static bool has_xsaves(void)
+/* Erratum 1386 of family 17h: XSAVES may lose registers. XSAVEC, which does not, is as good there. */
+static bool xsaves_broken(void)
 {
 	struct v3_cpuid_regs regs;
 
-	v3_x86_cpuid(0, 0, &regs);
-	if (regs.eax < V3_CPUID_LEAF_XSAVE)
-		return false;
-	v3_x86_cpuid(V3_CPUID_LEAF_XSAVE, 1, &regs);
-	return regs.eax & V3_CPUID_D1_EAX_XSAVES;
+	v3_x86_cpuid(V3_CPUID_LEAF_FEATURES, 0, &regs);
+	return V3_CPUID_1_EAX_FAMILY(regs.eax) == 0x17;
 }
 
 enum v3_status svm_probe(struct v3_host *host, struct v3_host_caps *caps)
@@ -89,7 +89,8 @@ enum v3_status svm_probe(struct v3_host *host, struct v3_host_caps *caps)
 		return V3_ERR_NOMEM;
 	host->arch_data = svm;
 	svm->num_asids = caps->num_asids;
-	svm->xsaves = has_xsaves();
+	if (host->features_off >> XSAVES_FEATURE & 1 || xsaves_broken())
+		host->no_features.word[V3_CPU_D1_EAX] |= V3_CPUID_D1_EAX_XSAVES;
 	svm->cpus = v3_os_alloc(host, host->num_cpus * sizeof(*svm->cpus));
 	return svm->cpus ? V3_OK : V3_ERR_NOMEM;
 }

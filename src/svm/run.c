@@ -26,17 +26,6 @@ static void dr_enter(struct v3_vcpu *vcpu, struct svm_vcpu *svm)
 	dr_write_all(vcpu->dr);
 }
 
-/*
- * SVM cannot intercept XSAVES and XRSTORS: where guests are not shown them, and do not own IA32_XSS,
- * they must not reach the host's supervisor state with them.
- */
-static void xss_hide(const struct v3_vcpu *vcpu, struct svm_vcpu *svm)
-{
-	svm->host_xss = svm_host(vcpu->host)->xsaves ? v3_x86_rdmsr(V3_MSR_XSS) : 0;
-	if (svm->host_xss)
-		v3_x86_wrmsr(V3_MSR_XSS, 0);
-}
-
 void svm_load(struct v3_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = svm_vcpu(vcpu);
@@ -45,7 +34,6 @@ void svm_load(struct v3_vcpu *vcpu)
 	/* An exit leaves DR7 disabled: the host's breakpoints come back in svm_put(). */
 	svm->host_dr7 = v3_x86_read_dr7();
 	v3_x86_vmsave(svm->cpu->host_vmcb);
-	xss_hide(vcpu, svm);
 	/* Of the CPU, not of the VMCB, but only in guests (APM2 15.30.5). */
 	if (svm->tsc_ratio)
 		v3_x86_wrmsr(V3_MSR_AMD_TSC_RATIO, svm->tsc_ratio);
@@ -59,8 +47,6 @@ void svm_put(struct v3_vcpu *vcpu)
 
 	if (svm->host_dr7 & V3_DR7_ENABLE_MASK)
 		v3_x86_write_dr7(svm->host_dr7);
-	if (svm->host_xss)
-		v3_x86_wrmsr(V3_MSR_XSS, svm->host_xss);
 	if (svm->tsc_ratio)
 		v3_x86_wrmsr(V3_MSR_AMD_TSC_RATIO, V3_TSC_RATIO_ONE);
 	svm->cpu = NULL;

@@ -20,7 +20,6 @@ struct svm_cpu {
 struct svm_host {
 	struct svm_cpu **cpus;		/* [v3_host.num_cpus], NULL until prepared */
 	uint32_t num_asids;
-	bool xsaves;			/* CPUs have XSAVES and IA32_XSS */
 };
 
 struct svm_vm {
@@ -37,7 +36,7 @@ struct svm_vcpu {
 	bool flush;			/* flush the guest's TLB entries at the next entry */
 	uint32_t clean_mask;		/* clean bits after an exit: all, or none if not there */
 	uint64_t tsc_ratio;		/* V3_MSR_AMD_TSC_RATIO for the guest; 0: as it is */
-	uint64_t host_dr[4], host_dr7, host_xss;
+	uint64_t host_dr[4], host_dr7;
 };
 
 static inline struct svm_host *svm_host(const struct v3_host *host)

@@ -31,6 +31,7 @@ enum v3_status svm_vm_create(struct v3_vm *vm)
 	svm_msrpm_fill(v3_os_virt(vm->host, svm->msrpm));
 	vm->heap_bytes += (IOPM_PAGES + MSRPM_PAGES) * V3_PAGE_SIZE;
 	vm->arch_data = svm;
+	vm->nested.tracked = V3_NPT_TRACKED;
 	return V3_OK;
 no_msrpm:
 	v3_os_page_free(vm->host, svm->iopm, IOPM_PAGES);

@@ -51,6 +51,14 @@ static bool path_copy(struct v3_vm *vm, v3_hpa_t tables)
 	return true;
 }
 
+/* Level 3 is the only one of the copies with leaves: RAM below 4 GiB ends before the APIC's GiB. */
+static void paths_use(struct v3_vm *vm, struct vmx_vm *vmx, v3_hpa_t tables)
+{
+	_Static_assert(V3_LOW_RAM_MAX <= (V3_APIC_DEFAULT_BASE & ~(V3_PAGE_SIZE_1G - 1)), "no RAM");
+	vmx->apic_eptp = (vmx->eptp & V3_PAGE_MASK) | tables;
+	vm->nested.twin = tables + V3_PAGE_SIZE;
+}
+
 enum v3_status vmx_apic_vm_create(struct v3_vm *vm, struct vmx_vm *vmx)
 {
 	const struct vmx_caps *caps = &vmx_host(vm->host)->caps;
@@ -70,8 +78,7 @@ enum v3_status vmx_apic_vm_create(struct v3_vm *vm, struct vmx_vm *vmx)
 	vmx_msr_bitmap_fill(pages);
 	vmx_msr_bitmap_x2apic(pages, caps->apic_regs, caps->vid);
 	if (caps->apic_access && path_copy(vm, vmx->apic_pages + PAGE_TABLES * V3_PAGE_SIZE))
-		vmx->apic_eptp = (vmx->eptp & V3_PAGE_MASK) |
-				 (vmx->apic_pages + PAGE_TABLES * V3_PAGE_SIZE);
+		paths_use(vm, vmx, vmx->apic_pages + PAGE_TABLES * V3_PAGE_SIZE);
 	return V3_OK;
 }
 
@@ -79,25 +86,9 @@ void vmx_apic_vm_destroy(struct v3_vm *vm, struct vmx_vm *vmx)
 {
 	if (vmx->apic_pages == V3_HPA_NONE)
 		return;
+	vm->nested.twin = V3_HPA_NONE;
 	v3_os_page_free(vm->host, vmx->apic_pages, NUM_PAGES);
 	vm->heap_bytes -= NUM_PAGES * V3_PAGE_SIZE;
-}
-
-/*
- * The VM's nested tables have changed: for a device that takes its room out of the first leaf of 1
- * GiB. All else below the copies is shared, and nothing but the path is above.
- */
-void vmx_apic_tables_changed(const struct v3_vm *vm)
-{
-	const uint64_t *top;
-	uint64_t *copy, first;
-
-	if (!vmx_vm(vm)->apic_eptp)
-		return;
-	copy = v3_os_virt(vm->host, vmx_vm(vm)->apic_pages + (PAGE_TABLES + 1) * V3_PAGE_SIZE);
-	top = v3_os_virt(vm->host, vm->nested.root);
-	first = *(const uint64_t *)v3_os_virt(vm->host, top[0] & V3_PTE_ADDR_MASK);
-	__atomic_store_n(copy, first, __ATOMIC_RELEASE);
 }
 
 /* --- The controls of a vCPU --- */

@@ -18,6 +18,7 @@ const char *const vmx_features[] = {
 	[VMX_F_APIC_REGISTERS] = "apic-registers", [VMX_F_VID] = "virtual-interrupts",
 	[VMX_F_TIMER] = "preemption-timer", [VMX_F_L1D_FLUSH] = "l1d-flush",
 	[VMX_F_MD_CLEAR] = "md-clear", [VMX_F_TSC_SCALING] = "tsc-scaling",
+	[VMX_F_EPT_AD] = "ept-ad", [VMX_F_XSAVES] = "xsaves",
 	[VMX_F_COUNT] = NULL,
 };
 
@@ -257,6 +258,8 @@ static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps 
 		caps->proc2 |= V3_VMX_PROC2_INVPCID;
 	if (ON(VMX_F_WBINVD) && allows(msrs->proc2, V3_VMX_PROC2_WBINVD))
 		caps->proc2 |= V3_VMX_PROC2_WBINVD;
+	if (ON(VMX_F_XSAVES) && allows(msrs->proc2, V3_VMX_PROC2_XSAVES))
+		caps->proc2 |= V3_VMX_PROC2_XSAVES;
 	optional_apic(msrs, off, caps);
 	optional_timer(msrs, off, caps);
 	optional_clear(msrs, off, caps);
@@ -269,6 +272,9 @@ static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps 
 		caps->ept_vpid &= ~(V3_EPT_CAP_2M | V3_EPT_CAP_1G);
 	if (!ON(VMX_F_EPT_1G))
 		caps->ept_vpid &= ~V3_EPT_CAP_1G;
+	/* The walks count as writes then, which realmode.c's table is not for. */
+	if (!ON(VMX_F_EPT_AD) || !caps->unrestricted)
+		caps->ept_vpid &= ~V3_EPT_CAP_AD;
 #undef ON
 }
 

@@ -81,6 +81,8 @@ static void caps_fill(struct v3_host *host, const struct vmx_caps *vmx, struct v
 	}
 	if (!vmx->invpcid)
 		host->no_features.word[V3_CPU_7_EBX] |= V3_CPUID_7_EBX_INVPCID;
+	if (!(vmx->proc2 & V3_VMX_PROC2_XSAVES))
+		host->no_features.word[V3_CPU_D1_EAX] |= V3_CPUID_D1_EAX_XSAVES;
 }
 
 enum v3_status vmx_probe(struct v3_host *host, struct v3_host_caps *caps)

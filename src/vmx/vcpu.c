@@ -17,6 +17,8 @@ static uint32_t proc2_of(const struct v3_vm *vm)
 		proc2 &= ~V3_VMX_PROC2_RDTSCP;
 	if (!v3_vm_has(vm, V3_CPU_7_EBX, V3_CPUID_7_EBX_INVPCID))
 		proc2 &= ~V3_VMX_PROC2_INVPCID;
+	if (!v3_vm_has(vm, V3_CPU_D1_EAX, V3_CPUID_D1_EAX_XSAVES))
+		proc2 &= ~V3_VMX_PROC2_XSAVES;
 	if (vm->tsc_ratio)
 		proc2 |= V3_VMX_PROC2_TSC_SCALING;
 	return proc2;
@@ -55,7 +57,9 @@ enum v3_status vmx_vm_create(struct v3_vm *vm)
 	if (!vmx)
 		return V3_ERR_NOMEM;
 	vmx->identity = vmx->apic_pages = V3_HPA_NONE;
-	vmx->eptp = v3_ept_pointer(caps->ept_vpid, vm->nested.root, false);
+	if (caps->ept_vpid & V3_EPT_CAP_AD)
+		vm->nested.tracked = V3_NPT_TRACKED;
+	vmx->eptp = v3_ept_pointer(caps->ept_vpid, vm->nested.root, vm->nested.tracked);
 	status = vm_parts_create(vm, vmx);
 	if (status != V3_OK) {
 		vm_parts_free(vm, vmx);
@@ -172,7 +176,6 @@ static void vmx_set_windows(struct v3_vcpu *vcpu, unsigned int windows)
 
 static void vmx_flush_tlb(struct v3_vcpu *vcpu)
 {
-	vmx_apic_tables_changed(vcpu->vm);
 	vmx_vcpu(vcpu)->work |= VMX_WORK_EPT;
 }
 

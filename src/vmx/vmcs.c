@@ -122,6 +122,9 @@ static void controls_init(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 	}
 	if (vcpu->vm->tsc_ratio)
 		vmx_write(V3_VMCS_TSC_MULTIPLIER, vcpu->vm->tsc_ratio);
+	/* IA32_XSS is 0 while a guest runs, so none of them exits; a state of the host's would. */
+	if (vm->proc2 & V3_VMX_PROC2_XSAVES)
+		vmx_write(V3_VMCS_XSS_EXIT_BITMAP, ~0ull);
 	if (caps->timer)
 		vmx_write(V3_VMCS_PREEMPTION_TIMER, VMX_TIMER_MAX);
 	if (vmx->virtual_apic)

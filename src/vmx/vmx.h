@@ -33,6 +33,8 @@ enum vmx_feature {
 	VMX_F_L1D_FLUSH,
 	VMX_F_MD_CLEAR,
 	VMX_F_TSC_SCALING,
+	VMX_F_EPT_AD,
+	VMX_F_XSAVES,
 	VMX_F_COUNT,
 };
 extern const char *const vmx_features[];
@@ -267,7 +269,6 @@ uint32_t vmx_event_encode(const struct v3_event *event);
 /* apic.c */
 enum v3_status vmx_apic_vm_create(struct v3_vm *vm, struct vmx_vm *vmx);
 void vmx_apic_vm_destroy(struct v3_vm *vm, struct vmx_vm *vmx);
-void vmx_apic_tables_changed(const struct v3_vm *vm);
 /* A new VMCS, which is current. */
 void vmx_apic_init(struct v3_vcpu *vcpu);
 void vmx_apic_lend(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx);

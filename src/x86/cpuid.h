@@ -59,6 +59,9 @@
 #define V3_CPUID_INTEL_EDX	0x49656e69u
 #define V3_CPUID_INTEL_ECX	0x6c65746eu
 
+/* Leaf 1, EAX: base and extended family */
+#define V3_CPUID_1_EAX_FAMILY(eax)	(((eax) >> 8 & 0xf) + ((eax) >> 20 & 0xff))
+
 /* Leaf 1, EBX */
 #define V3_CPUID_1_EBX_CLFLUSH_SHIFT	8	/* line size in 8-byte units */
 #define V3_CPUID_1_EBX_COUNT_SHIFT	16	/* logical processors */

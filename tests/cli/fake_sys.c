@@ -601,6 +601,7 @@ static int do_inspect(struct vm *vm, struct v3_ioc_inspect *inspect)
 	out->walk.page_size = 1 << 30;
 	out->walk.kind = fake_plan.inspect_wrong ? 99 : V3_MEM_RAM;
 	out->walk.nested_level = fake_plan.inspect_wrong ? 99 : 2;
+	out->walk.nested_access = fake_plan.nested_access;
 	out->walk.hpa = 0x55001000;
 	return 0;
 }

@@ -51,6 +51,8 @@ struct fake_plan {
 	uint32_t note_uid;
 	/* V3_IOC_INSPECT answers with numbers that make no sense. */
 	bool inspect_wrong;
+	/* What it says of a leaf of the nested tables. */
+	uint32_t nested_access;
 };
 
 /* What the command did, for tests to look at. Of the last VM. */

@@ -128,6 +128,38 @@ static void test_inspect(void **state)
 	assert_has(r.out, "  last exits:\n");
 }
 
+/* What the CPU has noted of a leaf, or that it does not. */
+static void test_inspect_flags(void **state)
+{
+	static const struct {
+		uint32_t access;
+		const char *text, *accessed, *dirty;
+	} cases[] = {
+		{ 0x7, "leaf of 2 MiB, rwx, host", NULL, NULL },
+		{ 0x37, "leaf of 2 MiB, rwx, host", NULL, NULL },
+		{ 0x47, "leaf of 2 MiB, rwx, not accessed, host", "\"accessed\": false",
+		  "\"dirty\": false" },
+		{ 0x55, "leaf of 2 MiB, r-x, accessed, clean, host", "\"accessed\": true",
+		  "\"dirty\": false" },
+		{ 0x7b, "leaf of 2 MiB, rw-, uncached, accessed, dirty, host",
+		  "\"accessed\": true", "\"dirty\": true" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fake_plan.nested_access = cases[i].access;
+		with_guest("inspect one");
+		assert_has(r.out, cases[i].text);
+		with_guest("inspect --json one");
+		if (!cases[i].dirty) {
+			assert_null(strstr(r.out, "dirty"));
+			continue;
+		}
+		assert_has(r.out, cases[i].accessed);
+		assert_has(r.out, cases[i].dirty);
+	}
+}
+
 static void test_inspect_wrong(void **state)
 {
 	fake_plan.inspect_wrong = true;
@@ -223,6 +255,7 @@ int main(void)
 		cmocka_unit_test_setup(test_nmi, cli_setup),
 		cmocka_unit_test_setup(test_wrong, cli_setup),
 		cmocka_unit_test_setup(test_inspect, cli_setup),
+		cmocka_unit_test_setup(test_inspect_flags, cli_setup),
 		cmocka_unit_test_setup(test_inspect_wrong, cli_setup),
 		cmocka_unit_test_setup(test_inspect_json, cli_setup),
 		cmocka_unit_test_setup(test_trace, cli_setup),

@@ -10,8 +10,8 @@ trap guests_end EXIT
 
 module_load
 
-# After a crash
-expect 0 v3 run --detach --name crash -m 64M -a run=triple /lab/lwk.elf
+# After a crash; before that it writes to all of its memory
+expect 0 v3 run --detach --name crash -m 64M -a run=touch,triple /lab/lwk.elf
 soon is crash stopped || fail 'crash did not stop'
 expect 0 v3 inspect crash
 said 'crash: stopped: crash: vCPU 0: triple fault at RIP 0x' 'vCPU 0: 64-bit, CPL 0' \
@@ -28,6 +28,18 @@ expect 0 v3 inspect --address 0xffff123456789abc crash
 said 'page walk of ffff123456789abc:' 'no address of this mode'
 expect 0 v3 inspect --address 0xfee00000 crash
 said 'guest-physical fee00000: device' 'nested tables: not mapped'
+# What a guest has written to, and what it has not
+expect 0 v3 inspect --address 0x3000000 crash
+said 'rwx, accessed, dirty, host-physical'
+expect 0 v3 run --detach --name idle -m 64M -a run=triple /lab/lwk.elf
+soon is idle stopped || fail 'idle did not stop'
+expect 0 v3 inspect --address 0x3000000 idle
+said 'rwx, not accessed, host-physical'
+expect 0 v3 inspect idle
+said 'rwx, accessed, dirty, host-physical'
+expect 0 v3 inspect --json --address 0x3000000 idle
+said '"accessed": false' '"dirty": false'
+expect 0 v3 destroy idle
 expect 0 v3 inspect --json crash
 said '"end": "crash"' '"last_exit": "shutdown"' '"instructions"' '"guest_physical"'
 grep -qi "\"rip\": \"0x0*$(printf %s "$rip" | sed 's/^0*//')\"" out || fail "no RIP 0x$rip in JSON"

@@ -40,7 +40,7 @@ case_ryzen() { programs ryzen svm ''; }
 case_features_off()
 {
 	programs skylake_x vmx ,debug \
-		off=vpid,invvpid-one,invept-one,ept-2m,ept-1g,tpr-shadow,ple,wbinvd,rdtscp,invpcid,apic-access,virtual-x2apic,apic-registers,virtual-interrupts,preemption-timer,l1d-flush,md-clear,unrestricted-guest
+		off=vpid,invvpid-one,invept-one,ept-2m,ept-1g,tpr-shadow,ple,wbinvd,rdtscp,invpcid,apic-access,virtual-x2apic,apic-registers,virtual-interrupts,preemption-timer,l1d-flush,md-clear,ept-ad,xsaves,unrestricted-guest
 	expect 0 ', 1 ASIDs, nested leaves of 1 GiB: no$' ' leaf_2m=0 ' \
 		'^debug: rounds=20 .* wrong=0$'
 }
@@ -62,7 +62,7 @@ case_virtual_x2apic_off() { programs skylake_x vmx '' off=virtual-x2apic; }
 # Next RIPs stay: without them interrupts are virtual interrupts, which Bochs does not deliver.
 case_ryzen_features_off()
 {
-	programs ryzen svm '' off=decode-assist,clean-bits,flush-by-asid,pause-filter,npt-1g
+	programs ryzen svm '' off=decode-assist,clean-bits,flush-by-asid,pause-filter,npt-1g,xsaves
 	expect 0 'nested leaves of 1 GiB: no$'
 }
 

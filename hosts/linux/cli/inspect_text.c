@@ -137,6 +137,16 @@ static void print_happened(const struct v3_target *target, const struct v3_look 
 		printf("    %s\n", v3_trace_text(target, &look->events[i], text));
 }
 
+/* What the CPU has noted of a leaf, if it does. */
+static const char *nested_use(uint32_t access)
+{
+	if (!(access & 0x40))
+		return "";
+	if (!(access & 0x10))
+		return ", not accessed";
+	return access & 0x20 ? ", accessed, dirty" : ", accessed, clean";
+}
+
 static void print_nested(const struct v3_page_walk *walk)
 {
 	static const char *const sizes[] = { "", "4 KiB", "2 MiB", "1 GiB" };
@@ -146,9 +156,9 @@ static void print_nested(const struct v3_page_walk *walk)
 		printf("    nested tables: not mapped\n");
 		return;
 	}
-	printf("    nested tables: leaf of %s, r%s%s%s", sizes[walk->nested_level],
+	printf("    nested tables: leaf of %s, r%s%s%s%s", sizes[walk->nested_level],
 	       walk->nested_access & 2 ? "w" : "-", walk->nested_access & 4 ? "x" : "-",
-	       walk->nested_access & 8 ? ", uncached" : "");
+	       walk->nested_access & 8 ? ", uncached" : "", nested_use(walk->nested_access));
 	if (walk->hpa != V3_HPA_NONE)
 		printf(", host-physical %llx", (ull)walk->hpa);
 	putchar('\n');

@@ -59,7 +59,7 @@ static unsigned int level_at(struct v3_vm *vm, v3_gpa_t gpa)
 
 	if (!v3_nested_lookup(&vm->nested, gpa, &leaf))
 		return 0;
-	assert_int_equal(leaf.access, V3_NPT_RWX);
+	assert_int_equal(leaf.access, V3_NPT_RWX | V3_NPT_TRACKED);
 	return leaf.level;
 }
 

@@ -207,7 +207,7 @@ static void check(const struct v3_cpu_features *features, const char *names, boo
 	       "mmxext"
 #define SYSTEM "smep smap umip pcid invpcid nx pdpe1gb rdtscp pge mtrr pat nonstop_tsc hypervisor apic " \
 	       "x2apic tsc_adjust"
-#define NEVER "vmx svm monitor pku la57 rtm hle mpx intel_pt sgx xsaves fxsr_opt ibs rdpru"
+#define NEVER "vmx svm monitor pku la57 rtm hle mpx intel_pt sgx fxsr_opt ibs rdpru"
 
 static void test_models(void **state)
 {
@@ -220,10 +220,10 @@ static void test_models(void **state)
 	check(&guest, NEVER, false);
 	guest = guest_of(&host, "x86-64-v2", &missing);
 	check(&guest, LEVEL2 " " SYSTEM " sse2 syscall cmov", true);
-	check(&guest, LEVEL3 " " LEVEL4 " " BEYOND " xsaveopt xsavec", false);
+	check(&guest, LEVEL3 " " LEVEL4 " " BEYOND " xsaveopt xsavec xsaves", false);
 	assert_int_equal(v3_cpu_xcr0(&guest), 0);
 	guest = guest_of(&host, "x86-64-v3", &missing);
-	check(&guest, LEVEL2 " " LEVEL3 " " SYSTEM " xsaveopt xsavec xgetbv1", true);
+	check(&guest, LEVEL2 " " LEVEL3 " " SYSTEM " xsaveopt xsavec xgetbv1 xsaves", true);
 	check(&guest, LEVEL4 " " BEYOND, false);
 	assert_int_equal(v3_cpu_xcr0(&guest), 7);
 	guest = guest_of(&host, "x86-64-v4", &missing);
@@ -256,7 +256,7 @@ static void test_missing(void **state)
 	check(&missing, "avx f16c fma avx2", true);
 	check(&missing, "bmi1 bmi2 abm movbe xsave avx512f", false);
 	v3_cpu_host_features(has_all, 0, &host);
-	check(&host, "avx xsave xsaveopt xsavec xgetbv1 xsaveerptr", false);
+	check(&host, "avx xsave xsaveopt xsavec xgetbv1 xsaves xsaveerptr", false);
 	guest_of(&host, "x86-64-v3,-avx", &missing);
 	v3_cpu_names(&missing, names, sizeof(names));
 	assert_string_equal(names, "xsave");
@@ -309,7 +309,7 @@ static void test_hiding(void **state)
 	check(&guest, "avx2 vaes", true);
 	assert_int_equal(v3_cpu_xcr0(&guest), 7);
 	guest = guest_of(&host, "host,-xsave", &missing);
-	check(&guest, "avx avx2 xsaveopt xsavec xgetbv1", false);
+	check(&guest, "avx avx2 xsaveopt xsavec xgetbv1 xsaves", false);
 	assert_int_equal(v3_cpu_xcr0(&guest), 0);
 	guest = guest_of(&host, "host,-fxsr", &missing);
 	check(&guest, "sse sse2 pni mmx xsave avx aes sha_ni mmxext", false);
@@ -328,7 +328,7 @@ static void test_random(void **state)
 		{ "avx", "xsave" }, { "avx", "sse4_2" }, { "avx2", "avx" }, { "fma", "avx" },
 		{ "f16c", "avx" }, { "avx512f", "avx2" }, { "avx512vl", "avx512f" },
 		{ "avx512_bitalg", "avx512bw" }, { "vaes", "avx" }, { "vaes", "aes" },
-		{ "xop", "avx" }, { "xsavec", "xsave" }, { "sse4_2", "sse4_1" },
+		{ "xop", "avx" }, { "xsavec", "xsave" }, { "xsaves", "xsave" }, { "sse4_2", "sse4_1" },
 		{ "ssse3", "pni" }, { "pni", "sse2" }, { "sse2", "sse" }, { "sse", "fxsr" },
 		{ "invpcid", "pcid" }, { "rdpid", "rdtscp" }, { "x2apic", "apic" },
 		{ "mca", "mce" }, { "pse36", "pse" },

@@ -140,7 +140,7 @@ static void test_memory_layout(void **state)
 	assert_true(stats.vcpu_bytes <= 64 << 10);
 	/* What is not RAM in the first megabyte is under the same leaf. */
 	assert_true(v3_nested_lookup(&vm->nested, 0xa0000, &leaf));
-	assert_int_equal(leaf.access, V3_NPT_RWX);
+	assert_int_equal(leaf.access, V3_NPT_RWX | V3_NPT_TRACKED);
 	assert_int_equal(leaf.level, 3);
 	assert_int_equal(stats.leaf_1g, 1ull << 30);
 	assert_int_equal(stats.table_pages, 2);

@@ -359,6 +359,34 @@ static void test_unknown_ignored(void **state)
 	guest_destroy(script);
 }
 
+/* IA32_XSS goes with XSAVES, and has no bit that a guest may set. */
+static void xsaves_cpu(void)
+{
+	v3_fake_cpuid_at(V3_CPUID_LEAF_XSAVE, 1)->eax |= V3_CPUID_D1_EAX_XSAVES;
+	v3_fake_cpuid_at(V3_CPUID_LEAF_FEATURES, 0)->eax = 0x00a20f10;
+	v3_fake_msr_set(V3_MSR_XSS, 0x800);
+}
+
+static void test_xss(void **state)
+{
+	struct script *script = guest_create(xsaves_cpu, code, sizeof(code));
+	uint64_t value;
+
+	(void)state;
+	guest_start(script);
+	round_trip(script, V3_MSR_XSS, 0);
+	assert_false(wr(script, V3_MSR_XSS, 0x800));
+	assert_false(wr(script, V3_MSR_XSS, 1ull << 63));
+	expect(script, V3_MSR_XSS, 0);
+	/* The CPU's own has not been touched by any of it. */
+	assert_int_equal(v3_fake_msr_get_on((unsigned int)v3_vcpu_cpu(script->vcpu), V3_MSR_XSS), 0);
+	guest_destroy(script);
+	script = start();
+	assert_false(rd(script, V3_MSR_XSS, &value));
+	assert_false(wr(script, V3_MSR_XSS, 0));
+	guest_destroy(script);
+}
+
 /* Registers go with their feature. */
 static void test_hidden(void **state)
 {
@@ -516,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_constants),
 		cmocka_unit_test(test_unknown_once),
 		cmocka_unit_test(test_unknown_ignored),
+		cmocka_unit_test(test_xss),
 		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_efer_reserved),
 		cmocka_unit_test(test_log_limit),

@@ -8,6 +8,7 @@
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/excp.h"
+#include "x86/msr.h"
 #include "x86/seg.h"
 
 #define GP INJ_EXCP_ERR(V3_EXCP_GP, 0)
@@ -386,6 +387,49 @@ static void test_without_xsave(void **state)
 	guest_destroy(script);
 }
 
+static void xss_cpu(void)
+{
+	v3_fake_cpuid_at(V3_CPUID_LEAF_XSAVE, 1)->eax |= V3_CPUID_D1_EAX_XSAVES;
+	v3_fake_msr_set(V3_MSR_XSS, 0x800);
+}
+
+static unsigned int trace_writes(const struct fake_cpu *cpu, uint32_t msr)
+{
+	unsigned int i;
+
+	for (i = 0; i < cpu->num_msrs; i++)
+		if (cpu->msrs[i].number == msr)
+			return cpu->msrs[i].writes;
+	fail_msg("no MSR %#x", msr);
+	return 0;
+}
+
+/* The host's IA32_XSS is 0 for guests, be XSAVES shown to them or not; it is left alone if it is. */
+static void test_host_xss(void **state)
+{
+	struct script *script = guest_create(xss_cpu, "\x90", 1);
+	unsigned int i;
+	struct fake_cpu *cpu;
+
+	(void)state;
+	guest_start(script);
+	i = (unsigned int)v3_vcpu_cpu(script->vcpu);
+	cpu = &fake_x86.cpus[i];
+	assert_int_equal(v3_fake_msr_get_on(i, V3_MSR_XSS), 0);
+	/* Not with each exit. */
+	guest_exit(script, SVM_EXIT_INTR, 0, 0);
+	assert_int_equal(trace_writes(cpu, V3_MSR_XSS), 1);
+	guest_pause(script);
+	assert_int_equal(v3_fake_msr_get_on(i, V3_MSR_XSS), 0x800);
+	assert_int_equal(trace_writes(cpu, V3_MSR_XSS), 2);
+	v3_fake_msr_set(V3_MSR_XSS, 0);
+	assert_int_equal(v3_vm_resume(script->vm), V3_OK);
+	guest_wait(script);
+	guest_pause(script);
+	assert_int_equal(trace_writes(cpu, V3_MSR_XSS), 2);
+	guest_destroy(script);
+}
+
 static void test_fpu_switch(void **state)
 {
 	struct script *script = start("\x90", 1);
@@ -419,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_breakpoints),
 		cmocka_unit_test(test_xsetbv),
 		cmocka_unit_test(test_without_xsave),
+		cmocka_unit_test(test_host_xss),
 		cmocka_unit_test(test_fpu_switch),
 	};
 

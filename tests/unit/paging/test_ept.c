@@ -46,7 +46,7 @@ static void test_no_misconfiguration(void **state)
 		const struct v3_nested_format *format = v3_ept_format(CAP_ALL, ignore);
 
 		for (level = 1; level <= 3; level++) {
-			for (access = 1; access < 16; access += 2) {
+			for (access = 1; access < 64; access += 2) {
 				uint64_t leaf = format->leaf(level, access);
 				uint64_t type = leaf >> V3_EPT_MEMTYPE_SHIFT & 7;
 

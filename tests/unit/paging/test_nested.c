@@ -237,12 +237,10 @@ static void test_npt_entries(void **state)
 	assert_int_equal(table[0], 0);
 	assert_int_equal(table[1] & ~V3_PTE_ADDR_MASK, V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_A);
 	table = pool_virt(&pool, table[1] & V3_PTE_ADDR_MASK);
-	assert_int_equal(table[0], 3 * G1 | V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_A | V3_PTE_D |
-				   V3_PTE_PS);
+	assert_int_equal(table[0], 3 * G1 | V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_PS);
 	table = pool_virt(&pool, table[1] & V3_PTE_ADDR_MASK);
 	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
-	assert_int_equal(table[0], K4 | V3_PTE_P | V3_PTE_U | V3_PTE_A | V3_PTE_D | V3_PTE_PCD |
-				   V3_PTE_PWT | V3_PTE_NX);
+	assert_int_equal(table[0], K4 | V3_PTE_P | V3_PTE_U | V3_PTE_PCD | V3_PTE_PWT | V3_PTE_NX);
 	finish(&nested);
 }
 
@@ -264,16 +262,16 @@ static void test_ept_entries(void **state)
 	/* Reserved in entries for tables: bits 7:3. */
 	assert_int_equal(table[1] & ~V3_PTE_ADDR_MASK, 0x107);
 	table = pool_virt(&pool, table[1] & V3_PTE_ADDR_MASK);
-	assert_int_equal(table[0], 3 * G1 | wb | V3_EPT_LEAF | 0x307);
+	assert_int_equal(table[0], 3 * G1 | wb | V3_EPT_LEAF | 0x7);
 	assert_int_equal(table[1] & ~V3_PTE_ADDR_MASK, 0x107);
 	table = pool_virt(&pool, table[1] & V3_PTE_ADDR_MASK);
 	/* Code that cannot be written: ROM. */
-	assert_int_equal(table[1], 5 * M2 | wb | V3_EPT_LEAF | 0x305);
+	assert_int_equal(table[1], 5 * M2 | wb | V3_EPT_LEAF | 0x5);
 	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
 	/*
 	 * Device memory: uncached, neither written nor executed; bit 7 is ignored in a 4 KiB leaf.
 	 */
-	assert_int_equal(table[0], K4 | 0x301);
+	assert_int_equal(table[0], K4 | 0x1);
 	finish(&nested);
 }
 
@@ -291,10 +289,10 @@ static void test_ept_ignore_pat(void **state)
 	table = pool_virt(&pool, nested.root);
 	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
 	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
-	assert_int_equal(table[1], M2 | wb | V3_EPT_IGNORE_PAT | V3_EPT_LEAF | 0x307);
+	assert_int_equal(table[1], M2 | wb | V3_EPT_IGNORE_PAT | V3_EPT_LEAF | 0x7);
 	table = pool_virt(&pool, table[0] & V3_PTE_ADDR_MASK);
-	assert_int_equal(table[0], wb | V3_EPT_IGNORE_PAT | 0x307);
-	assert_int_equal(table[1], G1 | 0x303);
+	assert_int_equal(table[0], wb | V3_EPT_IGNORE_PAT | 0x7);
+	assert_int_equal(table[1], G1 | 0x3);
 	finish(&nested);
 }
 
@@ -311,6 +309,107 @@ static void test_ept_4k(void **state)
 	assert_int_equal(v3_nested_unmap(&nested, M2, M2), V3_OK);
 	expect_bytes(&nested, 512, 0, 0, 5);
 	expect_none(&nested, M2);
+	finish(&nested);
+}
+
+/* --- Accessed and dirty --- */
+
+#define A V3_NPT_ACCESSED
+#define D V3_NPT_DIRTY
+
+/* The entry that maps gpa in the tables at root. */
+static uint64_t *entry_at(const struct v3_nested *nested, v3_hpa_t root, v3_gpa_t gpa)
+{
+	unsigned int level = 4;
+	uint64_t *entry = &((uint64_t *)pool_virt(&pool, root))[V3_PT_INDEX(gpa, level)];
+
+	while (level > 1 && !nested->format->is_leaf(*entry, level)) {
+		level--;
+		entry = pool_virt(&pool, *entry & V3_PTE_ADDR_MASK);
+		entry += V3_PT_INDEX(gpa, level);
+	}
+	return entry;
+}
+
+/* As the CPU does when it walks. */
+static void used(uint64_t *entry, const struct v3_nested_format *format, unsigned int flags)
+{
+	*entry |= format->leaf(1, V3_NPT_R | flags) & ~format->leaf(1, V3_NPT_R);
+}
+
+static void test_flags(void **state)
+{
+	const struct v3_nested_format *format = format_1g(state);
+	struct v3_nested nested;
+
+	begin(&nested, format);
+	assert_int_equal(v3_nested_map(&nested, 0, G1, 2 * G1, V3_NPT_RWX), V3_OK);
+	used(entry_at(&nested, nested.root, 0), format, A | D);
+	used(entry_at(&nested, nested.root, G1), format, A);
+	expect(&nested, 5, G1 + 5, 3, V3_NPT_RWX | A | D);
+	expect(&nested, G1 + 5, 2 * G1 + 5, 3, V3_NPT_RWX | A);
+	/* Parts of what was written to may have been; of what was not, none was. */
+	assert_int_equal(v3_nested_unmap(&nested, K4, K4), V3_OK);
+	assert_int_equal(v3_nested_unmap(&nested, G1 + K4, K4), V3_OK);
+	expect(&nested, 0, G1, 1, V3_NPT_RWX | A | D);
+	expect(&nested, M2, G1 + M2, 2, V3_NPT_RWX | A | D);
+	expect(&nested, G1, 2 * G1, 1, V3_NPT_RWX | A);
+	expect(&nested, G1 + M2, 2 * G1 + M2, 2, V3_NPT_RWX | A);
+	used(entry_at(&nested, nested.root, G1 + M2), format, D);
+	expect(&nested, G1 + M2, 2 * G1 + M2, 2, V3_NPT_RWX | A | D);
+	expect(&nested, G1 + 2 * M2, 2 * G1 + 2 * M2, 2, V3_NPT_RWX | A);
+	/* What is mapped anew has not been used. */
+	assert_int_equal(v3_nested_map(&nested, 0, G1, G1, V3_NPT_RWX), V3_OK);
+	expect(&nested, 5, G1 + 5, 3, V3_NPT_RWX);
+	/* Whether the CPU says so at all is the owner's to know. */
+	nested.tracked = V3_NPT_TRACKED;
+	expect(&nested, 5, G1 + 5, 3, V3_NPT_RWX | V3_NPT_TRACKED);
+	expect(&nested, G1, 2 * G1, 1, V3_NPT_RWX | A | V3_NPT_TRACKED);
+	finish(&nested);
+}
+
+/* CPUs that walk a copy of the table of level 3 use leaves that are there. */
+static void test_twin(void **state)
+{
+	const struct v3_nested_format *format = format_1g(state);
+	const uint64_t high = 1ull << 39;
+	struct v3_nested nested;
+	uint64_t *table, *copy, *root;
+	v3_hpa_t twin;
+
+	begin(&nested, format);
+	assert_int_equal(v3_nested_map(&nested, 0, 8 * G1, 4 * G1, V3_NPT_RWX), V3_OK);
+	assert_int_equal(v3_nested_map(&nested, high, 16 * G1, G1, V3_NPT_RWX), V3_OK);
+	assert_int_equal(pool_alloc(&pool, &twin), V3_OK);
+	root = pool_virt(&pool, nested.root);
+	table = pool_virt(&pool, root[0] & V3_PTE_ADDR_MASK);
+	copy = pool_virt(&pool, twin);
+	memcpy(copy, table, V3_PAGE_SIZE);
+	nested.twin = twin;
+	/* By the one, by the other, by both. */
+	used(&table[0], format, A);
+	used(&copy[0], format, A | D);
+	used(&copy[1], format, A);
+	used(&table[2], format, A | D);
+	expect(&nested, 0, 8 * G1, 3, V3_NPT_RWX | A | D);
+	expect(&nested, G1, 9 * G1, 3, V3_NPT_RWX | A);
+	expect(&nested, 2 * G1, 10 * G1, 3, V3_NPT_RWX | A | D);
+	expect(&nested, 3 * G1, 11 * G1, 3, V3_NPT_RWX);
+	/* Beyond its 512 GiB it has nothing to say. */
+	expect(&nested, high, 16 * G1, 3, V3_NPT_RWX);
+	/* A split is seen by both, and they share what comes of it. */
+	assert_int_equal(v3_nested_unmap(&nested, 0xa0000, K4), V3_OK);
+	assert_false(format->is_leaf(table[0], 3));
+	assert_int_equal(copy[0], table[0]);
+	expect(&nested, M2, 8 * G1 + M2, 2, V3_NPT_RWX | A | D);
+	expect(&nested, 0, 8 * G1, 1, V3_NPT_RWX | A | D);
+	expect_none(&nested, 0xa0000);
+	assert_true(format->is_leaf(copy[1], 3));
+	assert_int_equal(v3_nested_unmap(&nested, high, K4), V3_OK);
+	assert_int_equal(copy[0], table[0]);
+	nested.twin = V3_HPA_NONE;
+	expect(&nested, G1, 9 * G1, 3, V3_NPT_RWX);
+	pool_free(&pool, twin);
 	finish(&nested);
 }
 
@@ -459,6 +558,8 @@ int main(void)
 		ALL(test_split),
 		ALL(test_access),
 		cmocka_unit_test(test_npt_entries),
+		ALL(test_flags),
+		ALL(test_twin),
 		WITH(ept, test_ept_entries),
 		WITH(ept_ignore_pat, test_ept_ignore_pat),
 		cmocka_unit_test(test_ept_4k),

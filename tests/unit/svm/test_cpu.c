@@ -130,6 +130,7 @@ static void test_features_off(void **state)
 
 	(void)state;
 	v3_fake_cpuid_at(V3_CPUID_LEAF_SVM, 0)->edx = ~0u;
+	v3_fake_cpuid_at(V3_CPUID_LEAF_FEATURES, 0)->eax = 0x00a20f10;
 	for (i = 0; svm_features[i]; i++) {
 		hooks.features_off = svm_features[i];
 		assert_int_equal(v3_init(&hooks, &host), V3_OK);
@@ -142,13 +143,39 @@ static void test_features_off(void **state)
 		assert_int_equal(caps.nested_1g, i != 5);
 		assert_int_equal(caps.tsc_scaling, i != 6);
 		assert_int_equal(host->tsc_fraction, i == 6 ? 0 : 32);
+		assert_int_equal(!(host->no_features.word[V3_CPU_D1_EAX] & V3_CPUID_D1_EAX_XSAVES),
+				 i != 7);
 		assert_int_equal(v3_exit(host), V3_OK);
 		host = NULL;
 	}
-	assert_int_equal(i, 7);
+	assert_int_equal(i, 8);
 	hooks.features_off = "vpid";
 	assert_int_equal(v3_init(&hooks, &host), V3_ERR_INVALID);
 	assert_true(v3_fake_host_log_has(fake, V3_LOG_ERROR, "feature 'vpid' cannot be switched"));
+}
+
+/* Of family 17h guests do not get XSAVES; of those around it they do. */
+static void test_xsaves_erratum(void **state)
+{
+	static const struct {
+		uint32_t signature;
+		bool broken;
+	} cpus[] = {
+		{ 0x00600f12, false }, { 0x00730f01, false }, { 0x00800f12, true },
+		{ 0x00830f10, true }, { 0x00900f02, false }, { 0x00a20f10, false },
+		{ 0x00b40f00, false },
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++) {
+		v3_fake_cpuid_at(V3_CPUID_LEAF_FEATURES, 0)->eax = cpus[i].signature;
+		assert_int_equal(init(), V3_OK);
+		assert_int_equal(!!(host->no_features.word[V3_CPU_D1_EAX] & V3_CPUID_D1_EAX_XSAVES),
+				 cpus[i].broken);
+		assert_int_equal(v3_exit(host), V3_OK);
+		host = NULL;
+	}
 }
 
 /* Only XSAVE components that the host has enabled and that libv3 knows. */
@@ -391,6 +418,7 @@ int main(void)
 		TEST(test_bad_host),
 		TEST(test_caps),
 		TEST(test_features_off),
+		TEST(test_xsaves_erratum),
 		TEST(test_xsave_caps),
 		TEST(test_enable),
 		TEST(test_enable_refused),

@@ -55,7 +55,6 @@ void svm_enter(uint64_t *gpr, v3_hpa_t vmcb_hpa, v3_hpa_t host_vmcb)
 	runs++;
 }
 
-static bool xsaves;
 static uint64_t tsc_khz;
 
 static void create(uint32_t features)
@@ -70,10 +69,6 @@ static void create(uint32_t features)
 	fake = v3_fake_host_create();
 	v3_fake_cpuid_at(V3_CPUID_LEAF_SVM, 0)->ebx = NUM_ASIDS;
 	v3_fake_cpuid_at(V3_CPUID_LEAF_SVM, 0)->edx |= features;
-	if (xsaves) {
-		v3_fake_cpuid_set(V3_CPUID_LEAF_XSAVE, 1, V3_CPUID_D1_EAX_XSAVES, 0, 0, 0);
-		v3_fake_msr_set(V3_MSR_XSS, 0);
-	}
 	if (scales) {
 		v3_fake_svm_tsc_scaling();
 		v3_fake_msr_set_on(1, V3_MSR_AMD_TSC_RATIO, 5);
@@ -510,30 +505,6 @@ static void test_host_state(void **state)
 	destroy();
 }
 
-/* IA32_XSS is 0 for guests, which XSAVES of theirs is not kept from; it is left alone if it is. */
-static void test_host_xss(void **state)
-{
-	struct v3_vcpu *vcpu;
-
-	(void)state;
-	xsaves = true;
-	create(0);
-	xsaves = false;
-	vcpu = v3_vm_vcpu(vm, 0);
-	v3_fake_set_cpu(0);
-	v3_fake_msr_set(V3_MSR_XSS, 0x800);
-	svm_load(vcpu);
-	assert_int_equal(v3_fake_msr_get(V3_MSR_XSS), 0);
-	svm_put(vcpu);
-	assert_int_equal(v3_fake_msr_get(V3_MSR_XSS), 0x800);
-	assert_int_equal(v3_fake_msr_writes(V3_MSR_XSS), 2);
-	v3_fake_msr_set(V3_MSR_XSS, 0);
-	svm_load(vcpu);
-	svm_put(vcpu);
-	assert_int_equal(v3_fake_msr_writes(V3_MSR_XSS), 2);
-	destroy();
-}
-
 /* The ratio is the CPU's: a guest's is there as long as the guest has the CPU. APM2 15.30.5 */
 static void test_tsc_ratio(void **state)
 {
@@ -688,7 +659,6 @@ int main(void)
 		TEST(test_no_clean_bits),
 		TEST(test_windows),
 		TEST(test_host_state),
-		TEST(test_host_xss),
 		TEST(test_tsc_ratio),
 		TEST(test_tsc_ratio_unused),
 		TEST(test_injection),

@@ -48,12 +48,12 @@ void machine_host(enum v3_fake_vmx_model model, const char *features_off)
 	exit_intr();
 }
 
-void machine_vm(void)
+void machine_vm_of(const char *cpu_model)
 {
 	const struct v3_mem_config mem = { .size = 2ull << 20, .node = V3_NODE_ANY };
 	const struct v3_vm_config config = {
 		.struct_size = sizeof(config), .num_vcpus = NUM_VCPUS, .name = "vm", .mem = &mem,
-		.num_mem = 1, .tsc_khz = machine_tsc_khz,
+		.num_mem = 1, .cpu = cpu_model, .tsc_khz = machine_tsc_khz,
 	};
 	unsigned int cpu;
 
@@ -62,6 +62,11 @@ void machine_vm(void)
 	for (cpu = 0; cpu < 4; cpu++)
 		assert_int_equal(v3_cpu_enable(host, cpu), V3_OK);
 	fake_context.pinned = true;
+}
+
+void machine_vm(void)
+{
+	machine_vm_of(NULL);
 }
 
 void machine_create(enum v3_fake_vmx_model model, const char *features_off)

@@ -30,6 +30,8 @@ void machine_host(enum v3_fake_vmx_model model, const char *features_off);
 extern uint64_t machine_tsc_khz;
 /* v3_init(), a VM, and VT-x taken on four CPUs. */
 void machine_vm(void);
+/* The same for a VM with that CPU model. */
+void machine_vm_of(const char *cpu_model);
 /* Both. */
 void machine_create(enum v3_fake_vmx_model model, const char *features_off);
 void machine_destroy(void);

@@ -149,7 +149,7 @@ static void test_xapic(void **state)
 {
 	const v3_gpa_t same[] = { 0, 0x9f000, 0x100000, 0x1fffff, 0x200000, 0xfedff000,
 				  0xfee01000, 0xffffffff, 1ull << 32, 1ull << 39 };
-	uint64_t eptp, leaf;
+	uint64_t eptp, leaf, *root;
 	unsigned int i, level, level_2;
 
 	(void)state;
@@ -159,6 +159,11 @@ static void test_xapic(void **state)
 	assert_int_equal(bits(), APIC_BITS & ~V3_VMX_PROC2_X2APIC);
 	eptp = entered(vcpu, V3_VMCS_EPTP);
 	assert_int_not_equal(eptp, vmx_vm(vm)->eptp);
+	/* The table of its own that may have leaves is known to the VM's; all but the address agree. */
+	root = v3_os_virt(host, eptp & V3_PTE_ADDR_MASK);
+	assert_int_equal(vm->nested.twin, root[0] & V3_PTE_ADDR_MASK);
+	assert_int_equal(eptp & V3_PAGE_MASK, vmx_vm(vm)->eptp & V3_PAGE_MASK);
+	assert_true(eptp & V3_EPTP_AD);
 	assert_int_equal(entered(vcpu, V3_VMCS_MSR_BITMAP), vmx_vm(vm)->msr_bitmap);
 	/* The page is in its tables, and in the VM's own nothing is there. */
 	leaf = walk(eptp, V3_APIC_DEFAULT_BASE, &level);
@@ -281,6 +286,8 @@ static void test_features(void **state)
 			assert_int_equal(intc.how, cases[i].how);
 			assert_int_equal(bits(), x2 ? cases[i].x2apic : cases[i].xapic);
 			assert_int_equal(host->lends_intc, cases[i].how != 0);
+			assert_int_equal(vm->nested.twin != V3_HPA_NONE,
+					 (cases[i].how & V3_LEND_MMIO) != 0);
 			end();
 		}
 	}

@@ -71,7 +71,8 @@ static void test_models(void **state)
 				      V3_VMX_PROC_CR8_LOAD | V3_VMX_PROC_CR8_STORE), 0);
 	assert_int_equal(caps.proc2, V3_VMX_PROC2_EPT | V3_VMX_PROC2_RDTSCP | V3_VMX_PROC2_VPID |
 			 V3_VMX_PROC2_WBINVD | V3_VMX_PROC2_UNRESTRICTED | V3_VMX_PROC2_PLE |
-			 V3_VMX_PROC2_INVPCID);
+			 V3_VMX_PROC2_INVPCID | V3_VMX_PROC2_XSAVES);
+	assert_true(caps.ept_vpid & V3_EPT_CAP_AD);
 	assert_int_equal(caps.exit & V3_VMX_EXIT_CTL_ACK_INTR, 0);
 	assert_int_equal(caps.entry & V3_VMX_ENTRY_CTL_IA32E, 0);
 	msrs = msrs_of(V3_FAKE_HASWELL_4770);
@@ -82,6 +83,8 @@ static void test_models(void **state)
 	assert_null(vmx_caps_compute(&msrs, 0, &caps));
 	expect_allowed(&msrs, &caps);
 	assert_false(caps.invpcid);
+	assert_false(caps.ept_vpid & V3_EPT_CAP_AD);
+	assert_int_equal(caps.proc2 & V3_VMX_PROC2_XSAVES, 0);
 	assert_false(caps.ept_vpid & V3_EPT_CAP_1G);
 	msrs = msrs_of(V3_FAKE_PENRYN_T9600);
 	assert_string_equal(vmx_caps_compute(&msrs, 0, &caps), "extended page tables (EPT)");
@@ -113,10 +116,13 @@ static void test_features_off(void **state)
 		     caps.apic_regs || caps.vid || caps.timer || caps.l1d_flush || caps.md_clear ||
 		     caps.tsc_scaling);
 	assert_int_equal(caps.ept_vpid & (V3_EPT_CAP_1G | V3_EPT_CAP_2M | V3_VMX_VPID_CAP_ONE |
-					  V3_VMX_EPT_CAP_INVEPT_ONE), 0);
+					  V3_VMX_EPT_CAP_INVEPT_ONE | V3_EPT_CAP_AD), 0);
 	/* CR8 exits in place of the shadow. */
 	assert_int_equal(caps.proc & (V3_VMX_PROC_CR8_LOAD | V3_VMX_PROC_CR8_STORE),
 			 V3_VMX_PROC_CR8_LOAD | V3_VMX_PROC_CR8_STORE);
+	/* The table of realmode.c is for reading. */
+	assert_null(vmx_caps_compute(&msrs, 1u << VMX_F_UNRESTRICTED, &caps));
+	assert_int_equal(caps.ept_vpid & V3_EPT_CAP_AD, 0);
 }
 
 #define WORD(name) offsetof(struct vmx_msrs, name)

@@ -3,6 +3,7 @@
 #include "machine.h"
 
 #include "fakes/fake_x86_state.h"
+#include "paging/ept.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -102,8 +103,6 @@ static void test_features_off(void **state)
 /* Guests do not see instructions that would raise #UD. */
 static void test_hidden_instructions(void **state)
 {
-	struct v3_cpuid_regs regs;
-
 	(void)state;
 	machine_create(V3_FAKE_SKYLAKE_X, "rdtscp,invpcid");
 	assert_false(v3_vm_has(vm, V3_CPU_EXT1_EDX, V3_CPUID_80000001_EDX_RDTSCP));
@@ -114,13 +113,69 @@ static void test_hidden_instructions(void **state)
 	assert_true(v3_vm_has(vm, V3_CPU_7_EBX, V3_CPUID_7_EBX_INVPCID));
 	assert_true(vmx_vm(vm)->proc2 & V3_VMX_PROC2_RDTSCP);
 	assert_true(vmx_vm(vm)->proc2 & V3_VMX_PROC2_INVPCID);
-	/* XSAVES raises #UD, whatever the host's CPU has; what goes without it is there. */
-	assert_int_equal(vmx_vm(vm)->proc2 & V3_VMX_PROC2_XSAVES, 0);
-	v3_x86_cpuid(V3_CPUID_LEAF_XSAVE, 1, &regs);
-	assert_true(regs.eax & V3_CPUID_D1_EAX_XSAVES);
-	assert_false(v3_vm_has(vm, V3_CPU_D1_EAX, V3_CPUID_D1_EAX_XSAVES));
-	assert_true(v3_vm_has(vm, V3_CPU_D1_EAX, V3_CPUID_D1_EAX_XSAVEC));
 	machine_destroy();
+}
+
+/* XSAVES raises #UD where guests are not shown it; what goes without it is there. */
+static void test_xsaves(void **state)
+{
+	unsigned int with;
+
+	(void)state;
+	for (with = 0; with < 2; with++) {
+		struct v3_cpuid_regs regs;
+
+		machine_create(V3_FAKE_SKYLAKE_X, with ? NULL : "xsaves");
+		v3_x86_cpuid(V3_CPUID_LEAF_XSAVE, 1, &regs);
+		assert_true(regs.eax & V3_CPUID_D1_EAX_XSAVES);
+		assert_int_equal(v3_vm_has(vm, V3_CPU_D1_EAX, V3_CPUID_D1_EAX_XSAVES), with);
+		assert_true(v3_vm_has(vm, V3_CPU_D1_EAX, V3_CPUID_D1_EAX_XSAVEC));
+		run_once(0, 0);
+		assert_int_equal(!!(entered(v3_vm_vcpu(vm, 0), V3_VMCS_PROC_CTLS2) &
+				    V3_VMX_PROC2_XSAVES), with);
+		/* A supervisor state that is not there would exit. */
+		if (with)
+			assert_int_equal(entered(v3_vm_vcpu(vm, 0), V3_VMCS_XSS_EXIT_BITMAP), ~0ull);
+		machine_destroy();
+	}
+	machine_create(V3_FAKE_HASWELL_4770, NULL);
+	assert_false(v3_vm_has(vm, V3_CPU_D1_EAX, V3_CPUID_D1_EAX_XSAVES));
+	run_once(0, 0);
+	machine_destroy();
+	/* A VM that does without. */
+	machine_host(V3_FAKE_SKYLAKE_X, NULL);
+	machine_vm_of("host,-xsaves");
+	assert_int_equal(vmx_vm(vm)->proc2 & V3_VMX_PROC2_XSAVES, 0);
+	run_once(0, 0);
+	machine_destroy();
+}
+
+/* Accessed and dirty flags: in the EPT pointer, and told by the nested tables, or in neither. */
+static void test_ept_flags(void **state)
+{
+	static const struct {
+		enum v3_fake_vmx_model model;
+		const char *off;
+		bool on;
+	} cases[] = {
+		{ V3_FAKE_SKYLAKE_X, NULL, true }, { V3_FAKE_HASWELL_4770, NULL, true },
+		{ V3_FAKE_SKYLAKE_X, "ept-ad", false },
+		{ V3_FAKE_SKYLAKE_X, "unrestricted-guest", false },
+		{ V3_FAKE_SANDY_BRIDGE_2600K, NULL, false },
+	};
+	struct v3_nested_leaf leaf;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		machine_create(cases[i].model, cases[i].off);
+		run_once(0, 0);
+		assert_int_equal(!!(entered(v3_vm_vcpu(vm, 0), V3_VMCS_EPTP) & V3_EPTP_AD),
+				 cases[i].on);
+		assert_true(v3_nested_lookup(&vm->nested, 0x1000, &leaf));
+		assert_int_equal(leaf.access, V3_NPT_RWX | (cases[i].on ? V3_NPT_TRACKED : 0));
+		machine_destroy();
+	}
 }
 
 /* --- One CPU --- */
@@ -287,6 +342,8 @@ int main(void)
 		cmocka_unit_test(test_no_extension),
 		cmocka_unit_test(test_features_off),
 		cmocka_unit_test(test_hidden_instructions),
+		cmocka_unit_test(test_xsaves),
+		cmocka_unit_test(test_ept_flags),
 		cmocka_unit_test(test_enable),
 		cmocka_unit_test(test_other_owner),
 		cmocka_unit_test(test_unlocked),
