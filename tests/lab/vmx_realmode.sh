@@ -35,6 +35,7 @@ expect 0 v3 pause spin
 expect 0 v3 resume spin
 expect 0 v3 stop spin
 soon is spin stopped || fail 'spin does not stop'
+expect 0 v3 destroy spin
 
 # What is not emulated ends it, with the instruction.
 expect 240 v3 run -m 64M -a x real
