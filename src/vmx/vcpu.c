@@ -7,6 +7,7 @@
 #include "paging/ept.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
+#include "x86/excp.h"
 
 /* Without instructions that the CPU model lacks, with what the VM asks for. */
 static uint32_t proc2_of(const struct v3_vm *vm)
@@ -151,6 +152,10 @@ static void vmx_inject(struct v3_vcpu *vcpu, const struct v3_event *event)
 
 	vmx->event = *event;
 	vmx->work |= VMX_WORK_LOOK;
+	/* Its handler may use debug registers. A CPU sees to it only if no exit comes in between (28.1). */
+	if (vmx->dr7 & V3_DR7_GD && event->type == V3_EVENT_EXCEPTION &&
+	    event->vector == V3_EXCP_DB)
+		vmx_set_dr(vcpu, 7, vmx->dr7 & ~V3_DR7_GD);
 }
 
 static void vmx_set_windows(struct v3_vcpu *vcpu, unsigned int windows)

@@ -79,6 +79,29 @@ static void test_injection(void **state)
 	end();
 }
 
+/* The handler of a debug exception may use the debug registers, others may not. */
+static void test_general_detect(void **state)
+{
+	const struct v3_event ud = { .valid = true, .type = V3_EVENT_EXCEPTION, .vector = 6 };
+	const struct v3_event intr = { .valid = true, .type = V3_EVENT_INTR, .vector = 1 };
+	const struct v3_event db = { .valid = true, .type = V3_EVENT_EXCEPTION, .vector = 1 };
+
+	(void)state;
+	begin();
+	vcpu->rflags |= V3_RFLAGS_IF;
+	vmx_set_dr(vcpu, 7, V3_DR7_GD | V3_DR7_RESET);
+	v3_vmx_ops.inject(vcpu, &ud);
+	enter(vcpu);
+	v3_vmx_ops.inject(vcpu, &intr);
+	enter(vcpu);
+	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_DR7), V3_DR7_GD | V3_DR7_RESET);
+	v3_vmx_ops.inject(vcpu, &db);
+	enter(vcpu);
+	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_DR7), V3_DR7_RESET);
+	assert_int_equal(vmx_get_dr(vcpu, 7), V3_DR7_RESET);
+	end();
+}
+
 /* One that the exit interrupted comes back, unless the guest executes its instruction again. */
 static void test_interrupted(void **state)
 {
@@ -457,7 +480,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_injection),
-		cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_general_detect), cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_abandoned_event),
 		cmocka_unit_test(test_nmi_blocking),
 		cmocka_unit_test(test_iret_faults),
