@@ -159,15 +159,15 @@ static V3_NOINLINE void cr8_write(const struct v3_vcpu *vcpu, struct vmx_vcpu *v
 }
 
 /*
- * Blocking by STI or MOV SS, of the kind it was; blocking by NMI, but for the NMI that goes in
- * (27.3.1.5).
+ * Blocking by STI or MOV SS, of the kind it was, if the flags allow that; blocking by NMI, but for
+ * the NMI that goes in (27.3.1.5).
  */
 static uint32_t blocking_wanted(const struct v3_vcpu *vcpu, const struct vmx_vcpu *vmx)
 {
 	uint32_t blocking = 0;
 
 	if (vcpu->shadow) {
-		blocking = vmx->blocking & BLOCK_SHADOW;
+		blocking = vmx->blocking & V3_VMX_BLOCK_MOV_SS;
 		if (!blocking)
 			blocking = vcpu->rflags & V3_RFLAGS_IF ? V3_VMX_BLOCK_STI
 							       : V3_VMX_BLOCK_MOV_SS;
@@ -182,12 +182,12 @@ static V3_NOINLINE void blocking_write(const struct v3_vcpu *vcpu, struct vmx_vc
 	uint32_t blocking = blocking_wanted(vcpu, vmx);
 	bool traps = blocking & BLOCK_SHADOW && vcpu->rflags & V3_RFLAGS_TF;
 
-	if (blocking != vmx->blocking) {
-		/* A single step in the shadow is pending, and nothing is without one. */
-		if ((blocking ^ vmx->blocking) & BLOCK_SHADOW)
-			vmx_write(V3_VMCS_GUEST_PENDING_DEBUG, traps ? V3_VMX_PENDING_BS : 0);
+	/* A single step in the shadow is pending, and nothing is without one. */
+	if ((blocking ^ vmx->blocking) & BLOCK_SHADOW ||
+	    (blocking & BLOCK_SHADOW && vcpu->rflags != vmx->rflags))
+		vmx_write(V3_VMCS_GUEST_PENDING_DEBUG, traps ? V3_VMX_PENDING_BS : 0);
+	if (blocking != vmx->blocking)
 		vmx_write(V3_VMCS_GUEST_INTERRUPTIBILITY, blocking);
-	}
 	/* The entry with an NMI blocks them. */
 	vmx->blocking = blocking | (vcpu->nmi_blocked ? V3_VMX_BLOCK_NMI : 0);
 }

@@ -347,8 +347,12 @@ void vmx_set_state(struct v3_vcpu *vcpu, const struct v3_vcpu_state *state)
 	vmx_guest_write(vmx, V3_VMCS_GUEST_SYSENTER_ESP, canonical(state->sysenter_esp));
 	vmx_guest_write(vmx, V3_VMCS_GUEST_SYSENTER_EIP, canonical(state->sysenter_eip));
 	vmx_guest_write(vmx, V3_VMCS_GUEST_PAT, state->pat);
-	/* A single step that was not taken is not the new state's. */
+	/*
+	 * A single step that was not taken is not the new state's. In a shadow one is pending, for
+	 * which the entry looks at flags that have changed.
+	 */
 	vmx_guest_write(vmx, V3_VMCS_GUEST_PENDING_DEBUG, 0);
+	vmx->rflags = 0;
 	vmx->work |= VMX_WORK_VPID | VMX_WORK_PDPTE;
 }
 

@@ -118,8 +118,8 @@ static const char *check_segment(const struct guest *g, unsigned int i)
 		return wrong;
 	if (i == SS && type != 3 && type != 7)
 		return "type of SS";
-	if (i == SS && !g->unrestricted &&
-	    AR_DPL(ar) != (get(g, V3_VMCS_GUEST_SELECTOR(SS)) & 3))
+	if (i == SS && (g->unrestricted ? AR_DPL(ar) && !(g->cr0 & V3_CR0_PE) :
+					  AR_DPL(ar) != (get(g, V3_VMCS_GUEST_SELECTOR(SS)) & 3)))
 		return "DPL of SS";
 	/* 27.3.1.2: up to conforming code. */
 	if (i != CS && i != SS && !g->unrestricted && type < 12 &&
@@ -187,6 +187,19 @@ static const char *check_rip_rflags(const struct guest *g)
 	return NULL;
 }
 
+/* A single-step trap that the shadow holds back is pending there, and no other is (27.3.1.5). */
+static const char *check_pending_debug(const struct guest *g, bool shadow)
+{
+	const uint64_t known = 0xf | 1ULL << 12 | V3_VMX_PENDING_BS | 1ULL << 16;
+	uint64_t pending = get(g, V3_VMCS_GUEST_PENDING_DEBUG);
+
+	if (pending & ~known)
+		return "reserved bits of pending debug exceptions";
+	if (shadow && !(pending & V3_VMX_PENDING_BS) != !(g->rflags & V3_RFLAGS_TF))
+		return "pending debug exceptions";
+	return NULL;
+}
+
 static const char *check_other(const struct guest *g)
 {
 	uint64_t blocks = get(g, V3_VMCS_GUEST_INTERRUPTIBILITY);
@@ -203,17 +216,13 @@ static const char *check_other(const struct guest *g)
 	if (event & V3_VMX_EVENT_VALID && type == V3_VMX_EVENT_INTR && blocks & shadow)
 		return "external interrupt in the shadow of STI or MOV SS";
 	if (event & V3_VMX_EVENT_VALID && type == V3_VMX_EVENT_NMI &&
-	    (blocks & V3_VMX_BLOCK_MOV_SS ||
+	    (blocks & shadow ||	/* by STI: CPUs may refuse it */
 	     (blocks & V3_VMX_BLOCK_NMI &&
 	      get(g, V3_VMCS_PIN_CTLS) & V3_VMX_PIN_VIRTUAL_NMI)))
 		return "NMI where NMIs are blocked";
 	if (get(g, V3_VMCS_LINK_POINTER) != ~0ULL)
 		return "VMCS link pointer";
-	/* A single-step trap that the shadow holds back has to be pending. */
-	if (blocks & shadow && g->rflags & V3_RFLAGS_TF &&
-	    !(get(g, V3_VMCS_GUEST_PENDING_DEBUG) & V3_VMX_PENDING_BS))
-		return "pending debug exceptions";
-	return NULL;
+	return check_pending_debug(g, blocks & shadow);
 }
 
 /* With EPT the four PDPTEs of PAE paging come from the VMCS. */

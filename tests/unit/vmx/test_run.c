@@ -370,6 +370,45 @@ static void test_shadow(void **state)
 	end();
 }
 
+/* Flags that are set in a shadow are flags that VM entry takes with it. */
+static void test_shadow_flags(void **state)
+{
+	static const struct {
+		uint64_t set, clear, blocking, pending;
+	} cases[] = {
+		{ 0, 0, V3_VMX_BLOCK_STI, 0 },
+		{ V3_RFLAGS_TF, 0, V3_VMX_BLOCK_STI, V3_VMX_PENDING_BS },
+		{ 0, 0, V3_VMX_BLOCK_STI, V3_VMX_PENDING_BS },
+		{ 0, V3_RFLAGS_TF, V3_VMX_BLOCK_STI, 0 },
+		/* STI cannot have been before. */
+		{ 0, V3_RFLAGS_IF, V3_VMX_BLOCK_MOV_SS, 0 },
+		{ V3_RFLAGS_TF, 0, V3_VMX_BLOCK_MOV_SS, V3_VMX_PENDING_BS },
+	};
+	struct v3_vcpu_state regs;
+	unsigned int i;
+
+	(void)state;
+	begin();
+	EXIT_WITH({ V3_VMCS_EXIT_REASON, V3_VMX_REASON_INTR },
+		  { V3_VMCS_GUEST_RFLAGS, V3_RFLAGS_FIXED1 | V3_RFLAGS_IF },
+		  { V3_VMCS_GUEST_INTERRUPTIBILITY, V3_VMX_BLOCK_STI });
+	enter(vcpu);
+	assert_true(vcpu->shadow);
+	exit_intr();
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		vmx_put(vcpu);
+		assert_int_equal(v3_vcpu_get_state(vcpu, &regs), V3_OK);
+		regs.rflags = (regs.rflags & ~cases[i].clear) | cases[i].set;
+		assert_int_equal(v3_vcpu_set_state(vcpu, &regs), V3_OK);
+		vmx_load(vcpu);
+		enter(vcpu);
+		assert_true(vcpu->shadow);
+		assert_int_equal(entered(vcpu, V3_VMCS_GUEST_INTERRUPTIBILITY), cases[i].blocking);
+		assert_int_equal(entered(vcpu, V3_VMCS_GUEST_PENDING_DEBUG), cases[i].pending);
+	}
+	end();
+}
+
 /* Nothing but RIP is written that did not change: an exit costs what it has to. */
 static void test_writes(void **state)
 {
@@ -487,7 +526,7 @@ int main(void)
 		cmocka_unit_test(test_host_nmi),
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_tpr),
-		cmocka_unit_test(test_shadow),
+		cmocka_unit_test(test_shadow), cmocka_unit_test(test_shadow_flags),
 		cmocka_unit_test(test_writes),
 		cmocka_unit_test(test_cr2),
 		cmocka_unit_test(test_breakpoints),
