@@ -532,7 +532,7 @@ static void test_given_cpus(void **state)
 	assert_int_equal(v3_fake_host_log_count(fake, V3_LOG_WARN), 1);
 	assert_true(v3_fake_host_log_has(fake, V3_LOG_WARN,
 					 "vCPU 0 is on CPU 3 of node 1, where the VM has no memory"));
-	assert_true(v3_fake_host_log_has(fake, V3_LOG_WARN, "(2 of its vCPUs"));
+	assert_true(v3_fake_host_log_has(fake, V3_LOG_WARN, "(vCPUs like that: 2)"));
 	assert_int_equal(v3_vcpu_guest_node(vm->vcpus[0]), 0);
 	v3_vm_destroy(vm);
 	finish();
