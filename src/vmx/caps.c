@@ -218,9 +218,22 @@ static void optional_timer(const struct vmx_msrs *msrs, uint32_t off, struct vmx
 	caps->timer_shift = V3_VMX_MISC_TIMER_SHIFT(msrs->misc);
 }
 
+/* MDS (CVE-2018-12126 and others), the same by way of TSX (CVE-2019-11135), RFDS (CVE-2023-28746). */
+static bool leaks_buffers(const struct vmx_msrs *msrs)
+{
+	const uint64_t rfds = V3_ARCH_CAP_RFDS_CLEAR | V3_ARCH_CAP_RFDS_NO;
+	bool tsx = msrs->features_7_ebx & V3_CPUID_7_EBX_RTM &&
+		   !(msrs->arch_caps & V3_ARCH_CAP_TAA_NO);
+
+	if ((msrs->arch_caps & rfds) == V3_ARCH_CAP_RFDS_CLEAR)
+		return true;
+	return msrs->features_7_edx & V3_CPUID_7_EDX_MD_CLEAR &&
+	       (tsx || !(msrs->arch_caps & V3_ARCH_CAP_MDS_NO));
+}
+
 /*
- * L1TF (CVE-2018-3646), MDS (CVE-2018-12126 and others). Microcode has the means on CPUs that are
- * affected, and says so of those that are not.
+ * L1TF (CVE-2018-3646) and what VERW is for. Microcode has the means on CPUs that are affected, and
+ * says so of those that are not.
  */
 static void optional_clear(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)
 {
@@ -228,8 +241,7 @@ static void optional_clear(const struct vmx_msrs *msrs, uint32_t off, struct vmx
 
 	caps->l1d_flush = !(off >> VMX_F_L1D_FLUSH & 1) && !(msrs->arch_caps & no_l1tf) &&
 			  msrs->features_7_edx & V3_CPUID_7_EDX_L1D_FLUSH;
-	caps->md_clear = !(off >> VMX_F_MD_CLEAR & 1) && !(msrs->arch_caps & V3_ARCH_CAP_MDS_NO) &&
-			 msrs->features_7_edx & V3_CPUID_7_EDX_MD_CLEAR;
+	caps->md_clear = !(off >> VMX_F_MD_CLEAR & 1) && leaks_buffers(msrs);
 }
 
 static void optional(const struct vmx_msrs *msrs, uint32_t off, struct vmx_caps *caps)

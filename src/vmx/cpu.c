@@ -30,6 +30,7 @@ static void msrs_read(struct vmx_msrs *msrs)
 	v3_x86_cpuid(0, 0, &regs);
 	if (regs.eax >= V3_CPUID_LEAF_EXT_FEATURES) {
 		v3_x86_cpuid(V3_CPUID_LEAF_EXT_FEATURES, 0, &regs);
+		msrs->features_7_ebx = regs.ebx;
 		msrs->features_7_edx = regs.edx;
 	}
 	if (msrs->features_7_edx & V3_CPUID_7_EDX_ARCH_CAPS)

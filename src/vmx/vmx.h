@@ -46,7 +46,7 @@ struct vmx_msrs {
 	uint64_t ept_vpid;
 	uint64_t misc;
 	uint32_t signature;		/* CPUID.1:EAX */
-	uint32_t features_7_edx;	/* CPUID.7.0:EDX */
+	uint32_t features_7_ebx, features_7_edx;	/* CPUID.7.0 */
 	uint64_t arch_caps;		/* IA32_ARCH_CAPABILITIES */
 };
 

@@ -49,7 +49,7 @@ void v3_x86_write_es(uint16_t selector);
 /* Enter the host's NMI handler, as the NMI that made the guest exit would have (INT 2). */
 void v3_x86_int_nmi(void);
 
-/* Where CPUID has MD_CLEAR: overwrites what the CPU's buffers hold. */
+/* Where CPUID has MD_CLEAR, or the CPU RFDS_CLEAR: overwrites what the CPU's buffers hold. */
 void v3_x86_verw(void);
 
 /* What every exit executes many of: inline as in insn.h. */

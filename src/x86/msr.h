@@ -107,6 +107,9 @@
 #define V3_ARCH_CAP_SKIP_L1D_FLUSH	(1ULL << 3)	/* before VM entries: the host does it */
 #define V3_ARCH_CAP_MDS_NO		(1ULL << 5)
 #define V3_ARCH_CAP_PSCHANGE_MC_NO	(1ULL << 6)	/* no CVE-2018-12207 */
+#define V3_ARCH_CAP_TAA_NO		(1ULL << 8)	/* no MDS by way of TSX */
+#define V3_ARCH_CAP_RFDS_NO		(1ULL << 27)	/* nothing left in register files */
+#define V3_ARCH_CAP_RFDS_CLEAR		(1ULL << 28)	/* VERW clears them */
 #define V3_MSR_FLUSH_CMD		0x0000010b
 #define V3_FLUSH_CMD_L1D		(1ULL << 0)
 #define V3_MSR_MISC_FEATURE_ENABLES	0x00000140

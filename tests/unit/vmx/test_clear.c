@@ -10,6 +10,9 @@
 
 static struct v3_vcpu *vcpu;
 
+/* In place of a bit that CPUID.7:EDX does not have: one of EBX. */
+#define RTM (1u << 0)
+
 /* CPUID.7:EDX bits, and IA32_ARCH_CAPABILITIES if one of them says that it is there. */
 static void begin(uint32_t edx, uint64_t arch_caps, const char *off)
 {
@@ -17,8 +20,9 @@ static void begin(uint32_t edx, uint64_t arch_caps, const char *off)
 
 	machine_host(V3_FAKE_SKYLAKE_X, off);
 	v3_x86_cpuid(V3_CPUID_LEAF_EXT_FEATURES, 0, &regs);
-	v3_fake_cpuid_set(V3_CPUID_LEAF_EXT_FEATURES, 0, regs.eax, regs.ebx, regs.ecx,
-			  regs.edx | edx);
+	v3_fake_cpuid_set(V3_CPUID_LEAF_EXT_FEATURES, 0, regs.eax,
+			  (regs.ebx & ~V3_CPUID_7_EBX_RTM) | (edx & RTM ? V3_CPUID_7_EBX_RTM : 0),
+			  regs.ecx, regs.edx | (edx & ~RTM));
 	if (edx & V3_CPUID_7_EDX_ARCH_CAPS)
 		v3_fake_msr_set(V3_MSR_ARCH_CAPABILITIES, arch_caps);
 	if (edx & V3_CPUID_7_EDX_L1D_FLUSH)
@@ -56,6 +60,16 @@ static void test_affected(void **state)
 		{ FLUSH | CLEAR | TELLS, V3_ARCH_CAP_MDS_NO, NULL, true, false },
 		{ FLUSH | CLEAR | TELLS, V3_ARCH_CAP_RDCL_NO | V3_ARCH_CAP_MDS_NO, NULL, false,
 		  false },
+		/* By way of TSX. */
+		{ CLEAR | TELLS | RTM, V3_ARCH_CAP_MDS_NO, NULL, false, true },
+		{ CLEAR | TELLS | RTM, V3_ARCH_CAP_MDS_NO | V3_ARCH_CAP_TAA_NO, NULL, false, false },
+		{ CLEAR | TELLS | RTM, V3_ARCH_CAP_TAA_NO, NULL, false, true },
+		{ TELLS | RTM, V3_ARCH_CAP_MDS_NO, NULL, false, false },
+		/* Register files. */
+		{ TELLS, V3_ARCH_CAP_MDS_NO | V3_ARCH_CAP_RFDS_CLEAR, NULL, false, true },
+		{ CLEAR | TELLS, V3_ARCH_CAP_MDS_NO | V3_ARCH_CAP_RFDS_CLEAR | V3_ARCH_CAP_RFDS_NO,
+		  NULL, false, false },
+		{ TELLS, V3_ARCH_CAP_RFDS_CLEAR, "md-clear", false, false },
 		{ FLUSH | CLEAR, 0, "l1d-flush", false, true },
 		{ FLUSH | CLEAR, 0, "md-clear", true, false },
 		{ FLUSH | CLEAR, 0, "md-clear,l1d-flush", false, false },
