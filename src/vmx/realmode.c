@@ -356,6 +356,11 @@ static bool enterable(struct v3_vcpu *vcpu, struct v3_exit *exit, bool owned)
 	if (!vmx->real.emulate || vmx->broken)
 		return true;
 	exit->insn_len = 0;
+	/* Interrupts that wait there would not be seen. */
+	if (vmx->lent) {
+		vmx_intc_take_back(vcpu);
+		vcpu->inject_work = true;
+	}
 	if (may_emulate(vcpu, owned)) {
 		exit->kind = V3_EXIT_EMULATE;
 		exit->emulate.event = vmx->event;

@@ -250,6 +250,31 @@ static void test_mode_changes(void **state)
 	machine_destroy();
 }
 
+/* Code that the CPU cannot run gets its interrupts from the core: what waits goes back before. */
+static void test_emulation(void **state)
+{
+	struct v3_exit exit;
+
+	(void)state;
+	begin_with(V3_LENT_MMIO, "unrestricted-guest");
+	vm->arch->set_cr(vcpu, 0, V3_CR0_RESET | V3_CR0_PE);
+	vm->arch->run(vcpu, &exit);
+	assert_int_equal(exit.kind, V3_EXIT_INTR);
+	assert_int_equal(intc.lends, intc.backs + 1);
+	vm->arch->set_cr(vcpu, 0, V3_CR0_RESET);
+	vcpu->inject_work = false;
+	vm->arch->run(vcpu, &exit);
+	assert_int_equal(exit.kind, V3_EXIT_EMULATE);
+	assert_int_equal(intc.lends, intc.backs);
+	assert_true(vcpu->inject_work);
+	/* Nothing is lent any more. */
+	vcpu->inject_work = false;
+	vm->arch->run(vcpu, &exit);
+	assert_int_equal(exit.kind, V3_EXIT_EMULATE);
+	assert_false(vcpu->inject_work);
+	end();
+}
+
 static void test_features(void **state)
 {
 	static const struct {
@@ -509,7 +534,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_xapic), cmocka_unit_test(test_room),
 		cmocka_unit_test(test_x2apic),
-		cmocka_unit_test(test_mode_changes), cmocka_unit_test(test_features),
+		cmocka_unit_test(test_mode_changes), cmocka_unit_test(test_emulation),
+		cmocka_unit_test(test_features),
 		cmocka_unit_test(test_no_lending), cmocka_unit_test(test_status),
 		cmocka_unit_test(test_tpr), cmocka_unit_test(test_access_exits),
 		cmocka_unit_test(test_write_exit), cmocka_unit_test(test_eoi_exit),
