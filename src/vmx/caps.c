@@ -218,7 +218,7 @@ static void optional_timer(const struct vmx_msrs *msrs, uint32_t off, struct vmx
 	caps->timer_shift = V3_VMX_MISC_TIMER_SHIFT(msrs->misc);
 }
 
-/* MDS (CVE-2018-12126 and others), the same by way of TSX (CVE-2019-11135), RFDS (CVE-2023-28746). */
+/* MDS (CVE-2018-12126 and others), the same by TSX (CVE-2019-11135), RFDS (CVE-2023-28746). */
 static bool leaks_buffers(const struct vmx_msrs *msrs)
 {
 	const uint64_t rfds = V3_ARCH_CAP_RFDS_CLEAR | V3_ARCH_CAP_RFDS_NO;

@@ -69,8 +69,8 @@ enum v3_status vmx_vm_create(struct v3_vm *vm)
 	vmx->proc2 = proc2_of(vm);
 	vm->cpu.cr4_mask &= caps->cr4_fixed1;
 	/*
-	 * Bits that the guest's CPU does not have exit, for their #GP; VMXE and MCE are in the shadow
-	 * only.
+	 * Bits that the guest's CPU does not have exit, for their #GP; VMXE and MCE are in the
+	 * shadow only.
 	 */
 	vmx->cr4_mask = ~vm->cpu.cr4_mask | caps->cr4_fixed0;
 	vm->heap_bytes += V3_PAGE_SIZE;
@@ -152,7 +152,7 @@ static void vmx_inject(struct v3_vcpu *vcpu, const struct v3_event *event)
 
 	vmx->event = *event;
 	vmx->work |= VMX_WORK_LOOK;
-	/* Its handler may use debug registers. A CPU sees to it only if no exit comes in between (28.1). */
+	/* Its handler may use debug registers: a CPU sees to it if no exit comes between (28.1). */
 	if (vmx->dr7 & V3_DR7_GD && event->type == V3_EVENT_EXCEPTION &&
 	    event->vector == V3_EXCP_DB)
 		vmx_set_dr(vcpu, 7, vmx->dr7 & ~V3_DR7_GD);

@@ -62,7 +62,8 @@ static void test_affected(void **state)
 		  false },
 		/* By way of TSX. */
 		{ CLEAR | TELLS | RTM, V3_ARCH_CAP_MDS_NO, NULL, false, true },
-		{ CLEAR | TELLS | RTM, V3_ARCH_CAP_MDS_NO | V3_ARCH_CAP_TAA_NO, NULL, false, false },
+		{ CLEAR | TELLS | RTM, V3_ARCH_CAP_MDS_NO | V3_ARCH_CAP_TAA_NO, NULL, false,
+		  false },
 		{ CLEAR | TELLS | RTM, V3_ARCH_CAP_TAA_NO, NULL, false, true },
 		{ TELLS | RTM, V3_ARCH_CAP_MDS_NO, NULL, false, false },
 		/* Register files. */
