@@ -11,7 +11,7 @@ module_load
 expect 0 v3 version
 said 'back end vmx'
 expect 0 v3 doctor
-said 'VT-x' 'EPT' 'unrestricted guest' 'guests can run on all 2 that are online' 'Guests can run.'
+said 'VT-x' 'EPT' 'unrestricted guest' 'guests can run on all 2 that are online' 'page sizes' 'Guests can run'
 
 for cpu in 0 1; do
 	expect 0 v3 run -m 64M --pin $cpu -a 'run=hello,cpuid,tick n=10' /lab/lwk.elf
