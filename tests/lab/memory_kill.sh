@@ -35,7 +35,37 @@ for moment in 0.05 0.2 0.5; do
 		v3 mem give >/dev/null
 		memory_back before
 	done
-	killed $moment linux_vm -m 512 victim spin
+	killed $moment v3 run -m 512MiB -a run=spin /lab/lwk.elf
+	memory_back before
+done
+
+# running COMMAND... - kills it, v3 run, when its guest runs.
+running()
+{
+	"$@" >log 2>&1 &
+	victim=$!
+	soon is lwk running || fail "no guest: $(cat log)"
+	v3 mem list
+	kill -9 $victim
+	wait $victim || true
+	[ -z "$(state lwk)" ] || fail 'the guest outlives its owner'
+}
+
+# A guest with memory of each kind: a page of the page allocator, evacuated ranges, what is held
+for size in 4MiB 256MiB; do
+	running v3 run -m $size -a run=spin /lab/lwk.elf
+	memory_back before
+done
+for how in '' --offline; do
+	# shellcheck disable=SC2086 # none or one word
+	expect 0 v3 mem take 128MiB --node 1 $how
+	memory_now >taken
+	running v3 run --no-take -m 96MiB -a run=spin /lab/lwk.elf
+	unused=$(v3 mem list | awk '$1 == 1 { print $6, $7, $8, $9, $10, $11; exit }')
+	[ "$unused" = '128 MiB 0 bytes 128 MiB' ] || fail "held, used, unused: $unused"
+	memory_back taken
+	expect 0 v3 mem give
+	said '128 MiB given back'
 	memory_back before
 done
 

@@ -32,19 +32,28 @@ expect 42 linux_vm -H -m 64 held zeros
 expect 0 v3 mem give
 memory_back before
 
-# Taking is quick here, zeroing is not: killed at some moment of it, and after the start
-for moment in 0.1 0.4 1; do
-	for command in 'linux_vm -m 2048 victim spin' 'v3 mem take 2GiB' \
+zeroing() { grep -qs v3-zero /proc/[0-9]*/comm; }
+
+# Killed while memory is zeroed: at once, and a little later
+hits=0
+for moment in 0 0.05 0.1; do
+	for command in 'v3 run -m 2GiB -a run=spin /lab/lwk.elf' 'v3 mem take 2GiB' \
 		'v3 mem take 1GiB --offline'; do
 		$command >log 2>&1 &
 		victim=$!
+		until zeroing; do
+			kill -0 $victim || fail "$command: $(cat log)"
+		done
 		sleep $moment
+		! zeroing || hits=$((hits + 1))
 		kill -9 $victim 2>/dev/null || true
 		wait $victim || true
 		v3 mem give >/dev/null
 		memory_back before
 	done
 done
+echo "$hits of 9 were killed while memory was zeroed"
+[ $hits -ge 3 ] || fail 'that is not what this is to test'
 [ "$(cat /sys/module/v3/parameters/pages_in_use)" -lt 200 ] || fail 'pages are still held'
 
 # With a guest in held memory: the module stays until both are gone
