@@ -156,6 +156,7 @@ void bm_apic_timer_stop(void);
 uint64_t bm_apic_timer_hz(uint64_t tsc_hz);
 
 /* clock.c */
+uint64_t bm_tsc_hz_by_pit(void);	/* takes 10 ms; 0: there is no PIT */
 uint64_t bm_tsc_hz(void);	/* measured at the first call; 0 when there is no way to know */
 
 #endif /* __ASSEMBLER__ */

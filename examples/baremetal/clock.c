@@ -34,7 +34,7 @@ static uint64_t from_cpuid(void)
 	return 0;
 }
 
-static uint64_t from_pit(void)
+uint64_t bm_tsc_hz_by_pit(void)
 {
 	uint8_t old = bm_inb(PORT_B);
 	uint64_t start, end = 0;
@@ -64,7 +64,7 @@ uint64_t bm_tsc_hz(void)
 		return hz;
 	hz = from_cpuid();
 	if (!hz) {
-		hz = from_pit();
+		hz = bm_tsc_hz_by_pit();
 		how = "the PIT";
 	}
 	if (hz)

@@ -67,6 +67,7 @@ int lwk_prog_doorbell(void);
 int lwk_prog_vector(void);
 int lwk_prog_lacking(void);
 int lwk_prog_cpu(void);
+int lwk_prog_clock(void);
 int lwk_prog_debug(void);
 int lwk_prog_detour(void);
 

@@ -37,6 +37,7 @@ static const struct {
 	{ "vector", lwk_prog_vector },
 	{ "lacking", lwk_prog_lacking },
 	{ "cpu", lwk_prog_cpu },
+	{ "clock", lwk_prog_clock },
 	{ "debug", lwk_prog_debug },
 	{ "detour", lwk_prog_detour },
 };

@@ -40,7 +40,7 @@ case_ryzen() { programs ryzen svm ''; }
 case_features_off()
 {
 	programs skylake_x vmx ,debug \
-		off=vpid,invvpid-one,invept-one,ept-2m,ept-1g,tpr-shadow,ple,wbinvd,rdtscp,invpcid,apic-access,virtual-x2apic,apic-registers,virtual-interrupts,preemption-timer,l1d-flush,md-clear,ept-ad,xsaves,unrestricted-guest
+		off=vpid,invvpid-one,invept-one,ept-2m,ept-1g,tpr-shadow,ple,wbinvd,rdtscp,invpcid,apic-access,virtual-x2apic,apic-registers,virtual-interrupts,preemption-timer,l1d-flush,md-clear,ept-ad,xsaves,tsc-scaling,unrestricted-guest
 	expect 0 ', 1 ASIDs, nested leaves of 1 GiB: no$' ' leaf_2m=0 ' \
 		'^debug: rounds=20 .* wrong=0$'
 }
