@@ -174,6 +174,17 @@ int page_to_nid(const struct page *page)
 	return 0;
 }
 
+bool PageHWPoison(const struct page *page)
+{
+	return fake.poisoned && page == pfn_to_page(fake.poisoned);
+}
+
+unsigned long vmalloc_to_pfn(const struct page *page)
+{
+	(void)page;
+	return fake.memmap;
+}
+
 void fake_set_offline(unsigned long number)
 {
 	fake.offline[number] = true;

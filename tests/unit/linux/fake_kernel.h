@@ -159,6 +159,8 @@ extern struct pglist fake_nodes[2];
 #define for_each_online_node(node) for (node = 0; node < 2; node++)
 #define pfn_to_page(pfn) ((struct page *)(pfn))
 int page_to_nid(const struct page *page);
+bool PageHWPoison(const struct page *page);
+unsigned long vmalloc_to_pfn(const struct page *page);
 static inline long si_mem_available(void) { return 1 << 20; }
 
 #define MEM_GOING_ONLINE 1

@@ -26,6 +26,8 @@ struct fake_memory {
 	u64 first;		/* page runs come from here on */
 	bool offline[FAKE_BLOCKS];
 	bool online_fails;
+	unsigned long poisoned;	/* page frame with a hardware error; 0: none */
+	unsigned long memmap;	/* page frame in which all struct pages are */
 	long pages;		/* that VMs have, as v3_lx_pages_count() was told */
 	unsigned int zeroings;	/* so many more until the caller is killed; 0: never */
 	char said[512];		/* the last message of v3_lx_fail() or v3_lx_logf() */
