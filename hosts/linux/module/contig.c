@@ -18,16 +18,17 @@ enum search_result { SEARCH_FOUND, SEARCH_NOT_HERE, SEARCH_STOP };
 /*
  * Single pages become one of a high order again, which is much less work to free than all of them
  * are. Not if somebody has another reference on one, as those who look at page frames they do not
- * own may for a moment.
+ * own may for a moment; nor if one has a hardware error: only of single pages the page allocator sees
+ * that it must not hand them out again.
  */
 static bool join(struct page *page, unsigned int order)
 {
 	unsigned int i;
 
 	for (i = 1; i < 1u << order; i++)
-		if (!page_ref_freeze(page + i, 1))
+		if (PageHWPoison(page + i) || !page_ref_freeze(page + i, 1))
 			break;
-	if (i == 1u << order)
+	if (i == 1u << order && !PageHWPoison(page))
 		return true;
 	while (--i)
 		page_ref_unfreeze(page + i, 1);

@@ -12,6 +12,7 @@
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
@@ -117,6 +118,26 @@ static enum v3_status plan_block(struct v3_lx_call *call, unsigned long number, 
 	return V3_ERR_NOMEM;
 }
 
+/* The kernel sets a block offline in spite of them, and remembers them. */
+static bool has_errors(unsigned long number)
+{
+	unsigned long pages = block_pages(), pfn = number * pages, i;
+
+	for (i = 0; i < pages; i++)
+		if (PageHWPoison(pfn_to_page(pfn + i)))
+			return true;
+	return false;
+}
+
+/* Hot-added memory may have its own struct pages in it (memmap_on_memory), also while it is offline. */
+static bool holds_memmap(unsigned long number)
+{
+	unsigned long pages = block_pages(), first = number * pages;
+	unsigned long map = vmalloc_to_pfn(pfn_to_page(first));
+
+	return map >= first && map < first + pages;
+}
+
 /*
  * All of it has to be memory that the kernel has booted with or was given since, so that it has
  * struct pages and is in the direct map, online or not: not a device's (pmem, CXL, VRAM).
@@ -133,6 +154,13 @@ static enum v3_status check_block(struct v3_lx_call *call, unsigned long number,
 	if (region_intersects(PFN_PHYS(pfn), PFN_PHYS(pages), IORESOURCE_SYSTEM_RAM,
 			      IORES_DESC_NONE) != REGION_INTERSECTS)
 		return v3_lx_fail(call, V3_ERR_INVALID, "memory block %lu is not all RAM", number);
+	if (holds_memmap(number))
+		return v3_lx_fail(call, V3_ERR_NOTSUP,
+				  "memory block %lu holds what the kernel knows of its pages (memmap_on_memory)",
+				  number);
+	if (has_errors(number))
+		return v3_lx_fail(call, V3_ERR_IO,
+				  "memory block %lu has a page with a hardware error", number);
 	if (real != NUMA_NO_NODE && real != node)
 		return v3_lx_fail(call, V3_ERR_INVALID,
 				  "memory block %lu is on NUMA node %d, not %d", number, real,
