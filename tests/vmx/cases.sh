@@ -149,7 +149,8 @@ case_large_memory()
 	reject 'wrong result'
 }
 
-# Debian's own kernel to user space and back, with everything that the CPU has for a local APIC.
+# Debian's own kernel to user space and back, with everything that the CPU has for a local APIC, and
+# XSAVES for its tasks.
 case_linux()
 {
 	local kver
@@ -164,8 +165,9 @@ case_linux()
 	limit=240 memory=768
 	machine skylake_x 'mem=256M timeout=200 stats=1 entry=64' \
 		'console=ttyS0 panic=-1 quiet mitigations=off nokaslr cryptomgr.notests
-		initcall_blacklist=load_system_certificate_list,trace_eval_init -- uname -r'
-	expect 0 "^$kver" '^guest: the command ended with 0' \
+		initcall_blacklist=load_system_certificate_list,trace_eval_init -- uname -r;
+		grep -o -m 1 -w xsaves /proc/cpuinfo; dmesg | grep -o -w compacted'
+	expect 0 "^$kver" '^xsaves$' '^compacted$' '^guest: the command ended with 0' \
 		'^minimal_host: guest ended: power off' '^minimal_host: stats: .* ram_faults=0 '
 }
 
