@@ -199,7 +199,7 @@ const char *fake_vmx_controls_check(const struct fake_vmcs *vmcs)
 
 /* --- Host state, 27.2.2 to 27.2.4 --- */
 
-static bool pat_ok(uint64_t pat)
+bool fake_vmx_pat_ok(uint64_t pat)
 {
 	for (unsigned int i = 0; i < 64; i += 8) {
 		uint64_t type = pat >> i & 0xff;
@@ -281,7 +281,7 @@ const char *fake_vmx_host_check(const struct fake_vmcs *vmcs)
 		return "host CR3";
 	if (!(exit_ctls & V3_VMX_EXIT_CTL_HOST_64))
 		return "a 32-bit host";
-	if (exit_ctls & V3_VMX_EXIT_CTL_LOAD_PAT && !pat_ok(get(vmcs, V3_VMCS_HOST_PAT)))
+	if (exit_ctls & V3_VMX_EXIT_CTL_LOAD_PAT && !fake_vmx_pat_ok(get(vmcs, V3_VMCS_HOST_PAT)))
 		return "host PAT";
 	if (exit_ctls & V3_VMX_EXIT_CTL_LOAD_EFER) {
 		efer = get(vmcs, V3_VMCS_HOST_EFER);

@@ -68,6 +68,8 @@ static const char *check_cr(const struct guest *g)
 	if (!v3_is_canonical(get(g, V3_VMCS_GUEST_SYSENTER_ESP), 48) ||
 	    !v3_is_canonical(get(g, V3_VMCS_GUEST_SYSENTER_EIP), 48))
 		return "guest SYSENTER";
+	if (g->entry & V3_VMX_ENTRY_CTL_LOAD_PAT && !fake_vmx_pat_ok(get(g, V3_VMCS_GUEST_PAT)))
+		return "guest PAT";
 	if (!(g->entry & V3_VMX_ENTRY_CTL_LOAD_EFER))
 		return NULL;
 	efer = get(g, V3_VMCS_GUEST_EFER);
@@ -142,12 +144,14 @@ static const char *check_system_segments(const struct guest *g)
 	uint64_t tr = get(g, V3_VMCS_GUEST_ACCESS(TR)), ldtr = get(g, V3_VMCS_GUEST_ACCESS(LDTR));
 
 	if (tr & V3_VMX_SEG_UNUSABLE || get(g, V3_VMCS_GUEST_SELECTOR(TR)) & 4 || tr & AR_S ||
-	    !(tr & AR_P) || (AR_TYPE(tr) != 11 && (g->long_mode || AR_TYPE(tr) != 3)) ||
+	    !(tr & AR_P) || !v3_is_canonical(get(g, V3_VMCS_GUEST_BASE(TR)), 48) ||
+	    (AR_TYPE(tr) != 11 && (g->long_mode || AR_TYPE(tr) != 3)) ||
 	    !limit_ok(get(g, V3_VMCS_GUEST_LIMIT(TR)), tr))
 		return "TR";
 	if (!(ldtr & V3_VMX_SEG_UNUSABLE) &&
 	    (get(g, V3_VMCS_GUEST_SELECTOR(LDTR)) & 4 || AR_TYPE(ldtr) != 2 || ldtr & AR_S ||
-	     !(ldtr & AR_P) || !limit_ok(get(g, V3_VMCS_GUEST_LIMIT(LDTR)), ldtr)))
+	     !(ldtr & AR_P) || !v3_is_canonical(get(g, V3_VMCS_GUEST_BASE(LDTR)), 48) ||
+	     !limit_ok(get(g, V3_VMCS_GUEST_LIMIT(LDTR)), ldtr)))
 		return "LDTR";
 	if (get(g, V3_VMCS_GUEST_GDTR_LIMIT) >> 16 || get(g, V3_VMCS_GUEST_IDTR_LIMIT) >> 16 ||
 	    !v3_is_canonical(get(g, V3_VMCS_GUEST_GDTR_BASE), 48) ||

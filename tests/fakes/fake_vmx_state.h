@@ -71,6 +71,7 @@ bool fake_msr_exists(uint32_t msr);
 /* Aligned, and inside the physical addresses of the CPU. */
 bool fake_vmx_address_ok(uint64_t hpa, uint64_t align);
 bool fake_vmx_eptp_ok(uint64_t eptp);
+bool fake_vmx_pat_ok(uint64_t pat);
 int fake_vmx_fail(unsigned int error);
 
 /* fake_segs.c */
