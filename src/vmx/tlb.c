@@ -63,5 +63,4 @@ void vmx_tlb_flush(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 		else
 			(void)v3_x86_invvpid(V3_INVVPID_ALL, 0, 0);
 	}
-	vmx->work &= ~(VMX_WORK_EPT | VMX_WORK_VPID);
 }

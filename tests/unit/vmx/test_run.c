@@ -383,6 +383,8 @@ static void test_shadow_flags(void **state)
 		/* STI cannot have been before. */
 		{ 0, V3_RFLAGS_IF, V3_VMX_BLOCK_MOV_SS, 0 },
 		{ V3_RFLAGS_TF, 0, V3_VMX_BLOCK_MOV_SS, V3_VMX_PENDING_BS },
+		/* MOV SS can. */
+		{ V3_RFLAGS_IF, 0, V3_VMX_BLOCK_MOV_SS, V3_VMX_PENDING_BS },
 	};
 	struct v3_vcpu_state regs;
 	unsigned int i;
@@ -467,23 +469,35 @@ static void breakpoints(void *arg, v3_hpa_t vmcs, uint64_t *gpr)
 {
 	(void)arg;
 	(void)gpr;
-	assert_int_equal(v3_x86_read_dr1(), 0x4444);
+	assert_int_equal(v3_x86_read_dr0(), 0x4440);
+	assert_int_equal(v3_x86_read_dr1(), 0x4441);
+	assert_int_equal(v3_x86_read_dr2(), 0x4442);
+	assert_int_equal(v3_x86_read_dr3(), 0x4443);
 	v3_fake_vmcs_set(vmcs, V3_VMCS_EXIT_REASON, V3_VMX_REASON_INTR);
 }
 
 static void test_breakpoints(void **state)
 {
+	unsigned int i;
+
 	(void)state;
 	begin();
-	v3_x86_write_dr1(0x9999);
+	v3_x86_write_dr0(0x9990);
+	v3_x86_write_dr1(0x9991);
+	v3_x86_write_dr2(0x9992);
+	v3_x86_write_dr3(0x9993);
 	v3_fake_trace_clear();
 	enter(vcpu);
 	assert_int_equal(v3_fake_trace_find(V3_FAKE_WRITE_DR), 0);
-	vcpu->dr[1] = 0x4444;
+	for (i = 0; i < 4; i++)
+		vcpu->dr[i] = 0x4440 + i;
 	vmx_set_dr(vcpu, 7, V3_DR7_RESET | V3_DR7_G(1));
 	v3_fake_vmx_set_script(breakpoints, NULL);
 	enter(vcpu);
-	assert_int_equal(v3_x86_read_dr1(), 0x9999);
+	assert_int_equal(v3_x86_read_dr0(), 0x9990);
+	assert_int_equal(v3_x86_read_dr1(), 0x9991);
+	assert_int_equal(v3_x86_read_dr2(), 0x9992);
+	assert_int_equal(v3_x86_read_dr3(), 0x9993);
 	end();
 }
 
