@@ -3,7 +3,8 @@
  * The host's state around a guest's run. VM exits load what the VMCS has (SDM vol. 3 28.5); other
  * MSRs are switched here, and what exits leave different is put right: limits of GDTR and IDTR,
  * LDTR, DR7, IA32_DEBUGCTL (28.5.1 to 28.5.4). The limit of TR is 0x67 after an exit, and stays so:
- * a host with an I/O permission map in its TSS has to load TR.
+ * a host with an I/O permission map in its TSS has to load TR. FS and GS keep their bases, but a
+ * selector that a VMCS cannot hold is lost: vCPUs run on a kernel's threads, which have none.
  */
 #include "vmx/vmx.h"
 
