@@ -36,7 +36,10 @@ said 'no memory on NUMA node 2'
 
 # More than a node has: refused if that node was asked for
 expect 2 linux_vm -m 600 -N 1 large exit
-said 'node 1'
+said 'on node 1, which has' 'in all'
+[ "$(wc -l <out)" = 1 ] || fail 'not one line'
+expect 2 linux_vm -m 496 -N 1 large exit
+said 'node 1' 'is in the way' 'were found'
 [ "$(wc -l <out)" = 1 ] || fail 'not one line'
 # The node of the creator comes first
 before=$(free_on 1)

@@ -503,6 +503,16 @@ static void fill_node(struct v3_ioc_mem_node *out, int node)
 	}
 }
 
+u64 v3_lx_blocks_total(int node)
+{
+	struct v3_ioc_mem_node one;
+
+	mutex_lock(&pool_lock);
+	fill_node(&one, node);
+	mutex_unlock(&pool_lock);
+	return one.total;
+}
+
 void v3_lx_blocks_nodes(struct v3_ioc_mem_node *nodes, u32 room, u32 *count)
 {
 	struct v3_ioc_mem_node one;

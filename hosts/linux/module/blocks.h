@@ -114,6 +114,8 @@ enum v3_status v3_lx_block_zero(void *ctx, void *vm_ctx, v3_hpa_t hpa, uint64_t 
 				int32_t node);
 void v3_lx_block_release(void *ctx, void *vm_ctx, v3_hpa_t hpa, uint64_t size, bool used);
 enum v3_status v3_lx_block_query(void *ctx, int32_t node, struct v3_block_info *info);
+/* Bytes of memory of a node: the host's, and what is held. */
+u64 v3_lx_blocks_total(int node);
 /* Bytes that are held and that no VM uses. */
 u64 v3_lx_blocks_unused(void);
 /* Holds ranges that are zero: all of the list, or none. */

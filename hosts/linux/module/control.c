@@ -114,10 +114,42 @@ static enum v3_status check_cpus(struct v3_lx_call *call, const struct v3_ioc_cr
 	return V3_OK;
 }
 
+/* What is asked for on one node, as far as it can be added up. */
+static u64 on_node(const struct v3_ioc_create *arg, int node)
+{
+	u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < arg->num_mem; i++)
+		if (arg->mem[i].node == node && check_add_overflow(sum, arg->mem[i].size, &sum))
+			return U64_MAX;
+	return sum;
+}
+
+/* A node that exists and has as much in all, free or not. */
+static enum v3_status check_node(struct v3_lx_call *call, const struct v3_ioc_create *arg,
+				 int node)
+{
+	u64 sum = on_node(arg, node);
+
+	if (node == V3_NODE_ANY)
+		return V3_OK;
+	if (node < 0 || node >= MAX_NUMNODES || !node_state(node, N_MEMORY))
+		return v3_lx_fail(call, V3_ERR_NOENT,
+				  "VM '%s': this host has no memory on NUMA node %d", arg->name,
+				  node);
+	if (sum > v3_lx_blocks_total(node))
+		return v3_lx_fail(call, V3_ERR_NOMEM,
+				  "VM '%s': %llu MiB of memory asked for on node %d, which has %llu MiB in all",
+				  arg->name, sum >> 20, node, v3_lx_blocks_total(node) >> 20);
+	return V3_OK;
+}
+
 static enum v3_status check_mem(struct v3_lx_call *call, const struct v3_ioc_create *arg,
 				u64 *total)
 {
 	const struct v3_ioc_mem *mem = arg->mem;
+	enum v3_status status;
 	unsigned int i;
 
 	if (!arg->num_mem || arg->num_mem > V3_IOC_MEMS)
@@ -130,11 +162,9 @@ static enum v3_status check_mem(struct v3_lx_call *call, const struct v3_ioc_cre
 			return v3_lx_fail(call, V3_ERR_INVALID,
 					  "VM '%s': memory of 0x%llx bytes is no multiple of 2 MiB",
 					  arg->name, mem->size);
-		if (mem->node != V3_NODE_ANY && (mem->node < 0 || mem->node >= MAX_NUMNODES ||
-						 !node_state(mem->node, N_MEMORY)))
-			return v3_lx_fail(call, V3_ERR_NOENT,
-					  "VM '%s': this host has no memory on NUMA node %d",
-					  arg->name, mem->node);
+		status = check_node(call, arg, mem->node);
+		if (status)
+			return status;
 		if (check_add_overflow(*total, mem->size, total))
 			*total = U64_MAX;
 	}
