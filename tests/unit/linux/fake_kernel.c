@@ -204,6 +204,45 @@ int fake_set_online(unsigned long number)
 	return 0;
 }
 
+/* --- Devices: those of memory blocks --- */
+
+struct device *get_device(struct device *dev)
+{
+	dev->refs++;
+	return dev;
+}
+
+void put_device(struct device *dev)
+{
+	if (!dev->refs--)
+		v3_fake_fail("a device that nobody has is put");
+}
+
+int kern_path(const char *name, unsigned int flags, struct path *path)
+{
+	static struct super_block sysfs = { SYSFS_MAGIC };
+	static struct kernfs_node node;
+	static struct inode inode = { &node };
+	static struct dentry dentry = { &sysfs, &inode };
+	unsigned long number;
+	struct device *dev;
+
+	if (!(flags & LOOKUP_DIRECTORY) ||
+	    sscanf(name, "/sys/devices/system/memory/memory%lu", &number) != 1 ||
+	    number >= FAKE_BLOCKS)
+		return -ENOENT;
+	dev = &fake.devices[number];
+	snprintf(dev->kobj.name, sizeof(dev->kobj.name), "memory%lu", number);
+	node.priv = &dev->kobj;
+	path->dentry = &dentry;
+	return 0;
+}
+
+void path_put(const struct path *path)
+{
+	(void)path;
+}
+
 /* --- Files: nothing but the state of a memory block --- */
 
 static struct file state_file;

@@ -184,9 +184,47 @@ struct page *pfn_to_online_page(unsigned long pfn);
 #define region_intersects(start, size, flags, desc) REGION_INTERSECTS
 enum { IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE, REGION_INTERSECTS };
 
+/* --- Devices, by their folders in sysfs --- */
+
+struct kobject {
+	char name[32];
+};
+struct device {
+	struct kobject kobj;
+	bool offline_disabled;
+	unsigned int refs;
+	struct mutex lock;
+};
+#define kobject_name(kobj) ((kobj)->name)
+struct device *get_device(struct device *dev);
+void put_device(struct device *dev);
+#define device_lock(dev) mutex_lock(&(dev)->lock)
+#define device_unlock(dev) mutex_unlock(&(dev)->lock)
+
+struct kernfs_node {
+	void *priv;
+};
+struct inode {
+	void *i_private;
+};
+struct super_block {
+	unsigned long s_magic;
+};
+struct dentry {
+	struct super_block *d_sb;
+	struct inode *d_inode;
+};
+struct path {
+	struct dentry *dentry;
+};
+#define SYSFS_MAGIC 0x62656572
+#define LOOKUP_DIRECTORY 1
+#define d_backing_inode(dentry) ((dentry)->d_inode)
+int kern_path(const char *name, unsigned int flags, struct path *path);
+void path_put(const struct path *path);
+
 /* --- Files, work, users --- */
 
-struct inode;
 struct file {
 	void *private_data;
 };

@@ -26,6 +26,7 @@ struct fake_memory {
 	u64 first;		/* page runs come from here on */
 	bool offline[FAKE_BLOCKS];
 	bool online_fails;
+	struct device devices[FAKE_BLOCKS];
 	unsigned long poisoned;	/* page frame with a hardware error; 0: none */
 	unsigned long memmap;	/* page frame in which all struct pages are */
 	long pages;		/* that VMs have, as v3_lx_pages_count() was told */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The module's books of guest memory: whichever allocation fails, and whenever the caller is killed,
- * the host has everything again, or the books have it.
+ * The module's books of guest memory: whichever allocation fails, and whenever the caller is
+ * killed, the host has everything again, or the books have it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,8 +48,11 @@ static void finish(void)
 	assert_int_equal(fake.live, 0);
 	assert_int_equal(fake.pages, 0);
 	assert_int_equal(fake_taken(), 0);
-	for (i = 0; i < FAKE_BLOCKS; i++)
-		assert_int_equal(fake.offline[i], fake.online_fails && fake.offline[i]);
+	for (i = 0; i < FAKE_BLOCKS; i++) {
+		assert_false(fake.offline[i]);
+		assert_false(fake.devices[i].offline_disabled);
+		assert_int_equal(fake.devices[i].refs, 0);
+	}
 }
 
 /* The Nth allocation from here on fails. */
@@ -106,6 +109,14 @@ static enum v3_status plan(unsigned long first, unsigned int count)
 	for (i = 0; !status && i < count; i++)
 		fake_set_offline(first + i);
 	return status;
+}
+
+static void unplan(void)
+{
+	struct v3_ioc_mem_range all = { .size = U64_MAX };
+	struct v3_ioc_mem_plan arg = { .ranges = (uintptr_t)&all, .count = 1 };
+
+	assert_int_equal(v3_lx_do_mem_unplan(&call, file, &arg), V3_OK);
 }
 
 static enum v3_status take_plan(u64 *taken)
@@ -190,6 +201,30 @@ static void test_take_offline(void **state)
 	}
 	/* blocks and claims, one each, and for each three of the pool, the list of ranges */
 	assert_true(refused >= 3 * 2 + 3 * 3 + 1);
+}
+
+/* What is refused is not planned. */
+static void test_plan_refused(void **state)
+{
+	(void)state;
+	begin();
+	fake.poisoned = PHYS_PFN(41 * FAKE_BLOCK) + 5;
+	assert_int_equal(plan(40, 3), V3_ERR_IO);
+	assert_non_null(strstr(fake.said, "memory block 41 has a page with a hardware error"));
+	unplan();
+	fake.poisoned = 0;
+	fake.memmap = PHYS_PFN(42 * FAKE_BLOCK) + 5;
+	assert_int_equal(plan(40, 3), V3_ERR_NOTSUP);
+	assert_non_null(strstr(fake.said, "memory block 42 holds"));
+	fake.memmap = 0;
+	/* its other blocks are planned as long as nobody says otherwise */
+	assert_int_equal(plan(40, 1), V3_ERR_BUSY);
+	unplan();
+	assert_int_equal(plan(FAKE_BLOCKS, 1), V3_ERR_NOENT);
+	assert_int_equal(plan(40, 3), V3_OK);
+	unplan();
+	assert_int_equal(plan(40, 1), V3_OK);
+	finish();
 }
 
 static void test_take_offline_killed(void **state)
@@ -386,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_take_killed),
 		cmocka_unit_test(test_take_offline),
+		cmocka_unit_test(test_plan_refused),
 		cmocka_unit_test(test_take_offline_killed),
 		cmocka_unit_test(test_give_fails),
 		cmocka_unit_test(test_give_order),
