@@ -226,6 +226,25 @@ static void test_trampoline(void **state)
 	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR3), IDENTITY);
 }
 
+/* PAE paging: VM entry has the four entries that CR3 points to from the VMCS. */
+static void test_pae(void **state)
+{
+	const uint64_t table[4] = { 0x5000 | V3_PTE_P, 0, 0, 0x6000 | V3_PTE_P };
+	unsigned int i;
+
+	(void)state;
+	put(0x4020, table, sizeof(table));
+	start_protected();
+	vm->arch->set_cr(vcpu, 3, 0x4020);
+	vm->arch->set_cr(vcpu, 4, V3_CR4_PAE);
+	assert_int_equal(go(1).kind, V3_EXIT_INTR);
+	vm->arch->set_cr(vcpu, 0, V3_CR0_PE | V3_CR0_PG | V3_CR0_ET);
+	assert_int_equal(go(1).kind, V3_EXIT_INTR);
+	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR3), 0x4020);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(entered(vcpu, V3_VMCS_GUEST_PDPTE(i)), table[i]);
+}
+
 /* As soon as PE is set the hardware goes on, if it can, with what real mode has left. */
 static void test_enter_at_once(void **state)
 {
@@ -719,6 +738,7 @@ int main(void)
 #define IN_REAL_MODE(test) cmocka_unit_test_setup_teardown(test, real_mode, tear_down)
 	const struct CMUnitTest tests[] = {
 		IN_REAL_MODE(test_trampoline),
+		IN_REAL_MODE(test_pae),
 		IN_REAL_MODE(test_enter_at_once),
 		IN_REAL_MODE(test_other_cpu),
 		IN_REAL_MODE(test_unpaged_walk),
