@@ -107,6 +107,19 @@ memory_is()
 # memory_back FILE - the same, soon.
 memory_back() { soon memory_is "$1" >memory.diff || fail "memory is missing: $(tail -n 4 memory.diff)"; }
 
+# irqs NAME CPU - how many of them that CPU has had.
+irqs() { awk -v name="$1:" -v column=$(($2 + 2)) '$1 == name { print $column }' /proc/interrupts; }
+
+# noise_count CAUSE FILE - what "v3 noise --json" in that file says of it.
+noise_count()
+{
+	awk -v cause="\"$1\":" '/"interrupts"/ { exit } $1 == cause { on = 1; next }
+		on && $1 == "\"count\":" { print $2 + 0; exit }' "$2"
+}
+
+# noise_exits KIND FILE - how many exits of a kind.
+noise_exits() { awk -v kind="\"$1\":" '/"exits"/ { on = 1 } on && $1 == kind { print $2 + 0 }' "$2"; }
+
 # cpus_now - all that taking CPUs from the host may change: which of them are online, the affinity of
 # every task and interrupt, work queues, limits, control groups.
 cpus_now()

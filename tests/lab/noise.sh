@@ -8,12 +8,7 @@
 
 trap guests_end EXIT
 
-# count CAUSE - what v3 noise --json in ./counted says of it, by awk: "cause": { "count": N, ...
-count()
-{
-	awk -v cause="\"$1\":" '/"interrupts"/ { exit } $1 == cause { on = 1; next }
-		on && $1 == "\"count\":" { print $2 + 0; exit }' counted
-}
+count() { noise_count "$1" counted; }
 
 # ticks CAUSE - the time that it took
 ticks()

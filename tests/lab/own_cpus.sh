@@ -13,9 +13,6 @@ refused()
 	[ "$status" = 2 ] || fail "status $status instead of a refusal from: $*"
 }
 
-# irqs NAME CPU - how many of them that CPU has had.
-irqs() { awk -v name="$1:" -v column=$(($2 + 2)) '$1 == name { print $column }' /proc/interrupts; }
-
 # took COMMAND... - runs it and sets "seconds".
 took()
 {
