@@ -5,12 +5,16 @@
  * offline, keeps others from setting them online meanwhile, and sets them online itself, by
  * the file in sysfs that users have for it, as the kernel exports no function for that.
  */
+#include <linux/device.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/ioport.h>
+#include <linux/kernfs.h>
+#include <linux/magic.h>
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/namei.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
@@ -31,6 +35,7 @@ struct block {
 	bool movable;
 	int node;
 	const void *owner;		/* of the plan; NULL when claimed */
+	struct device *dev;		/* the kernel's */
 };
 
 /*
@@ -45,6 +50,37 @@ static unsigned long onlining = NO_BLOCK;
 static unsigned long block_pages(void)
 {
 	return memory_block_size_bytes() >> PAGE_SHIFT;
+}
+
+/* --- The kernel's blocks --- */
+
+/*
+ * With a reference. There is no function that gives it to modules: it is what the folder of that name
+ * in sysfs stands for.
+ */
+static struct device *block_device(unsigned long number)
+{
+	struct device *dev = NULL;
+	struct kobject *kobj;
+	struct path path;
+	char name[64];
+
+	scnprintf(name, sizeof(name), "/sys/devices/system/memory/memory%lu", number);
+	if (kern_path(name, LOOKUP_DIRECTORY, &path))
+		return NULL;
+	if (path.dentry->d_sb->s_magic == SYSFS_MAGIC) {
+		kobj = ((struct kernfs_node *)d_backing_inode(path.dentry)->i_private)->priv;
+		if (!strcmp(kobject_name(kobj), strrchr(name, '/') + 1))
+			dev = get_device(container_of(kobj, struct device, kobj));
+	}
+	path_put(&path);
+	return dev;
+}
+
+static void block_free(struct block *block)
+{
+	put_device(block->dev);
+	kfree(block);
 }
 
 /* --- Notifications --- */
@@ -82,8 +118,14 @@ static int memory_event(struct notifier_block *notifier, unsigned long event, vo
 		break;
 	case MEM_OFFLINE:
 		block = xa_load(&blocks, number);
-		if (block && block->state == PLANNED)
+		if (block && block->state == PLANNED) {
 			block->state = TAKEN;
+			/*
+			 * Else its DIMM could be removed, as offline is all that asks for. Whoever
+			 * sets a block offline has its device locked.
+			 */
+			block->dev->offline_disabled = true;
+		}
 		break;
 	}
 	mutex_unlock(&blocks_lock);
@@ -105,13 +147,19 @@ static enum v3_status plan_block(struct v3_lx_call *call, unsigned long number, 
 		return V3_ERR_NOMEM;
 	*block = (struct block){
 		.number = number, .movable = movable, .node = node, .owner = owner,
+		.dev = block_device(number),
 	};
+	if (!block->dev) {
+		kfree(block);
+		return v3_lx_fail(call, V3_ERR_NOENT,
+				  "/sys/devices/system/memory/memory%lu is not there", number);
+	}
 	mutex_lock(&blocks_lock);
 	err = xa_insert(&blocks, number, block, GFP_KERNEL);
 	mutex_unlock(&blocks_lock);
 	if (!err)
 		return V3_OK;
-	kfree(block);
+	block_free(block);
 	if (err == -EBUSY)
 		return v3_lx_fail(call, V3_ERR_BUSY,
 				  "memory block %lu is held, or somebody is taking it", number);
@@ -245,6 +293,9 @@ static bool set_online(struct block *block)
 	struct online_work work = { .block = block };
 	unsigned long number = block->number;
 
+	device_lock(block->dev);
+	block->dev->offline_disabled = false;
+	device_unlock(block->dev);
 	INIT_WORK_ONSTACK(&work.work, online_work);
 	queue_work(system_unbound_wq, &work.work);
 	flush_work(&work.work);
@@ -256,7 +307,7 @@ static bool set_online(struct block *block)
 	mutex_lock(&blocks_lock);
 	xa_erase(&blocks, number);
 	mutex_unlock(&blocks_lock);
-	kfree(block);
+	block_free(block);
 	return !work.err;
 }
 
@@ -273,7 +324,7 @@ static bool leave_plan(unsigned long number, const void *owner, struct block **o
 		online = true;
 	} else if (block && block->owner == owner && block->state == PLANNED) {
 		xa_erase(&blocks, number);
-		kfree(block);
+		block_free(block);
 	}
 	mutex_unlock(&blocks_lock);
 	*out = block;
