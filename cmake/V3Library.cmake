@@ -36,7 +36,7 @@ set(V3_COLD
 	loader/segments.c
 	paging/ept.c paging/guest_levels.c paging/nested.c paging/npt.c
 	svm/cpu.c svm/maps.c svm/state.c svm/vcpu.c
-	vmx/apic.c vmx/caps.c vmx/cpu.c vmx/host_state.c vmx/realmode.c vmx/state.c vmx/text.c
+	vmx/apic.c vmx/caps.c vmx/check.c vmx/cpu.c vmx/host_state.c vmx/realmode.c vmx/state.c vmx/text.c
 	vmx/tlb.c vmx/vcpu.c vmx/vmcs.c)
 
 # What other folders have for VT-x alone, cold too; their objects: v3_<folder>_vmx.

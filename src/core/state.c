@@ -164,6 +164,8 @@ static bool state_valid(const struct v3_vcpu *vcpu, const struct v3_vcpu_state *
 		return false;
 	if (pg && lme && !(state->cr4 & V3_CR4_PAE))
 		return false;
+	if (state->cr4 & V3_CR4_PCIDE && !(state->efer & V3_EFER_LMA))
+		return false;
 	if (state->dr6 >> 32 || state->dr7 >> 32 || state->cr8 > 15)
 		return false;
 	/* Bits above the address, too: the one that a MOV keeps TLB entries with is not stored. */

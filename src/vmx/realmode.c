@@ -207,114 +207,6 @@ static void realmode_insn_env(struct v3_vcpu *vcpu, struct v3_insn_env *env)
 	env->walk.efer = view.efer;
 }
 
-/* --- What VM entry takes --- */
-
-static bool limit_ok(const struct v3_segment *seg)
-{
-	return seg->attrib & V3_SEG_G ? (seg->limit & 0xfff) == 0xfff : !(seg->limit >> 20);
-}
-
-static unsigned int rpl(const struct v3_segment *seg)
-{
-	return seg->selector & V3_SEL_RPL_MASK;
-}
-
-static const char *vm86_refuses(const struct v3_segment *seg)
-{
-	const uint16_t attrib = V3_SEG_ATTR_DATA16 | V3_SEG_DPL_MASK;
-	unsigned int i;
-
-	for (i = 0; i < 6; i++)
-		if (seg[i].base != (uint64_t)seg[i].selector << 4 || seg[i].limit != 0xffff ||
-		    seg[i].attrib != attrib)
-			return "a segment in virtual-8086 mode";
-	return NULL;
-}
-
-static const char *cs_refused(const struct v3_segment *cs, const struct v3_segment *ss,
-			      bool long_mode)
-{
-	const uint16_t code = V3_SEG_S | V3_SEG_CODE | V3_SEG_ACCESSED, both = V3_SEG_L | V3_SEG_DB;
-	bool conforming = cs->attrib & V3_SEG_CONFORMING;
-
-	if (!(cs->attrib & V3_SEG_P) || (cs->attrib & code) != code)
-		return "CS is no code segment";
-	if (conforming ? V3_SEG_DPL(cs->attrib) > V3_SEG_DPL(ss->attrib)
-		       : V3_SEG_DPL(cs->attrib) != V3_SEG_DPL(ss->attrib))
-		return "privilege level of CS";
-	if (long_mode && (cs->attrib & both) == both)
-		return "CS of 64 and of 32 bits";
-	return limit_ok(cs) ? NULL : "limit of CS";
-}
-
-static const char *ss_refused(const struct v3_segment *ss, const struct v3_segment *cs)
-{
-	const uint16_t need = V3_SEG_S | V3_SEG_WRITABLE | V3_SEG_ACCESSED;
-
-	if (rpl(ss) != rpl(cs))
-		return "RPL of SS";
-	if (V3_SEG_DPL(ss->attrib) != rpl(ss))
-		return "privilege level of SS";
-	if (!(ss->attrib & V3_SEG_P))
-		return NULL;
-	if ((ss->attrib & (need | V3_SEG_CODE)) != need)
-		return "SS cannot be written";
-	return limit_ok(ss) ? NULL : "limit of SS";
-}
-
-/* DS, ES, FS, GS */
-static const char *data_refused(const struct v3_segment *seg)
-{
-	const uint16_t conforming = V3_SEG_CODE | V3_SEG_CONFORMING;
-
-	if (!(seg->attrib & V3_SEG_P))
-		return NULL;
-	if (!(seg->attrib & V3_SEG_S) || !(seg->attrib & V3_SEG_ACCESSED) ||
-	    (seg->attrib & V3_SEG_CODE && !(seg->attrib & V3_SEG_READABLE)))
-		return "type of a data segment";
-	if ((seg->attrib & conforming) != conforming && V3_SEG_DPL(seg->attrib) < rpl(seg))
-		return "privilege level of a data segment";
-	return limit_ok(seg) ? NULL : "limit of a data segment";
-}
-
-static const char *system_refused(const struct v3_vcpu_state *state, bool long_mode)
-{
-	const struct v3_segment *tr = &state->seg[V3_SEG_TR], *ldtr = &state->seg[V3_SEG_LDTR];
-	unsigned int type = tr->attrib & V3_SEG_TYPE_MASK;
-
-	if (!(tr->attrib & V3_SEG_P) || tr->attrib & V3_SEG_S || tr->selector & V3_SEL_TI ||
-	    (type != V3_SEG_TYPE_TSS_BUSY && (long_mode || type != V3_SEG_TYPE_TSS16_BUSY)) ||
-	    !limit_ok(tr))
-		return "TR";
-	if (ldtr->attrib & V3_SEG_P &&
-	    (ldtr->attrib & V3_SEG_S || ldtr->selector & V3_SEL_TI ||
-	     (ldtr->attrib & V3_SEG_TYPE_MASK) != V3_SEG_TYPE_LDT || !limit_ok(ldtr)))
-		return "LDTR";
-	return NULL;
-}
-
-const char *vmx_not_enterable(const struct v3_vcpu_state *state, uint64_t rflags)
-{
-	const struct v3_segment *cs = &state->seg[V3_SEG_CS], *ss = &state->seg[V3_SEG_SS];
-	bool long_mode = state->efer & V3_EFER_LMA;
-	const char *why;
-	unsigned int i;
-
-	if (!(state->cr0 & V3_CR0_PE))
-		return "real mode";
-	if (rflags & V3_RFLAGS_VM) {
-		why = long_mode ? "virtual-8086 mode in long mode" : vm86_refuses(state->seg);
-		return why ? why : system_refused(state, long_mode);
-	}
-	why = cs_refused(cs, ss, long_mode);
-	if (!why)
-		why = ss_refused(ss, cs);
-	for (i = 0; i < 6 && !why; i++)
-		if (i != V3_SEG_CS && i != V3_SEG_SS)
-			why = data_refused(&state->seg[i]);
-	return why ? why : system_refused(state, long_mode);
-}
-
 /* --- Entry --- */
 
 /* Before the first entry with new registers. 64-bit code is not emulated: VM entry says why not. */
@@ -326,7 +218,7 @@ static V3_NOINLINE void settle(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx)
 	vmx_write(V3_VMCS_CR0_MASK, CR0_OWNED);
 	vmx_write(V3_VMCS_CR4_MASK, cr4_mask(vcpu, state.cr0 & V3_CR0_PG));
 	vmx_write(V3_VMCS_PROC_CTLS, vmx->proc);
-	vmx->real.emulate = vmx_not_enterable(&state, vcpu->rflags) &&
+	vmx->real.emulate = vmx_not_enterable(&state, vcpu->rflags, false) &&
 			    !(state.efer & V3_EFER_LMA && state.seg[V3_SEG_CS].attrib & V3_SEG_L);
 	vmx->real.changed = false;
 }

@@ -314,13 +314,14 @@ static V3_NOINLINE void entry_refused(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx
 static V3_NOINLINE void entry_failed(struct v3_vcpu *vcpu, uint32_t reason)
 {
 	uint64_t qual = vmx_read(V3_VMCS_EXIT_QUALIFICATION);
+	const char *why = vmx_entry_why(vcpu, reason, qual);
 
 	/* It would be injected again. */
 	vmx_write(V3_VMCS_ENTRY_EVENT, 0);
 	v3_host_log(vcpu->host, V3_LOG_ERROR,
-		    "v3: %s: vCPU %u: VM entry failed: %s (reason 0x%x, qualification 0x%llx)",
-		    vcpu->vm->name, vcpu->index, vmx_entry_text(reason, qual), reason,
-		    (unsigned long long)qual);
+		    "v3: %s: vCPU %u: VM entry failed: %s%s%s (reason 0x%x, qualification 0x%llx)",
+		    vcpu->vm->name, vcpu->index, vmx_entry_text(reason, qual), why ? ": " : "",
+		    why ? why : "", reason, (unsigned long long)qual);
 }
 
 static bool is_nmi(void)

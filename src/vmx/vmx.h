@@ -283,6 +283,19 @@ void vmx_put(struct v3_vcpu *vcpu);
 void vmx_run(struct v3_vcpu *vcpu, struct v3_exit *exit);
 void vmx_run_owned(struct v3_vcpu *vcpu, struct v3_exit *exit);
 
+/* check.c */
+/*
+ * Pure: what VM entry would refuse in this mode and these segments, by name, or NULL (27.3.1.2, 27.3.1.4).
+ * rflags is the guest's; other registers are not looked at.
+ */
+const char *vmx_not_enterable(const struct v3_vcpu_state *state, uint64_t rflags,
+			      bool unrestricted);
+/* The same of all registers, after an entry that failed. Flags but VM are as they must be. */
+const char *vmx_state_refused(const struct v3_vcpu *vcpu, const struct v3_vcpu_state *state,
+			      uint64_t rflags, uint64_t rip);
+/* For an entry that failed like this: what the CPU does not tell of it, or NULL. */
+const char *vmx_entry_why(struct v3_vcpu *vcpu, uint32_t reason, uint64_t qual);
+
 /* text.c: static storage */
 const char *vmx_error_text(unsigned int error);		/* VM-instruction error */
 /* Exit reason and qualification of an entry that failed. */
@@ -318,11 +331,6 @@ enum v3_status vmx_identity_create(struct v3_vm *vm, struct vmx_vm *vmx);
 void vmx_identity_destroy(struct v3_vm *vm, struct vmx_vm *vmx);
 /* Fills ops, which differ from the usual ones in what follows CR0, CR3, CR4, EFER and segments. */
 void vmx_realmode_ops(struct v3_arch_ops *ops);
-/*
- * Pure: what VM entry would refuse in this state, by name, or NULL (27.3.1.2, 27.3.1.4). rflags is
- * the guest's; other registers are not looked at.
- */
-const char *vmx_not_enterable(const struct v3_vcpu_state *state, uint64_t rflags);
 
 /*
  * entry.S: VMLAUNCH, or VMRESUME with resume, with the guest's registers of gpr but RSP; back after

@@ -111,18 +111,27 @@ static const char *check_cs(const struct guest *g, uint64_t ar)
 	return NULL;
 }
 
+static const char *check_ss_dpl(const struct guest *g, uint64_t ar)
+{
+	bool real = !(g->cr0 & V3_CR0_PE) || AR_TYPE(get(g, V3_VMCS_GUEST_ACCESS(CS))) == 3;
+
+	if (!g->unrestricted && AR_DPL(ar) != (get(g, V3_VMCS_GUEST_SELECTOR(SS)) & 3))
+		return "DPL of SS";
+	return real && AR_DPL(ar) ? "DPL of SS with CS or CR0 of real mode" : NULL;
+}
+
 static const char *check_segment(const struct guest *g, unsigned int i)
 {
 	uint64_t ar = get(g, V3_VMCS_GUEST_ACCESS(i)), type = AR_TYPE(ar);
 	const char *wrong = i == CS ? check_cs(g, ar) : NULL;
 
+	/* Whether it can be used or not. */
+	if (!wrong && i == SS)
+		wrong = check_ss_dpl(g, ar);
 	if (wrong || ar & V3_VMX_SEG_UNUSABLE)
 		return wrong;
 	if (i == SS && type != 3 && type != 7)
 		return "type of SS";
-	if (i == SS && (g->unrestricted ? AR_DPL(ar) && !(g->cr0 & V3_CR0_PE) :
-					  AR_DPL(ar) != (get(g, V3_VMCS_GUEST_SELECTOR(SS)) & 3)))
-		return "DPL of SS";
 	/* 27.3.1.2: up to conforming code. */
 	if (i != CS && i != SS && !g->unrestricted && type < 12 &&
 	    AR_DPL(ar) < (get(g, V3_VMCS_GUEST_SELECTOR(i)) & 3))
@@ -182,8 +191,9 @@ static const char *check_rip_rflags(const struct guest *g)
 		return "guest RFLAGS";
 	if (g->vm86 && (g->long_mode || !(g->cr0 & V3_CR0_PE)))
 		return "guest RFLAGS.VM";
-	if (g->long_mode && get(g, V3_VMCS_GUEST_ACCESS(CS)) & AR_L ? !v3_is_canonical(rip, 48) :
-								      rip >> 32 != 0)
+	/* Not canonical: it may be one past the lower half of addresses. */
+	if (g->long_mode && get(g, V3_VMCS_GUEST_ACCESS(CS)) & AR_L ?
+	    rip >> 48 && rip >> 48 != 0xffff : rip >> 32 != 0)
 		return "guest RIP";
 	if (event & V3_VMX_EVENT_VALID && !(g->rflags & V3_RFLAGS_IF) &&
 	    !(event >> V3_VMX_EVENT_TYPE_SHIFT & V3_VMX_EVENT_TYPE_MASK))

@@ -93,33 +93,33 @@ static void test_enterable(void **state)
 
 		s = good();
 		s.seg[rows[i].change.i] = rows[i].change.seg;
-		why = vmx_not_enterable(&s, V3_RFLAGS_FIXED1);
+		why = vmx_not_enterable(&s, V3_RFLAGS_FIXED1, false);
 		if (!why != !rows[i].why || (why && !strstr(why, rows[i].why)))
 			fail_msg("row %u: '%s' in place of '%s'", i, why ? why : "enterable",
 				 rows[i].why ? rows[i].why : "enterable");
 	}
 	s = good();
 	s.cr0 = V3_CR0_ET;
-	assert_string_equal(vmx_not_enterable(&s, 0), "real mode");
+	assert_string_equal(vmx_not_enterable(&s, 0, false), "real mode");
 	/* The stack's level is the RPL of both, and CS's. */
 	s = good();
 	s.seg[V3_SEG_SS] = seg(0x13, D32, 0xffffffff);
 	s.seg[V3_SEG_CS] = seg(0x0b, C32, 0xffffffff);
-	assert_string_equal(vmx_not_enterable(&s, 0), "privilege level of SS");
+	assert_string_equal(vmx_not_enterable(&s, 0, false), "privilege level of SS");
 	s.seg[V3_SEG_SS].attrib |= DPL3;
 	s.seg[V3_SEG_CS].attrib |= DPL3;
-	assert_null(vmx_not_enterable(&s, 0));
+	assert_null(vmx_not_enterable(&s, 0, false));
 	/* Long mode: no 16-bit TSS, no CS of two sizes. */
 	s = good();
 	s.efer = V3_EFER_LMA | V3_EFER_LME;
-	assert_null(vmx_not_enterable(&s, 0));
+	assert_null(vmx_not_enterable(&s, 0, false));
 	s.seg[V3_SEG_TR].attrib = V3_SEG_P | V3_SEG_TYPE_TSS16_BUSY;
-	assert_string_equal(vmx_not_enterable(&s, 0), "TR");
+	assert_string_equal(vmx_not_enterable(&s, 0, false), "TR");
 	s = good();
 	s.efer = V3_EFER_LMA | V3_EFER_LME;
 	s.seg[V3_SEG_CS].attrib |= V3_SEG_L;
-	assert_string_equal(vmx_not_enterable(&s, 0), "CS of 64 and of 32 bits");
-	assert_non_null(vmx_not_enterable(&s, V3_RFLAGS_VM));
+	assert_string_equal(vmx_not_enterable(&s, 0, false), "CS of 64 and of 32 bits");
+	assert_non_null(vmx_not_enterable(&s, V3_RFLAGS_VM, false));
 }
 
 static void test_enterable_vm86(void **state)
@@ -130,21 +130,21 @@ static void test_enterable_vm86(void **state)
 	(void)state;
 	for (i = 0; i < 6; i++)
 		s.seg[i] = (struct v3_segment){ (uint16_t)(0x1111 * i), 0xf3, 0xffff, 0x11110 * i };
-	assert_null(vmx_not_enterable(&s, V3_RFLAGS_VM));
+	assert_null(vmx_not_enterable(&s, V3_RFLAGS_VM, false));
 	for (i = 0; i < 6; i++) {
 		struct v3_vcpu_state bad = s;
 
 		bad.seg[i].base++;
-		assert_non_null(vmx_not_enterable(&bad, V3_RFLAGS_VM));
+		assert_non_null(vmx_not_enterable(&bad, V3_RFLAGS_VM, false));
 		bad = s;
 		bad.seg[i].limit++;
-		assert_non_null(vmx_not_enterable(&bad, V3_RFLAGS_VM));
+		assert_non_null(vmx_not_enterable(&bad, V3_RFLAGS_VM, false));
 		bad = s;
 		bad.seg[i].attrib = V3_SEG_ATTR_DATA16;
-		assert_non_null(vmx_not_enterable(&bad, V3_RFLAGS_VM));
+		assert_non_null(vmx_not_enterable(&bad, V3_RFLAGS_VM, false));
 	}
 	s.seg[V3_SEG_TR].attrib = 0;
-	assert_string_equal(vmx_not_enterable(&s, V3_RFLAGS_VM), "TR");
+	assert_string_equal(vmx_not_enterable(&s, V3_RFLAGS_VM, false), "TR");
 }
 
 int main(void)
