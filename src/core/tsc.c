@@ -29,8 +29,12 @@ uint64_t v3_guest_tsc_scaled(const struct v3_vcpu *vcpu)
 	const struct v3_vm *vm = vcpu->vm;
 	uint64_t base = __atomic_load_n(&vm->tsc_base, __ATOMIC_RELAXED);
 
-	/* What the CPU does with the host's TSC, which this is, or was as the VM paused. */
-	return v3_tsc_scale(base + v3_vm_ticks(vm), vm->tsc_ratio) + v3_vcpu_tsc_offset(vcpu);
+	/*
+	 * What the CPU does with the host's TSC, which the sum is, or was as the VM paused. Another
+	 * base, from before a resume, only means another rounding.
+	 */
+	return v3_tsc_scale(base + v3_vm_ticks(vm), vm->tsc_ratio) -
+	       v3_tsc_scale(base, vm->tsc_ratio) + vcpu->tsc_adjust;
 }
 
 uint64_t v3_vm_tsc_ratio(const struct v3_vm *vm)

@@ -5,6 +5,7 @@
  */
 #include "guest.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "core/pvclock.h"
@@ -347,6 +348,45 @@ static void test_pause(void **state)
 	}
 }
 
+static bool paused_enough;
+
+/* The clock stands still but for moments in which no time passes; the base moves far. */
+static void *pauses(void *arg)
+{
+	struct v3_vm *vm = arg;
+
+	for (unsigned int i = 0; i < 20000; i++) {
+		v3_fake_tsc_advance(1000000007);
+		v3_vm_clock_go_on(vm);
+		v3_vm_clock_stop(vm);
+	}
+	__atomic_store_n(&paused_enough, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Whoever looks at the TSC meanwhile sees what it was. */
+static void test_looked_at(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		struct script *script = script_create_tsc(guest_khz[i]);
+		uint64_t first = v3_guest_tsc(script->vcpu), value, least = 5, most = 5;
+		pthread_t thread;
+
+		paused_enough = false;
+		assert_int_equal(pthread_create(&thread, NULL, pauses, script->vm), 0);
+		while (!__atomic_load_n(&paused_enough, __ATOMIC_ACQUIRE)) {
+			value = v3_guest_tsc(script->vcpu) - first + 5;
+			least = value < least ? value : least;
+			most = value > most ? value : most;
+		}
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_in_range(least, 4, 5);
+		assert_in_range(most, 5, 6);
+		script_destroy(script);
+	}
+}
+
 static void test_cpuid(void **state)
 {
 	struct script *script = start(3000000);
@@ -493,7 +533,8 @@ int main(void)
 		cmocka_unit_test(test_scale), cmocka_unit_test(test_monotonic),
 		cmocka_unit_test(test_ratio), cmocka_unit_test(test_no_ratio),
 		cmocka_unit_test(test_guest), cmocka_unit_test(test_written),
-		cmocka_unit_test(test_pause), cmocka_unit_test(test_cpuid),
+		cmocka_unit_test(test_pause), cmocka_unit_test(test_looked_at),
+		cmocka_unit_test(test_cpuid),
 		cmocka_unit_test(test_pvclock), cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_refused),
 	};
