@@ -481,7 +481,7 @@ static void fill_node(struct v3_ioc_mem_node *out, int node)
 	const struct held *held;
 	u64 total = 0, free = 0;
 	struct zone *zone;
-	v3_hpa_t from;
+	bool more;
 	int i;
 
 	for (i = 0; i < MAX_NR_ZONES; i++) {
@@ -494,7 +494,7 @@ static void fill_node(struct v3_ioc_mem_node *out, int node)
 		.node = node, .total = PFN_PHYS(total), .free = PFN_PHYS(free),
 		.unused = info.free, .run_1g = info.largest_1g, .run_2m = info.largest_2m,
 	};
-	for (from = 0; v3_pool_range(&pool, from, &range); from = range.hpa + range.size) {
+	for (more = v3_pool_range(&pool, 0, &range); more; more = v3_pool_range_after(&range)) {
 		held = range.cookie;
 		if (range.node != node)
 			continue;
@@ -535,21 +535,6 @@ void v3_lx_blocks_nodes(struct v3_ioc_mem_node *nodes, u32 room, u32 *count)
 	mutex_unlock(&pool_lock);
 }
 
-/* Bytes of a range of the pool that VMs have. */
-static u64 used_of(const struct v3_pool_piece *range)
-{
-	struct v3_pool_piece piece;
-	v3_hpa_t from = 0, start, end;
-	u64 used = 0;
-
-	for (; v3_pool_next(&pool, from, &piece); from = piece.hpa + piece.size) {
-		start = max(piece.hpa, range->hpa);
-		end = min(piece.hpa + piece.size, range->hpa + range->size);
-		used += piece.used && start < end ? end - start : 0;
-	}
-	return used;
-}
-
 /* Neighbors that differ in nothing are one. */
 static void put_range(struct v3_ioc_mem_range *ranges, u32 room, u32 *count,
 		      struct v3_ioc_mem_range *last, const struct v3_ioc_mem_range *range)
@@ -573,14 +558,14 @@ void v3_lx_blocks_ranges(struct v3_ioc_mem_range *ranges, u32 room, u32 *count)
 	const struct claim *claim;
 	const struct held *held;
 	unsigned long pfn;
-	v3_hpa_t from = 0;
+	bool more;
 
 	*count = 0;
 	mutex_lock(&pool_lock);
-	for (; v3_pool_range(&pool, from, &range); from = range.hpa + range.size) {
+	for (more = v3_pool_range(&pool, 0, &range); more; more = v3_pool_range_after(&range)) {
 		held = range.cookie;
 		one = (struct v3_ioc_mem_range){
-			.start = range.hpa, .size = range.size, .used = used_of(&range),
+			.start = range.hpa, .size = range.size, .used = range.busy,
 			.node = range.node, .flags = held->given ? 0 : V3_IOC_MEM_HELD,
 			.provider = held->offline ? V3_IOC_MEM_OFFLINE : V3_IOC_MEM_CONTIG,
 		};
