@@ -230,6 +230,7 @@ static void test_trampoline(void **state)
 static void test_pae(void **state)
 {
 	const uint64_t table[4] = { 0x5000 | V3_PTE_P, 0, 0, 0x6000 | V3_PTE_P };
+	struct v3_vcpu_state regs;
 	unsigned int i;
 
 	(void)state;
@@ -243,6 +244,14 @@ static void test_pae(void **state)
 	assert_int_equal(entered(vcpu, V3_VMCS_GUEST_CR3), 0x4020);
 	for (i = 0; i < 4; i++)
 		assert_int_equal(entered(vcpu, V3_VMCS_GUEST_PDPTE(i)), table[i]);
+	/* The guest moves to CR3 by itself: that is what it has when paging is off again. */
+	vmx_write(V3_VMCS_GUEST_CR3, 0x6020);
+	vm->arch->set_cr(vcpu, 0, V3_CR0_PE | V3_CR0_ET);
+	vm->arch->set_efer(vcpu, V3_EFER_LME);
+	vm->arch->get_state(vcpu, &regs);
+	assert_int_equal(regs.cr3, 0x6020);
+	assert_int_equal(regs.cr4, V3_CR4_PAE);
+	assert_int_equal(regs.efer, V3_EFER_LME);
 }
 
 /* As soon as PE is set the hardware goes on, if it can, with what real mode has left. */
