@@ -304,12 +304,12 @@ static int damaged(const struct v3_cpu_state *state, struct v3_msg *msg)
 			  state->root);
 }
 
-/* Whether it is one of the files that are changed when CPUs are taken. */
+/* Whether it is one of the files that are changed when CPUs are taken; cpu_files.c has them. */
 static bool path_known(enum v3_cpu_kind kind, const char *path)
 {
 	static const char *const starts[] = {
-		"/proc/irq/", "/proc/sys/kernel/sched_rt_", "/sys/devices/virtual/workqueue/",
-		"/sys/devices/system/cpu/cpu",
+		"/proc/irq/", "/proc/sys/kernel/sched_rt_", "/proc/sys/vm/stat_interval",
+		"/sys/devices/virtual/workqueue/", "/sys/devices/system/cpu/cpu",
 	};
 	static const char cpuset[] = "/cpuset.cpus";
 	size_t len = strlen(path), i;
