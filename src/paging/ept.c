@@ -11,8 +11,8 @@
 /* From the two flags of an access to those of a leaf. */
 #define FLAGS_SHIFT 4
 #define FLAGS (V3_NPT_ACCESSED | V3_NPT_DIRTY)
-_Static_assert(V3_NPT_ACCESSED << FLAGS_SHIFT == V3_EPT_A && V3_NPT_DIRTY << FLAGS_SHIFT == V3_EPT_D,
-	       "one shift for both");
+_Static_assert(V3_NPT_ACCESSED << FLAGS_SHIFT == V3_EPT_A, "one shift for both");
+_Static_assert(V3_NPT_DIRTY << FLAGS_SHIFT == V3_EPT_D, "one shift for both");
 
 static uint64_t ept_leaf(unsigned int level, unsigned int access)
 {

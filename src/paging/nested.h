@@ -57,7 +57,7 @@ struct v3_nested {
 	/* V3_NPT_TRACKED, or 0: whether CPUs set the flags. The owner's to set. */
 	unsigned int tracked;
 	/*
-	 * A copy of the table of level 3 for the first 512 GiB that CPUs use, too, of its owner's to
+	 * A copy of the table of level 3 for the first 512 GiB that CPUs use, too, its owner's to
 	 * make; or V3_HPA_NONE. Its leaves have flags of their own, and are split with the others.
 	 * Tables below are shared.
 	 */

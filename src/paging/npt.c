@@ -4,16 +4,16 @@
 #include "x86/pte.h"
 
 /*
- * The nested walk is a user access, so every entry has U; A preset where nobody asks for it saves the
- * CPU a write.
+ * The nested walk is a user access, so every entry has U; A preset where nobody asks for it saves
+ * the CPU a write.
  */
 #define NPT_TABLE (V3_PTE_P | V3_PTE_W | V3_PTE_U | V3_PTE_A)
 
 /* From the two flags of an access to those of a leaf. */
 #define FLAGS_SHIFT 1
 #define FLAGS (V3_NPT_ACCESSED | V3_NPT_DIRTY)
-_Static_assert(V3_NPT_ACCESSED << FLAGS_SHIFT == V3_PTE_A && V3_NPT_DIRTY << FLAGS_SHIFT == V3_PTE_D,
-	       "one shift for both");
+_Static_assert(V3_NPT_ACCESSED << FLAGS_SHIFT == V3_PTE_A, "one shift for both");
+_Static_assert(V3_NPT_DIRTY << FLAGS_SHIFT == V3_PTE_D, "one shift for both");
 
 static uint64_t npt_leaf(unsigned int level, unsigned int access)
 {

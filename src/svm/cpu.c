@@ -53,7 +53,7 @@ static void caps_switch_off(struct v3_host_caps *caps, uint32_t off)
 			*caps_feature(caps, i) = false;
 }
 
-/* Erratum 1386 of family 17h: XSAVES may lose registers. XSAVEC, which does not, is as good there. */
+/* Erratum 1386 of family 17h: XSAVES may lose registers. XSAVEC, as good there, does not. */
 static bool xsaves_broken(void)
 {
 	struct v3_cpuid_regs regs;

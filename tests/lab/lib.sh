@@ -128,7 +128,8 @@ cpus_now()
 	echo "state $(ls /run/v3/cpus.json* 2>/dev/null)"
 	grep -H . /proc/irq/default_smp_affinity /proc/irq/*/smp_affinity_list \
 		/sys/devices/virtual/workqueue/cpumask /sys/devices/virtual/workqueue/*/cpumask \
-		/proc/sys/kernel/sched_rt_* /proc/sys/kernel/*watchdog* /proc/sys/kernel/timer_migration
+		/proc/sys/kernel/sched_rt_* /proc/sys/kernel/*watchdog* /proc/sys/kernel/timer_migration \
+		/proc/sys/vm/stat_interval
 	mount | grep cgroup || true
 	find /sys/fs/cgroup -type d | sort
 	find /sys/fs/cgroup -name 'cpuset.cpus*' -o -name 'cgroup.subtree_control' | sort |

@@ -202,7 +202,7 @@ static void report_extras(struct v3_doctor *doctor, const struct vmx *vmx)
 		      *text ? text : "none", *missing ? "; not: " : "", missing);
 }
 
-/* Linux knows which CPUs are affected; without its word the CPU says whether it is one that is not. */
+/* Linux knows which CPUs are affected; without its word, the CPU says if it is one that is not. */
 static bool multihit(const struct v3_doctor *doctor)
 {
 	char text[128];
@@ -215,7 +215,7 @@ static bool multihit(const struct v3_doctor *doctor)
 	       !(caps & V3_ARCH_CAP_PSCHANGE_MC_NO);
 }
 
-/* By changing the size of a page that it executes a guest can stop such a CPU, unless all are small. */
+/* A guest can stop such a CPU by executing pages whose size it changes, unless all are small. */
 static void report_multihit(struct v3_doctor *doctor, const struct vmx *vmx)
 {
 	char off[256] = "";
@@ -229,8 +229,9 @@ static void report_multihit(struct v3_doctor *doctor, const struct vmx *vmx)
 			      "CVE-2018-12207");
 	else
 		v3_doctor_say(doctor, V3_HEALTH_WARN, "page sizes",
-			      "a guest can stop this CPU by CVE-2018-12207 (large pages): if guests "
-			      "are not trusted, load the module with features_off=ept-2m,ept-1g");
+			      "a guest can stop this CPU by CVE-2018-12207 (large pages): if "
+			      "guests are not trusted, load the module with "
+			      "features_off=ept-2m,ept-1g");
 }
 
 void v3_doctor_vmx(struct v3_doctor *doctor, const struct v3_cpu_facts *cpu)

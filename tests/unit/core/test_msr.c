@@ -379,7 +379,8 @@ static void test_xss(void **state)
 	assert_false(wr(script, V3_MSR_XSS, 1ull << 63));
 	expect(script, V3_MSR_XSS, 0);
 	/* The CPU's own has not been touched by any of it. */
-	assert_int_equal(v3_fake_msr_get_on((unsigned int)v3_vcpu_cpu(script->vcpu), V3_MSR_XSS), 0);
+	assert_int_equal(v3_fake_msr_get_on((unsigned int)v3_vcpu_cpu(script->vcpu), V3_MSR_XSS),
+			 0);
 	guest_destroy(script);
 	script = start();
 	assert_false(rd(script, V3_MSR_XSS, &value));

@@ -393,7 +393,7 @@ static void xss_cpu(void)
 	v3_fake_msr_set(V3_MSR_XSS, 0x800);
 }
 
-static unsigned int trace_writes(const struct fake_cpu *cpu, uint32_t msr)
+static unsigned int msr_writes(const struct fake_cpu *cpu, uint32_t msr)
 {
 	unsigned int i;
 
@@ -404,7 +404,7 @@ static unsigned int trace_writes(const struct fake_cpu *cpu, uint32_t msr)
 	return 0;
 }
 
-/* The host's IA32_XSS is 0 for guests, be XSAVES shown to them or not; it is left alone if it is. */
+/* IA32_XSS is 0 for guests, be XSAVES shown to them or not; it is left alone if it is so already. */
 static void test_host_xss(void **state)
 {
 	struct script *script = guest_create(xss_cpu, "\x90", 1);
@@ -418,15 +418,15 @@ static void test_host_xss(void **state)
 	assert_int_equal(v3_fake_msr_get_on(i, V3_MSR_XSS), 0);
 	/* Not with each exit. */
 	guest_exit(script, SVM_EXIT_INTR, 0, 0);
-	assert_int_equal(trace_writes(cpu, V3_MSR_XSS), 1);
+	assert_int_equal(msr_writes(cpu, V3_MSR_XSS), 1);
 	guest_pause(script);
 	assert_int_equal(v3_fake_msr_get_on(i, V3_MSR_XSS), 0x800);
-	assert_int_equal(trace_writes(cpu, V3_MSR_XSS), 2);
+	assert_int_equal(msr_writes(cpu, V3_MSR_XSS), 2);
 	v3_fake_msr_set(V3_MSR_XSS, 0);
 	assert_int_equal(v3_vm_resume(script->vm), V3_OK);
 	guest_wait(script);
 	guest_pause(script);
-	assert_int_equal(trace_writes(cpu, V3_MSR_XSS), 2);
+	assert_int_equal(msr_writes(cpu, V3_MSR_XSS), 2);
 	guest_destroy(script);
 }
 

@@ -159,7 +159,7 @@ static void test_xapic(void **state)
 	assert_int_equal(bits(), APIC_BITS & ~V3_VMX_PROC2_X2APIC);
 	eptp = entered(vcpu, V3_VMCS_EPTP);
 	assert_int_not_equal(eptp, vmx_vm(vm)->eptp);
-	/* The table of its own that may have leaves is known to the VM's; all but the address agree. */
+	/* The table of its own that may have leaves is known to the VM's; flags agree. */
 	root = v3_os_virt(host, eptp & V3_PTE_ADDR_MASK);
 	assert_int_equal(vm->nested.twin, root[0] & V3_PTE_ADDR_MASK);
 	assert_int_equal(eptp & V3_PAGE_MASK, vmx_vm(vm)->eptp & V3_PAGE_MASK);

@@ -135,7 +135,8 @@ static void test_xsaves(void **state)
 				    V3_VMX_PROC2_XSAVES), with);
 		/* A supervisor state that is not there would exit. */
 		if (with)
-			assert_int_equal(entered(v3_vm_vcpu(vm, 0), V3_VMCS_XSS_EXIT_BITMAP), ~0ull);
+			assert_int_equal(entered(v3_vm_vcpu(vm, 0), V3_VMCS_XSS_EXIT_BITMAP),
+					 ~0ull);
 		machine_destroy();
 	}
 	machine_create(V3_FAKE_HASWELL_4770, NULL);
