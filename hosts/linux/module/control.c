@@ -158,7 +158,10 @@ static enum v3_status check_mem(struct v3_lx_call *call, const struct v3_ioc_cre
 				  arg->name, arg->num_mem, V3_IOC_MEMS);
 	*total = 0;
 	for (i = 0; i < arg->num_mem; i++, mem++) {
-		if (!mem->size || mem->size % (2ull << 20) || mem->reserved)
+		if (mem->reserved)
+			return v3_lx_fail(call, V3_ERR_INVALID,
+					  "VM '%s': reserved fields are not zero", arg->name);
+		if (!mem->size || mem->size % (2ull << 20))
 			return v3_lx_fail(call, V3_ERR_INVALID,
 					  "VM '%s': memory of 0x%llx bytes is no multiple of 2 MiB",
 					  arg->name, mem->size);
