@@ -303,6 +303,8 @@ static V3_NOINLINE void entry_refused(struct v3_vcpu *vcpu, struct vmx_vcpu *vmx
 			    (unsigned int)vmx_read(V3_VMCS_EXIT_CTLS),
 			    (unsigned int)vmx_read(V3_VMCS_ENTRY_CTLS),
 			    (unsigned int)vmx_read(V3_VMCS_ENTRY_EVENT));
+	/* It would be injected after a reset. */
+	vmx_write(V3_VMCS_ENTRY_EVENT, 0);
 	exit->kind = V3_EXIT_INVALID;
 	exit->insn_len = 0;
 	exit->raw.code = ~0ull;

@@ -48,12 +48,16 @@ static void test_entry_fails(void **state)
 
 static void test_entry_refused(void **state)
 {
+	const struct v3_event nmi = { .valid = true, .type = V3_EVENT_NMI, .vector = 2 };
 	struct v3_exit exit;
 
 	(void)state;
 	begin();
 	vmx_write(V3_VMCS_PIN_CTLS, 0);
+	v3_vmx_ops.inject(vcpu, &nmi);
 	vmx_run(vcpu, &exit);
+	/* The event is not for the state that the VM is reset to. */
+	assert_int_equal(entered(vcpu, V3_VMCS_ENTRY_EVENT) & V3_VMX_EVENT_VALID, 0);
 	assert_true(v3_fake_irqs_on());
 	assert_int_equal(vcpu->mode, V3_VCPU_OUTSIDE);
 	assert_int_equal(exit.kind, V3_EXIT_INVALID);
