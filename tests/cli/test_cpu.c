@@ -126,6 +126,7 @@ static int setup(void **state)
 	uid = 0;
 	put("/proc/sys/kernel/random/boot_id", "this-boot");
 	put("/proc/sys/kernel/sched_rt_runtime_us", "950000");
+	put("/proc/sys/vm/stat_interval", "1");
 	put("/proc/irq/default_smp_affinity", "f");
 	put("/proc/irq/1/smp_affinity_list", "0-3");
 	put("/proc/irq/2/smp_affinity_list", "3");
@@ -194,6 +195,7 @@ static void test_round_trip(void **state)
 	task_is(103, "1");
 	task_is(104, "0-3");
 	is("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	is("/proc/sys/vm/stat_interval", "120");
 	is("/proc/irq/default_smp_affinity", "3");
 	is("/proc/irq/1/smp_affinity_list", "0-1");
 	is("/proc/irq/2/smp_affinity_list", "0-1");
@@ -214,6 +216,7 @@ static void test_round_trip(void **state)
 	is("/proc/irq/2/smp_affinity_list", "3");
 	is("/proc/irq/default_smp_affinity", "f");
 	is("/proc/sys/kernel/sched_rt_runtime_us", "950000");
+	is("/proc/sys/vm/stat_interval", "1");
 	no_file("/run/v3/cpus.json");
 	/* Nothing is left to do. */
 	assert_int_equal(v3_cpu_give(3, &msg), 0);
@@ -237,11 +240,13 @@ static void test_two(void **state)
 	is("/proc/irq/default_smp_affinity", "9");
 	is("/proc/irq/3/smp_affinity_list", "0,3");
 	is("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	is("/proc/sys/vm/stat_interval", "120");
 	assert_int_equal(v3_cpu_give(1, &msg), 0);
 	task_is(100, "0-3");
 	is("/proc/irq/default_smp_affinity", "f");
 	is("/proc/irq/3/smp_affinity_list", "1");
 	is("/proc/sys/kernel/sched_rt_runtime_us", "950000");
+	is("/proc/sys/vm/stat_interval", "1");
 	no_file("/run/v3/cpus.json");
 }
 
@@ -293,6 +298,7 @@ static void test_no_offline(void **state)
 	is("/proc/irq/1/smp_affinity_list", "0-3");
 	is("/proc/irq/2/smp_affinity_list", "3");
 	is("/proc/sys/kernel/sched_rt_runtime_us", "950000");
+	is("/proc/sys/vm/stat_interval", "1");
 	is("/sys/devices/system/cpu/cpu2/online", "1");
 	no_file("/run/v3/cpus.json");
 }

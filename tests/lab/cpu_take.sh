@@ -42,6 +42,7 @@ has_cpus "$task_1" 1
 has_cpus "$task_3" 0-1
 has_cpus "$task_2_3" 0-1
 [ "$(cat /proc/sys/kernel/sched_rt_runtime_us)" = -1 ] || fail 'real-time threads are limited'
+[ "$(cat /proc/sys/vm/stat_interval)" = 120 ] || fail 'CPUs count memory each second'
 [ "$(cat /sys/devices/virtual/workqueue/cpumask)" = 3 ] || fail 'work queues'
 grep -L '^[0-1]' /proc/irq/*/smp_affinity_list | grep . && fail 'interrupts'
 expect 0 v3 cpu list

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interrupts, unbound work queues, cpusets of cgroup v1, and the limit of real-time threads. Work
+ * Interrupts, unbound work queues, cpusets of cgroup v1, and what the kernel does on each CPU. Work
  * queues with a set of their own need nothing more: the kernel leaves out what the set of all
  * leaves out.
  */
@@ -14,6 +14,7 @@
 #include "spec.h"
 
 #define IRQ "/proc/irq"
+#define STAT_INTERVAL "120"
 
 /* --- Away: what there is --- */
 
@@ -116,17 +117,26 @@ static int find_cpusets(struct v3_cpu_change *change, const char *folder, unsign
 	return v3_msg_set(msg, "the cpuset %s has no other CPUs: give it more", v3_printable(folder));
 }
 
+/* A setting of the whole host. */
+static void find_text(struct v3_cpu_change *change, const char *path, const char *want)
+{
+	char text[64];
+
+	if (!v3_cpu_item_file(change->state, path) &&
+	    !v3_cpu_read(v3_cpu_host.root, path, text, sizeof(text)) && strcmp(text, want))
+		v3_cpu_item_now(v3_cpu_item_add(change->state, V3_CPU_TEXT, path, text), want);
+}
+
 int v3_cpu_files_find(struct v3_cpu_change *change, struct v3_msg *msg)
 {
-	static const char limit[] = "/proc/sys/kernel/sched_rt_runtime_us";
 	char text[256];
 
 	find_irqs(change);
 	find_set(change, V3_CPU_HEX, "/sys/devices/virtual/workqueue/cpumask");
 	/* Threads of guests have real-time priority, and are never to be stopped for it. */
-	if (!v3_cpu_item_file(change->state, limit) &&
-	    !v3_cpu_read(v3_cpu_host.root, limit, text, sizeof(text)) && strcmp(text, "-1"))
-		v3_cpu_item_now(v3_cpu_item_add(change->state, V3_CPU_TEXT, limit, text), "-1");
+	find_text(change, "/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	/* Each CPU folds its own counters of memory into those of all, by default each second. */
+	find_text(change, "/proc/sys/vm/stat_interval", STAT_INTERVAL);
 	return cpuset_mount(text, sizeof(text)) ? find_cpusets(change, text, 0, msg) : 0;
 }
 

@@ -11,6 +11,7 @@
 #include <linux/hrtimer.h>
 #include <linux/mmzone.h>
 #include <linux/smp.h>
+#include <linux/timer.h>
 #include <linux/version.h>
 
 #include <asm/msr.h>
@@ -56,6 +57,15 @@ static inline void v3_lx_hrtimer_setup(struct hrtimer *timer,
 #else
 	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
 	timer->function = fn;
+#endif
+}
+
+static inline int v3_lx_timer_delete_sync(struct timer_list *timer)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	return timer_delete_sync(timer);
+#else
+	return del_timer_sync(timer);
 #endif
 }
 

@@ -4,6 +4,7 @@
 #define V3_LX_OWN_H
 
 #include <linux/hrtimer.h>
+#include <linux/workqueue.h>
 
 #include "lx.h"
 #include "own_timer.h"
@@ -32,27 +33,40 @@ void v3_lx_own_describe(unsigned int cpu, struct v3_ioc_cpu *out);
 /* The owner of a CPU as it is now. Any context. */
 struct v3_lx_owner v3_lx_owner(unsigned int cpu);
 
+/* What the next look at what Linux wants is for. */
+enum v3_lx_look {
+	V3_LX_LOOK_TICK,		/* its timer interrupt; whether anything waits */
+	V3_LX_LOOK_TURN,		/* tasks that wait */
+	V3_LX_LOOK_SHED,		/* to give up the duty to keep jiffies */
+};
+
 /*
- * A vCPU's thread on its own CPU; nobody else looks at it. All but the first five are used with
- * preemption off or by the thread alone.
+ * A vCPU's thread on its own CPU; nobody else looks at it, but the keeper at next_look. All but the
+ * first five are used with preemption off or by the thread alone.
  */
 struct v3_host_own {
 	unsigned int cpu;
 	u32 policy;
 	bool fifo;
+	bool told;			/* nohz_full: Linux tells when it wants the CPU */
 	u64 period;			/* ns from one look at what Linux wants to the next */
-	struct hrtimer look_timer, hold_timer;
+	struct hrtimer hold_timer;
+	enum v3_lx_look stage;
 	u64 next_look, slack;		/* ktime; how much earlier will do */
-	struct hrtimer *waits[2];	/* Linux's that can wait for a look; NULL: none */
+	u64 looked, wait;		/* ktime of the last look's end; ns to the next */
+	unsigned int naps;		/* turns that were not enough */
+	struct hrtimer *tick, *watchdog; /* Linux's that can wait for a look; NULL: none */
+	u64 ticks_at;			/* ktime: when the tick was due, as last looked at */
 	u64 settled;			/* ktime: till then the tick goes on */
 	unsigned long jiffies;		/* as the guest was left */
 	bool keeps_jiffies;		/* this CPU has that duty */
-	bool sheds;			/* the next look is for giving it up */
+	bool keeps;			/* CPU 0 has it around looks: the next two are in use */
+	struct timer_list keep_timer;
+	struct work_struct keeper;
 	struct hrtimer *guest_timer;	/* the vCPU's, or NULL */
 	ktime_t guest_expires;		/* what the hardware was set for */
 	bool guest_next;		/* and it was for this, not for a look */
-	unsigned int naps;		/* short absences that were not enough */
-	unsigned int timer_irqs;	/* of the CPU, when the hardware was set */
+	unsigned int timer_irqs, irqs;	/* of the CPU, when the hardware was set */
 	struct v3_lx_noise *noise;	/* of the vCPU */
 	u64 touched;			/* TSC: the watchdogs last heard of this CPU */
 	struct v3_lx_apic_timer apic;
@@ -71,5 +85,20 @@ void v3_lx_own_wait(void *ctx, struct v3_host_own *own, struct v3_host_event *ev
 DECLARE_PER_CPU(struct v3_host_own *, v3_lx_own_here);
 /* The thread is about to give the CPU away: Linux's timer interrupt comes when it has to. */
 void v3_lx_own_out(struct v3_host_own *own);
+
+/* own_look.c */
+void v3_lx_own_look_begin(struct v3_host_own *own);
+void v3_lx_own_look_end(struct v3_host_own *own);
+/*
+ * An interrupt has come, and may have been what a look is for, in its first stage; interrupts off,
+ * before the guest is entered. False: it has to be left.
+ */
+bool v3_lx_own_look_here(struct v3_host_own *own, u64 now);
+/* The thread is out of the guest, for a look's later stages; switched: others have just had the CPU. */
+void v3_lx_own_look(struct v3_host_own *own, bool switched);
+/* Others had the CPU outside of looks. */
+void v3_lx_own_settle(struct v3_host_own *own);
+/* When the first of the CPU's timers is due that cannot wait: the guest's, strangers', a look. */
+u64 v3_lx_own_next_event(const struct v3_host_own *own);
 
 #endif

@@ -10,9 +10,11 @@
 #include <linux/sched.h>
 #include <linux/sched/stat.h>
 #include <linux/tick.h>
+#include <linux/timer.h>
 #include <linux/timerqueue.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "own.h"
 
 /* Tasks that had the CPU may have left timers behind that want the tick: so long it goes on. */
@@ -194,7 +196,7 @@ notrace bool v3_lx_own_look_here(struct v3_host_own *own, u64 now)
  */
 static void keep(struct work_struct *work)
 {
-	struct v3_host_own *own = container_of(to_delayed_work(work), struct v3_host_own, keeper);
+	struct v3_host_own *own = container_of(work, struct v3_host_own, keeper);
 	u64 now = ktime_get_ns(), look = READ_ONCE(own->next_look);
 	unsigned long ticks = 1;
 
@@ -208,7 +210,35 @@ static void keep(struct work_struct *work)
 			ticks -= ticks / 4;
 		ticks = min_t(unsigned long, ticks, own->period / TICK_NSEC / 2);
 	}
-	queue_delayed_work_on(0, system_wq, &own->keeper, ticks ?: 1);
+	/* a timer comes in the tick after its time */
+	if (READ_ONCE(own->keeps))
+		mod_timer(&own->keep_timer, jiffies + max(ticks, 1ul) - 1);
+}
+
+/* A timer alone would not do: it takes a task to end the state in which an idle CPU has no tick. */
+static void keep_due(struct timer_list *timer)
+{
+	struct v3_host_own *own = container_of(timer, struct v3_host_own, keep_timer);
+
+	queue_work_on(0, system_wq, &own->keeper);
+}
+
+static void keep_begin(struct v3_host_own *own)
+{
+	INIT_WORK(&own->keeper, keep);
+	timer_setup(&own->keep_timer, keep_due, TIMER_PINNED);
+	own->keeps = !tick_nohz_full_enabled() && cpu_online(0);
+	if (own->keeps)
+		queue_work_on(0, system_wq, &own->keeper);
+}
+
+/* The work sets the timer no more, which queues the work once more at most. */
+static void keep_end(struct v3_host_own *own)
+{
+	WRITE_ONCE(own->keeps, false);
+	cancel_work_sync(&own->keeper);
+	v3_lx_timer_delete_sync(&own->keep_timer);
+	cancel_work_sync(&own->keeper);
 }
 
 /* Idle CPUs give the duty up. With nohz_full it stays where it is. */
@@ -286,12 +316,10 @@ void v3_lx_own_look_begin(struct v3_host_own *own)
 	duties_shed(own);
 	look_next(own);
 	v3_lx_own_settle(own);
-	INIT_DELAYED_WORK(&own->keeper, keep);
-	if (!tick_nohz_full_enabled() && cpu_online(0))
-		queue_delayed_work_on(0, system_wq, &own->keeper, 1);
+	keep_begin(own);
 }
 
 void v3_lx_own_look_end(struct v3_host_own *own)
 {
-	cancel_delayed_work_sync(&own->keeper);
+	keep_end(own);
 }

@@ -7,14 +7,10 @@
  */
 #include <linux/context_tracking.h>
 #include <linux/cpu.h>
-#include <linux/kallsyms.h>
 #include <linux/ktime.h>
 #include <linux/nmi.h>
 #include <linux/sched.h>
-#include <linux/sched/stat.h>
 #include <linux/slab.h>
-#include <linux/tick.h>
-#include <linux/timerqueue.h>
 
 #include <asm/apic.h>
 #include <asm/hardirq.h>
@@ -27,20 +23,6 @@
 
 /* Without an interval of its own, a policy still has Linux looked after so often. */
 #define LOOK_NS 10000000000ull
-/* Tasks that had the CPU may have left timers behind that want the tick: so long it goes on. */
-#define SETTLE_NS 40000000ull
-/*
- * What waits for the CPU gets at one look: most of it has so little to do that a few absences are
- * enough that a guest hardly notices. After so many of them, what still waits gets long ones.
- */
-#define LOOK_NAP_NS 4000ull
-#define LOOK_NAPS 4
-#define LOOK_AGAIN_NS 500000ull
-#define LOOK_SLEEP_NS 1000000ull
-#define LOOK_SLEEPS 20
-/* How long the CPU is idle in Linux's eyes so that it gives up its duties, and how much later. */
-#define IDLE_NS 5000ull
-#define SHED_NS 2000000ull
 
 DEFINE_PER_CPU(struct v3_host_own *, v3_lx_own_here);
 
@@ -131,11 +113,11 @@ static void apic_pull(struct v3_lx_apic_timer *apic)
 	}
 }
 
-/* How fast the count runs; Linux's goes on after it. Interrupts off. */
+/* How fast the count runs, from a millisecond of it; Linux's goes on after it. Interrupts off. */
 static void apic_calibrate(struct v3_lx_apic_timer *apic)
 {
 	u32 lvtt = apic_get(apic, V3_LX_APIC_LVTT), left, gone;
-	u64 begin, ticks, most = (u64)tsc_khz / 20;
+	u64 begin, ticks, most = tsc_khz;
 
 	if ((lvtt & V3_LX_LVTT_MODE) == V3_LX_LVTT_DEADLINE)
 		return;
@@ -162,69 +144,6 @@ static u64 ns_to_tsc(u64 ns)
 	return mul_u64_u64_div_u64(ns, tsc_khz, 1000000);
 }
 
-/* Timers of Linux's own that can wait for the next look, by their functions' names. */
-static bool can_wait(const struct hrtimer *timer)
-{
-	static const char *const names[] = {
-		"tick_sched_timer", "tick_nohz_handler", "watchdog_timer_fn",
-	};
-	char name[KSYM_SYMBOL_LEN];
-	unsigned int i;
-
-	sprint_symbol_no_offset(name, (unsigned long)timer->function);
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(name, names[i]))
-			return true;
-	return false;
-}
-
-/* Once: what is found later is not put off. */
-static void waiting_find(struct v3_host_own *own)
-{
-	struct hrtimer_clock_base *base = own->look_timer.base;
-	struct timerqueue_node *node;
-	struct hrtimer *timer;
-	unsigned int n = 0;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&base->cpu_base->lock, flags);
-	for (node = timerqueue_getnext(&base->active); node && n < ARRAY_SIZE(own->waits);
-	     node = timerqueue_iterate_next(node)) {
-		timer = container_of(node, struct hrtimer, node);
-		if (can_wait(timer))
-			own->waits[n++] = timer;
-	}
-	raw_spin_unlock_irqrestore(&base->cpu_base->lock, flags);
-}
-
-static bool waits(const struct v3_host_own *own, const struct timerqueue_node *node)
-{
-	const struct hrtimer *timer = container_of(node, struct hrtimer, node);
-
-	return timer == own->waits[0] || timer == own->waits[1];
-}
-
-/* When the first of the CPU's other timers is due: the next look's, the guest's, and strangers'. */
-static notrace u64 next_event(const struct v3_host_own *own)
-{
-	struct hrtimer_cpu_base *cpu_base = own->look_timer.base->cpu_base;
-	struct hrtimer_clock_base *base = cpu_base->clock_base;
-	struct timerqueue_node *node;
-	ktime_t next = KTIME_MAX;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&cpu_base->lock, flags);
-	for (; base < cpu_base->clock_base + HRTIMER_MAX_CLOCK_BASES; base++) {
-		node = timerqueue_getnext(&base->active);
-		while (node && waits(own, node))
-			node = timerqueue_iterate_next(node);
-		if (node)
-			next = min(next, ktime_sub(node->expires, base->offset));
-	}
-	raw_spin_unlock_irqrestore(&cpu_base->lock, flags);
-	return max_t(ktime_t, next, 0);
-}
-
 static ktime_t guest_expires(const struct v3_host_own *own)
 {
 	return own->guest_timer ? hrtimer_get_expires(own->guest_timer) : KTIME_MAX;
@@ -240,19 +159,27 @@ static notrace bool retime(struct v3_host_own *own)
 
 	/* it jumped in our own tick, so nobody else keeps it */
 	own->keeps_jiffies |= jiffies - own->jiffies > 1;
-	if (v3_lx_look_due(now, own->next_look, own->slack))
+	if (!v3_lx_own_look_here(own, now))
 		return false;
 	own->guest_expires = guest_expires(own);
 	own->guest_next = own->guest_timer && hrtimer_is_queued(own->guest_timer);
 	if (now < own->settled) {
 		apic_pull(&own->apic);
 	} else {
-		next = next_event(own);
+		next = v3_lx_own_next_event(own);
 		own->guest_next = own->guest_next && own->guest_expires <= next;
 		apic_push(&own->apic, next > now ? ns_to_tsc(next - now) : 0);
 	}
 	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs);
+	own->irqs = own->noise->sum;
 	return true;
+}
+
+static bool retime_needed(const struct v3_host_own *own)
+{
+	return own->timer_irqs != this_cpu_read(irq_stat.apic_timer_irqs) ||
+	       own->guest_expires != guest_expires(own) ||
+	       (own->told && own->irqs != own->noise->sum);
 }
 
 /* Whether the timer interrupt that came was for the guest's timer. */
@@ -263,15 +190,15 @@ static bool guest_timer_due(const struct v3_host_own *own)
 
 /*
  * need_resched() is not a question of policy here: nothing but what comes before the thread sets
- * it, such as stop_machine() and CPU hotplug, which the host would wait for for ever.
+ * it, such as stop_machine() and CPU hotplug, which the host would wait for for ever. What a look's
+ * interrupt woke has its turn a moment later.
  */
 notrace bool v3_lx_own_enter(void *ctx, struct v3_host_own *own)
 {
 	v3_lx_noise_enter(own->noise, guest_timer_due(own));
-	if (unlikely(need_resched()))
+	if (unlikely(retime_needed(own)) && !retime(own))
 		return false;
-	if (unlikely(own->timer_irqs != this_cpu_read(irq_stat.apic_timer_irqs) ||
-		     own->guest_expires != guest_expires(own)) && !retime(own))
+	if (unlikely(need_resched()) && own->stage != V3_LX_LOOK_TURN)
 		return false;
 	ct_idle_enter();
 	return true;
@@ -302,74 +229,7 @@ void v3_lx_own_out(struct v3_host_own *own)
 	local_irq_restore(flags);
 }
 
-/* --- Looking at what Linux wants --- */
-
-/*
- * The tick of any CPU takes the duty to keep jiffies if the others are idle, and keeps it: other
- * CPUs would then wait for this one. Idle CPUs give it up. With nohz_full it stays where it is.
- */
-static void duties_shed(const struct v3_host_own *own)
-{
-	if (tick_nohz_full_enabled())
-		return;
-	if (!own->fifo)
-		sched_set_fifo(current);
-	play_idle_precise(IDLE_NS, 1);
-	if (!own->fifo)
-		sched_set_normal(current, MIN_NICE);
-}
-
-/* For SCHED_FIFO only sleep lets others run. */
-static void nap(u64 ns)
-{
-	ktime_t time = ns_to_ktime(ns);
-
-	set_current_state(TASK_IDLE);
-	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
-}
-
-/* Tasks that wait for this CPU get it for a moment. */
-static void others_run(struct v3_host_own *own)
-{
-	unsigned int i;
-
-	if (single_task_running()) {
-		own->naps = 0;
-	} else if (own->naps < LOOK_NAPS) {
-		nap(LOOK_NAP_NS);
-		own->naps = single_task_running() ? 0 : own->naps + 1;
-	} else {
-		for (i = 0; i < LOOK_SLEEPS && !single_task_running(); i++)
-			nap(LOOK_SLEEP_NS);
-		own->settled = ktime_get_ns() + SETTLE_NS;
-		own->naps = 0;
-	}
-}
-
-static void look_at(struct v3_host_own *own, u64 ns)
-{
-	own->slack = ns / 256;
-	own->next_look = ktime_get_ns() + ns;
-	hrtimer_start(&own->look_timer, ns_to_ktime(own->next_look), HRTIMER_MODE_ABS_PINNED_HARD);
-}
-
-/* Duties are shed at a time of their own: two short absences instead of a long one. */
-static void look(struct v3_host_own *own)
-{
-	bool shed = own->keeps_jiffies;
-
-	if (own->sheds)
-		duties_shed(own);
-	else
-		others_run(own);
-	if (own->naps) {
-		look_at(own, min(LOOK_AGAIN_NS, own->period));
-		return;
-	}
-	own->sheds = shed && !own->sheds;
-	own->keeps_jiffies = false;
-	look_at(own, own->sheds ? min(SHED_NS, own->period) : own->period);
-}
+/* --- Yielding --- */
 
 /* Whether another task ran. */
 static bool reschedule(void)
@@ -390,10 +250,10 @@ void v3_lx_own_yield(void *ctx, struct v3_host_own *own)
 	switched = reschedule();
 	if (v3_lx_look_due(ktime_get_ns(), own->next_look, own->slack)) {
 		yielded = true;
-		look(own);
+		v3_lx_own_look(own, switched);
 		reschedule();
 	} else if (switched) {
-		own->settled = ktime_get_ns() + SETTLE_NS;
+		v3_lx_own_settle(own);
 	}
 	if (yielded)
 		v3_lx_noise_yielded(own->noise, begin);
@@ -431,8 +291,8 @@ static bool hold_over(const struct v3_host_own *own, struct v3_host_event *event
 
 static void hold(struct v3_host_own *own, struct v3_host_event *event, u64 deadline)
 {
-	if (deadline < KTIME_MAX)
-		hrtimer_start(&own->hold_timer, ns_to_ktime(deadline),
+	if (min(deadline, own->next_look) < KTIME_MAX)
+		hrtimer_start(&own->hold_timer, ns_to_ktime(min(deadline, own->next_look)),
 			      HRTIMER_MODE_ABS_PINNED_HARD);
 	v3_lx_event_watch(event, own->cpu);
 	local_irq_disable();
@@ -499,7 +359,6 @@ enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
 	own->fifo = owner.fifo;
 	own->period = owner.yield_ns ?: LOOK_NS;
 	own->touched = rdtsc();
-	v3_lx_hrtimer_setup(&own->look_timer, expired, HRTIMER_MODE_ABS_PINNED_HARD);
 	v3_lx_hrtimer_setup(&own->hold_timer, expired, HRTIMER_MODE_ABS_PINNED_HARD);
 	if (own->fifo)
 		sched_set_fifo(current);
@@ -507,10 +366,7 @@ enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
 		sched_set_normal(current, MIN_NICE);
 	timer_prepare(own);
 	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs) - 1;
-	duties_shed(own);
-	look_at(own, own->period);
-	own->settled = ktime_get_ns() + SETTLE_NS;
-	waiting_find(own);
+	v3_lx_own_look_begin(own);
 	v3_lx_noise_forget(own->noise);
 	this_cpu_write(v3_lx_own_here, own);
 	*out = own;
@@ -520,7 +376,7 @@ enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
 void v3_lx_own_end(void *ctx, struct v3_host_own *own)
 {
 	this_cpu_write(v3_lx_own_here, NULL);
-	hrtimer_cancel(&own->look_timer);
+	v3_lx_own_look_end(own);
 	hrtimer_cancel(&own->hold_timer);
 	sched_set_normal(current, 0);
 	kfree(own);
