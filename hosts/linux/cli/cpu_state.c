@@ -265,8 +265,8 @@ int v3_cpu_state_save(const struct v3_cpu_state *state, struct v3_msg *msg)
 }
 
 /*
- * Whoever can write the file can have root write into other files: it counts only if that is nobody but
- * root, or who reads it.
+ * Whoever can write the file can have root write into other files: it counts only if that is nobody
+ * but root, or who reads it.
  */
 static bool is_safe(const struct stat *stat)
 {
@@ -336,7 +336,9 @@ static int item_read(struct v3_cpu_state *state, json_t *json)
 		return -1;
 	for (k = 0; k < V3_CPU_KINDS && strcmp(kind, kinds[k]); k++)
 		;
-	if (k == V3_CPU_KINDS || !path_known((enum v3_cpu_kind)k, path) || tid < 0 || tid > INT32_MAX || tgid < 0 || tgid > INT32_MAX)
+	if (k == V3_CPU_KINDS || !path_known((enum v3_cpu_kind)k, path))
+		return -1;
+	if (tid < 0 || tid > INT32_MAX || tgid < 0 || tgid > INT32_MAX)
 		return -1;
 	item = v3_cpu_item_add(state, (enum v3_cpu_kind)k, path, old);
 	v3_cpu_item_now(item, now);

@@ -18,8 +18,8 @@ enum search_result { SEARCH_FOUND, SEARCH_NOT_HERE, SEARCH_STOP };
 /*
  * Single pages become one of a high order again, which is much less work to free than all of them
  * are. Not if somebody has another reference on one, as those who look at page frames they do not
- * own may for a moment; nor if one has a hardware error: only of single pages the page allocator sees
- * that it must not hand them out again.
+ * own may for a moment; nor if one has a hardware error: only of single pages the page allocator
+ * sees that it must not hand them out again.
  */
 static bool join(struct page *page, unsigned int order)
 {

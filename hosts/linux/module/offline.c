@@ -2,8 +2,8 @@
 /*
  * Memory blocks that the v3 command sets offline. It tells of them before (a plan), so that
  * whatever becomes of it they are either claimed or online again: this file watches them go
- * offline, keeps others from setting them online meanwhile, and sets them online itself, by
- * the file in sysfs that users have for it, as the kernel exports no function for that.
+ * offline, keeps others from setting them online or removing them meanwhile, and sets them online
+ * itself, by the file in sysfs that users have for it, as the kernel exports no function for that.
  */
 #include <linux/device.h>
 #include <linux/err.h>
@@ -55,8 +55,8 @@ static unsigned long block_pages(void)
 /* --- The kernel's blocks --- */
 
 /*
- * With a reference. There is no function that gives it to modules: it is what the folder of that name
- * in sysfs stands for.
+ * With a reference. There is no function that gives it to modules: it is what the folder of that
+ * name in sysfs stands for.
  */
 static struct device *block_device(unsigned long number)
 {
@@ -177,7 +177,7 @@ static bool has_errors(unsigned long number)
 	return false;
 }
 
-/* Hot-added memory may have its own struct pages in it (memmap_on_memory), also while it is offline. */
+/* Hot-added memory may have its own struct pages in it (memmap_on_memory), also when offline. */
 static bool holds_memmap(unsigned long number)
 {
 	unsigned long pages = block_pages(), first = number * pages;
