@@ -254,6 +254,16 @@ static void test_pae(void **state)
 	assert_int_equal(regs.efer, V3_EFER_LME);
 }
 
+/* What the guest wants flushed is, although nothing here has entries of it. */
+static void test_invlpg(void **state)
+{
+	(void)state;
+	PUT(CODE, 0x0f, 0x01, 0x3e, 0x00, 0x10, 0xf4);	/* invlpg [0x1000]; hlt */
+	vmx_vcpu(vcpu)->work = 0;
+	run_to_hlt();
+	assert_true(vmx_vcpu(vcpu)->work & VMX_WORK_EPT);
+}
+
 /* As soon as PE is set the hardware goes on, if it can, with what real mode has left. */
 static void test_enter_at_once(void **state)
 {
@@ -748,6 +758,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_REAL_MODE(test_trampoline),
 		IN_REAL_MODE(test_pae),
+		IN_REAL_MODE(test_invlpg),
 		IN_REAL_MODE(test_enter_at_once),
 		IN_REAL_MODE(test_other_cpu),
 		IN_REAL_MODE(test_unpaged_walk),
