@@ -35,6 +35,7 @@ enum vmx_feature {
 	VMX_F_TSC_SCALING,
 	VMX_F_EPT_AD,
 	VMX_F_XSAVES,
+	VMX_F_APIC_FASTER,	/* APIC accesses only where that saves exits */
 	VMX_F_COUNT,
 };
 extern const char *const vmx_features[];

@@ -57,6 +57,12 @@ case_virtual_interrupts_off()
 
 case_apic_access_off() { programs skylake_x vmx '' off=apic-access; }
 
+# An APIC-access page, and no register behind it.
+case_apic_access_alone()
+{
+	programs sandy_bridge_2600k vmx '' off=apic-where-faster
+}
+
 case_virtual_x2apic_off() { programs skylake_x vmx '' off=virtual-x2apic; }
 
 # Next RIPs stay: without them interrupts are virtual interrupts, which Bochs does not deliver.
