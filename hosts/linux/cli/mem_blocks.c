@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cpu_mask.h"
 #include "mem.h"
 #include "parse.h"
 #include "progress.h"
@@ -20,6 +21,11 @@
 
 #define GIB (1ull << 30)
 #define MEMORY "/sys/devices/system/memory"
+
+/* How often a CPU that a guest owns looks at what Linux wants, if no interval is set; up to 10 s. */
+#define LOOK_NS 10000000000ull
+/* So many looks it may take until it has given up what it keeps of a memory block. */
+#define LOOKS 4
 
 /* A small file, without its newline. Returns 0, or -1 and errno. */
 static int read_small(const char *path, char *buf, size_t size)
@@ -204,6 +210,8 @@ struct taking {
 	uint64_t size, done;
 	/* Milliseconds that blocks may refuse in all; a fourth of that for each. */
 	unsigned int patience;
+	/* Milliseconds beside that for each, in which the kernel waits for CPUs that guests own. */
+	unsigned int owned;
 	/* The last block that would not go, and why. */
 	bool refused;
 	unsigned long refused_block;
@@ -269,7 +277,7 @@ static int set_offline(const struct taking *taking, const struct v3_mem_block *b
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno;
-	watch(taking->patience / 4 + 1);
+	watch(taking->patience / 4 + 1 + taking->owned);
 	if (write(fd, offline, strlen(offline)) < 0)
 		err = errno == EINTR ? ETIME : errno;
 	watch(0);
@@ -294,6 +302,7 @@ static int take_block(struct taking *taking, unsigned int index)
 		return 0;
 	}
 	spent = now_ms() - start;
+	spent -= spent < taking->owned ? spent : taking->owned;
 	taking->patience -= spent < taking->patience ? (unsigned int)spent : taking->patience;
 	block->fixed = true;
 	taking->refused = true;
@@ -397,6 +406,30 @@ static unsigned int patience(const char *root)
 	return (unsigned int)seconds * 1000;
 }
 
+/*
+ * A block goes offline when each CPU has given up what it keeps of it. One that a guest owns does that
+ * when it looks at what Linux wants, and there are several such things, one after the other.
+ */
+static unsigned int owned_ms(int dev)
+{
+	struct v3_ioc_caps caps = { .cpus_capacity = V3_MASK_CPUS };
+	struct v3_ioc_cpu *cpus = v3_xmalloc(V3_MASK_CPUS * sizeof(*cpus));
+	uint64_t slowest = 0, ns;
+	struct v3_msg ignored;
+	unsigned int i;
+
+	caps.cpus = (uintptr_t)cpus;
+	if (v3_dev_call(dev, V3_IOC_CAPS, &caps, &ignored))
+		caps.cpus_count = 0;
+	for (i = 0; i < caps.cpus_count && i < V3_MASK_CPUS; i++) {
+		ns = cpus[i].yield_ns ? cpus[i].yield_ns : LOOK_NS;
+		if (cpus[i].vm[0] && ns > slowest)
+			slowest = ns;
+	}
+	free(cpus);
+	return (unsigned int)(LOOKS * slowest / 1000000);
+}
+
 static int take(struct taking *taking, uint64_t *taken, struct v3_msg *msg)
 {
 	struct v3_ioc_mem_take arg = { .node = -1, .flags = V3_IOC_MEM_TAKE_PLAN };
@@ -422,7 +455,7 @@ int v3_mem_take_offline(int dev, const char *root, uint64_t size, int node, uint
 	struct v3_ioc_mem_range all = { .size = 1ull << 52 };
 	struct v3_ioc_mem_plan undo = { .ranges = (uintptr_t)&all, .count = 1 };
 	struct taking taking = { .dev = dev, .node = node, .root = root, .size = size,
-				 .patience = patience(root) };
+				 .patience = patience(root), .owned = owned_ms(dev) };
 	struct v3_msg restore;
 	int err;
 
