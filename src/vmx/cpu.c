@@ -178,12 +178,18 @@ enum v3_status vmx_cpu_prepare(struct v3_host *host, unsigned int index)
 static enum v3_status cpu_check(struct v3_host *host, unsigned int index)
 {
 	uint64_t cr0 = v3_x86_read_cr0(), need = v3_x86_rdmsr(V3_MSR_VMX_CR0_FIXED0);
+	struct vmx_caps caps, want, *all = &vmx_host(host)->caps;
+	const char *missing;
 	struct vmx_msrs msrs;
-	struct vmx_caps caps;
 
 	msrs_read(&msrs);
-	if (vmx_caps_compute(&msrs, host->features_off, &caps) ||
-	    memcmp(&caps, &vmx_host(host)->caps, sizeof(caps)) != 0) {
+	missing = vmx_caps_compute(&msrs, host->features_off, &caps);
+	/* Cores of two kinds may differ in what they leak: what one needs, all do. */
+	if (caps.md_clear)
+		__atomic_store_n(&all->md_clear, true, __ATOMIC_RELAXED);
+	memcpy(&want, all, sizeof(want));
+	caps.md_clear = want.md_clear;
+	if (missing || memcmp(&caps, &want, sizeof(caps)) != 0) {
 		v3_host_log(host, V3_LOG_ERROR, "v3: CPU %u: its VT-x is not that of the first CPU",
 			    index);
 		return V3_ERR_NOTSUP;

@@ -51,6 +51,8 @@ void vmx_load(struct v3_vcpu *vcpu)
 	if (vmx->virtual_apic)
 		vmx_write(V3_VMCS_TPR_THRESHOLD, vmx->windows & V3_WINDOW_TPR ? vmx->cr8 : 0);
 	vmx_host_save(vmx);
+	if (vmx_host(vcpu->host)->caps.l1d_flush || vmx_host(vcpu->host)->caps.md_clear)
+		vmx->work |= VMX_WORK_CLEAR;
 	vmx_tlb_load(vcpu, vmx);
 	vmx->loaded = true;
 }

@@ -111,8 +111,6 @@ enum v3_status vmx_vcpu_create(struct v3_vcpu *vcpu)
 	virt = v3_os_virt(vcpu->host, vmx->vmcs);
 	memset(virt, 0, pages * V3_PAGE_SIZE);
 	memcpy(virt, &caps->revision, sizeof(caps->revision));
-	if (caps->l1d_flush || caps->md_clear)
-		vmx->work = VMX_WORK_CLEAR;
 	vmx->timer_shift = caps->timer_shift;
 	vmx->timer_tsc = caps->timer ? &vcpu->host_timer_tsc : &no_timer;
 	vmx->tpr_now = &vmx->tpr;

@@ -110,7 +110,7 @@ struct vmx_vm {
 #define VMX_WORK_EPT	2u		/* flush what is cached of the nested tables, too */
 #define VMX_WORK_PDPTE	4u		/* load the PDPTEs, if the guest uses PAE paging */
 #define VMX_WORK_LOOK	8u		/* there is an event, or no VMCS */
-#define VMX_WORK_CLEAR	32u		/* keep from the guest what the CPU holds; always or never */
+#define VMX_WORK_CLEAR	32u		/* keep from the guest what the CPU holds; from load on */
 #define VMX_WORK_APIC	16u	/* lend the registers of the local APIC to the CPU */
 
 /* MSRs that VMX does not switch and the guest uses without exits. */

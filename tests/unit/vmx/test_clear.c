@@ -97,9 +97,34 @@ static void test_affected(void **state)
 	}
 }
 
+/* Cores of two kinds, of which one leaks: all are cleared, for VMs that were there before, too. */
+static void test_kinds_of_cores(void **state)
+{
+	struct v3_cpuid_regs regs;
+	unsigned int cpu;
+
+	(void)state;
+	machine_host(V3_FAKE_SKYLAKE_X, NULL);
+	v3_x86_cpuid(V3_CPUID_LEAF_EXT_FEATURES, 0, &regs);
+	v3_fake_cpuid_set(V3_CPUID_LEAF_EXT_FEATURES, 0, regs.eax, regs.ebx & ~V3_CPUID_7_EBX_RTM,
+			  regs.ecx, regs.edx | TELLS);
+	v3_fake_msr_set(V3_MSR_ARCH_CAPABILITIES, V3_ARCH_CAP_MDS_NO);
+	v3_fake_msr_set_on(1, V3_MSR_ARCH_CAPABILITIES, V3_ARCH_CAP_MDS_NO | V3_ARCH_CAP_RFDS_CLEAR);
+	machine_vm();
+	for (cpu = 0; cpu < 2; cpu++) {
+		v3_fake_set_cpu(cpu);
+		v3_fake_trace_clear();
+		run_once(cpu, cpu);
+		assert_int_equal(v3_fake_trace_find(V3_FAKE_VERW), 1);
+	}
+	machine_destroy();
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_affected) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_affected), cmocka_unit_test(test_kinds_of_cores),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
