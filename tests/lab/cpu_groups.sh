@@ -76,6 +76,12 @@ expect 0 v3 cpu give all
 cpus_back before 'without the module'
 dmesg | grep 'what v3 took from the host is not back' || fail 'the kernel did not say it'
 
+# What the module runs is the file itself, not a link to it that others may change
+ln -s "$(command -v v3)" unsafe/link
+echo "$PWD/unsafe/link" >/sys/module/v3/parameters/helper
+[ "$(cat /sys/module/v3/parameters/helper)" = "$(readlink -f unsafe/link)" ] ||
+	fail "the helper is $(cat /sys/module/v3/parameters/helper)"
+
 # Ended by itself it restores as ever
 expect 0 unsafe/v3 run -m 32M --cpus 2-3 -a run=hello /lab/lwk.elf
 cpus_are before || fail "by itself: $(cat cpus.diff)"

@@ -5,6 +5,7 @@
  * the module parameter "helper".
  */
 #include <linux/dcache.h>
+#include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -48,8 +49,11 @@ static bool safe_above(struct path *path)
 	}
 }
 
-/* NULL, or why the file is not to be run as root. */
-static const char *refuse(const char *name)
+/*
+ * NULL, or why the file is not to be run as root. *real: its path without symbolic links, as those
+ * may lie where others can change them; in a buffer of HELPER_PATH bytes.
+ */
+static const char *refuse(const char *name, char *buffer, char **real)
 {
 	const char *why = NULL;
 	struct path path;
@@ -58,7 +62,10 @@ static const char *refuse(const char *name)
 		return "its path does not begin with a slash";
 	if (kern_path(name, LOOKUP_FOLLOW, &path))
 		return "there is no such file";
-	if (!d_is_reg(path.dentry))
+	*real = d_path(&path, buffer, HELPER_PATH);
+	if (IS_ERR(*real))
+		why = "its path is too long";
+	else if (!d_is_reg(path.dentry))
 		why = "it is not a regular file";
 	else if (!(d_backing_inode(path.dentry)->i_mode & 0111))
 		why = "it is not executable";
@@ -72,19 +79,19 @@ static const char *refuse(const char *name)
 
 static int helper_set(const char *value, const struct kernel_param *param)
 {
-	char name[HELPER_PATH];
+	char name[HELPER_PATH], buffer[HELPER_PATH], *real;
 	const char *why;
 
 	if (strscpy(name, value, sizeof(name)) < 0)
 		return -ENAMETOOLONG;
 	strim(name); /* echo's newline */
-	why = refuse(name);
+	why = refuse(name, buffer, &real);
 	if (why) {
 		v3_lx_logf(V3_LOG_WARN, "'%s' cannot be the helper of this module: %s", name,
 			   why);
 		return -EPERM;
 	}
-	strscpy(helper_path, name, sizeof(helper_path));
+	strscpy(helper_path, real, sizeof(helper_path));
 	return 0;
 }
 
@@ -96,17 +103,6 @@ static int helper_get(char *buffer, const struct kernel_param *param)
 static const struct kernel_param_ops helper_ops = { .set = helper_set, .get = helper_get };
 module_param_cb(helper, &helper_ops, NULL, 0600);
 MODULE_PARM_DESC(helper, "the v3 command, which restores what others of it left when they died");
-
-/* In the new process, just before the file is executed there. */
-static int helper_init(struct subprocess_info *info, struct cred *new)
-{
-	const char *why = refuse(info->path);
-
-	if (!why)
-		return 0;
-	v3_lx_logf(V3_LOG_ERROR, "'%s' is not run: %s", info->path, why);
-	return -EPERM;
-}
 
 /* What remains to be done, by whoever reads the log. */
 static void tell(const char *const args[], const char *path, int status)
@@ -132,10 +128,25 @@ static void tell(const char *const args[], const char *path, int status)
  * own allocation.
  */
 struct helper_run {
-	char path[HELPER_PATH];
+	char path[HELPER_PATH], real[HELPER_PATH];
 	char args[HELPER_ARGS][64];
 	char *argv[HELPER_ARGS + 2];
 };
+
+/* In the new process, just before the file is executed there. */
+static int helper_init(struct subprocess_info *info, struct cred *new)
+{
+	struct helper_run *run = info->data;
+	char *real;
+	const char *why = refuse(info->path, run->real, &real);
+
+	if (!why) {
+		info->path = real;
+		return 0;
+	}
+	v3_lx_logf(V3_LOG_ERROR, "'%s' is not run: %s", info->path, why);
+	return -EPERM;
+}
 
 static void helper_cleanup(struct subprocess_info *info)
 {
