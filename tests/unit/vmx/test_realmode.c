@@ -254,13 +254,22 @@ static void test_pae(void **state)
 	assert_int_equal(regs.efer, V3_EFER_LME);
 }
 
-/* What the guest wants flushed is, although nothing here has entries of it. */
-static void test_invlpg(void **state)
+/* What is left to exits finds the registers as they are, and what it changes stays. */
+static void test_exit_between(void **state)
 {
+	struct v3_vcpu_state regs;
+
 	(void)state;
-	PUT(CODE, 0x0f, 0x01, 0x3e, 0x00, 0x10, 0xf4);	/* invlpg [0x1000]; hlt */
 	vmx_vcpu(vcpu)->work = 0;
+	PUT(CODE, 0x8c, 0xc8, 0x8e, 0xd8,		/* mov ax, cs; mov ds, ax */
+	    0x0f, 0x01, 0x3e, 0x00, 0x10,		/* invlpg [0x1000] */
+	    0x66, 0xb8, 0x12, 0x00, 0x00, 0x00,		/* mov eax, 0x12 */
+	    0x0f, 0x22, 0xc0, 0x8e, 0xc0, 0xf4);	/* mov cr0, eax; mov es, ax; hlt */
 	run_to_hlt();
+	vm->arch->get_state(vcpu, &regs);
+	assert_int_equal(regs.cr0, V3_CR0_MP | V3_CR0_ET);
+	assert_int_equal(regs.seg[V3_SEG_DS].selector, CODE_SEL);
+	assert_int_equal(regs.seg[V3_SEG_ES].selector, 0x12);
 	assert_true(vmx_vcpu(vcpu)->work & VMX_WORK_EPT);
 }
 
@@ -575,14 +584,19 @@ static void test_nmi(void **state)
 	(void)state;
 	attach_intc();
 	put_handler(V3_EXCP_NMI);
+	/* inc word [0x584]; hlt; iret */
+	PUT(0xa000u + V3_EXCP_NMI * 8u, 0xff, 0x06, 0x84, 0x05, 0xf4, 0xcf);
 	PUT(CODE, 0x90, 0x90, 0x90, 0xf4);
 	vcpu->nmi_pending = true;
 	vcpu->inject_work = true;
 	/* A second one comes while the first is handled, and goes in after its IRET. */
-	go(1);
-	assert_true(vcpu->nmi_blocked || CALLS(V3_EXCP_NMI) == 1);
+	run_to_hlt();
+	assert_true(vcpu->nmi_blocked);
 	vcpu->nmi_pending = true;
 	vcpu->inject_work = true;
+	assert_int_equal(CALLS(V3_EXCP_NMI), 1);
+	run_to_hlt();
+	assert_true(vcpu->nmi_blocked);
 	run_to_hlt();
 	assert_int_equal(CALLS(V3_EXCP_NMI), 2);
 	assert_false(vcpu->nmi_blocked || vcpu->nmi_pending);
@@ -758,7 +772,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_REAL_MODE(test_trampoline),
 		IN_REAL_MODE(test_pae),
-		IN_REAL_MODE(test_invlpg),
+		IN_REAL_MODE(test_exit_between),
 		IN_REAL_MODE(test_enter_at_once),
 		IN_REAL_MODE(test_other_cpu),
 		IN_REAL_MODE(test_unpaged_walk),
