@@ -310,6 +310,10 @@ static int do_caps(struct v3_ioc_caps *caps)
 			cpus[i].status = (int32_t)fake_plan.cpu1_status;
 			strcpy(cpus[i].message, "KVM owns SVM on CPU 1");
 		}
+		if (i == 1 && fake_plan.cpu1_yield_ns) {
+			strcpy(cpus[i].vm, "owner");
+			cpus[i].yield_ns = fake_plan.cpu1_yield_ns;
+		}
 		if (i == 2)
 			cpus[i].owner = V3_IOC_OWNER_OFFLINE;
 	}

@@ -43,6 +43,7 @@ struct fake_plan {
 	int32_t host_status;
 	const char *host_message;
 	uint32_t cpu1_status;
+	uint64_t cpu1_yield_ns;		/* a guest owns CPU 1 and yields so often; 0: none does */
 	/*
 	 * The note that V3_IOC_NOTE gives back, in place of the one that was written; by user ours
 	 * + note_uid.

@@ -5,12 +5,14 @@
 #include "cli_test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fake_mem.h"
@@ -294,6 +296,50 @@ static void test_take_offline_bad(void **state)
 	assert_int_equal(fake_mem.plans, 0);
 }
 
+/* A file from which "online" can be read, and to which writing takes for ever. */
+static int make_stuck(const char *name)
+{
+	static char page[4096] = "online\n";
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s%s", root, name);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR | O_NONBLOCK);
+	while (write(fd, page, sizeof(page)) > 0)
+		;
+	return fd;
+}
+
+/* What taking the highest block of node 1 takes if it does not go offline, in ms. */
+static unsigned int stuck_ms(uint64_t yield_ns)
+{
+	struct timespec start, end;
+	uint64_t taken;
+	struct v3_msg msg;
+	int fd;
+
+	make_sysfs(yield_ns ? "owned" : "stuck");
+	put("/sys/module/v3/parameters/search_seconds", "1\n");
+	fd = make_stuck("/sys/devices/system/memory/memory19/state");
+	fake_plan.cpu1_yield_ns = yield_ns;
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	assert_int_equal(take(256 * MIB, 1, &taken, &msg), 0);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_memory_equal(state_of(18), "offline", 7);
+	close(fd);
+	return (unsigned int)((end.tv_sec - start.tv_sec) * 1000 +
+			      (end.tv_nsec - start.tv_nsec) / 1000000);
+}
+
+/* Another is taken in its place; later if the kernel may wait for CPUs that guests own. */
+static void test_take_stuck(void **state)
+{
+	assert_true(stuck_ms(0) >= 250);
+	assert_true(stuck_ms(100000000) >= 650);
+}
+
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
 {
 	return remove(path);
@@ -301,7 +347,8 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 
 static int cleanup(void **state)
 {
-	static const char *const roots[] = { "choose", "take", "refused", "bad", "nowhere" };
+	static const char *const roots[] = { "choose", "take", "refused", "bad", "nowhere",
+					     "stuck", "owned" };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
@@ -321,6 +368,7 @@ int main(void)
 		cmocka_unit_test_setup(test_take_offline, setup),
 		cmocka_unit_test_setup(test_take_refused, setup),
 		cmocka_unit_test_setup(test_take_offline_bad, setup),
+		cmocka_unit_test_setup(test_take_stuck, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, cleanup);
