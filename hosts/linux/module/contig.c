@@ -92,7 +92,7 @@ static enum v3_lx_obstacle look_in_use(struct page *page)
 		return V3_LX_TABLE;
 	if (!PageLRU(page) && !__PageMovable(page))
 		return V3_LX_KERNEL;
-	return page_maybe_dma_pinned(page) ? V3_LX_PINNED : V3_LX_STUCK;
+	return folio_maybe_dma_pinned(page_folio(page)) ? V3_LX_PINNED : V3_LX_STUCK;
 }
 
 /* Pages of files and programs that wait in a CPU's batch for their turn on an LRU list. */
