@@ -204,6 +204,7 @@ static void test_other_owner(void **state)
 	assert_int_equal(init(), V3_OK);
 	v3_fake_vmx_other_owner(true);
 	assert_int_equal(v3_cpu_enable(host, 0), V3_ERR_BUSY);
+	assert_true(logged("CPU 0: vmx cannot be taken: owned by somebody else"));
 	assert_true(v3_x86_read_cr4() & V3_CR4_VMXE);
 	assert_true(v3_fake_vmx_on());
 	v3_fake_vmx_other_owner(false);
@@ -225,14 +226,27 @@ static void test_unlocked(void **state)
 	machine_destroy();
 }
 
+/* The second CPU alone: the first one is not touched by that, and works again and again. */
 static void test_cpu_denied(void **state)
 {
+	uint64_t control;
+
 	(void)state;
 	machine_host(V3_FAKE_SKYLAKE_X, NULL);
 	assert_int_equal(init(), V3_OK);
-	v3_fake_msr_set_on(0, V3_MSR_FEATURE_CONTROL, V3_FEATURE_CONTROL_LOCK);
-	assert_int_equal(v3_cpu_enable(host, 0), V3_ERR_DENIED);
-	assert_false(v3_x86_read_cr4() & V3_CR4_VMXE);
+	control = v3_fake_msr_get(V3_MSR_FEATURE_CONTROL);
+	v3_fake_msr_set_on(1, V3_MSR_FEATURE_CONTROL, V3_FEATURE_CONTROL_LOCK);
+	assert_int_equal(v3_cpu_enable(host, 0), V3_OK);
+	assert_int_equal(v3_cpu_enable(host, 1), V3_ERR_DENIED);
+	assert_true(logged("CPU 1: vmx cannot be taken: forbidden by firmware or policy"));
+	v3_fake_set_cpu(1);
+	assert_false(v3_x86_read_cr4() & V3_CR4_VMXE || v3_fake_vmx_on());
+	v3_fake_set_cpu(0);
+	assert_true(v3_x86_read_cr4() & V3_CR4_VMXE && v3_fake_vmx_on());
+	assert_int_equal(v3_cpu_disable(host, 0), V3_OK);
+	assert_false(v3_x86_read_cr4() & V3_CR4_VMXE || v3_fake_vmx_on());
+	v3_fake_msr_set_on(1, V3_MSR_FEATURE_CONTROL, control);
+	assert_int_equal(v3_cpu_enable(host, 1), V3_OK);
 	machine_destroy();
 }
 
