@@ -94,7 +94,7 @@ void v3_lx_own_look_end(struct v3_host_own *own);
  * before the guest is entered. False: it has to be left.
  */
 bool v3_lx_own_look_here(struct v3_host_own *own, u64 now);
-/* The thread is out of the guest, for a look's later stages; switched: others have just had the CPU. */
+/* The later stages, out of the guest; switched: others have just had the CPU. */
 void v3_lx_own_look(struct v3_host_own *own, bool switched);
 /* Others had the CPU outside of looks. */
 void v3_lx_own_settle(struct v3_host_own *own);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0) */
 /*
- * What Linux wants of a CPU that a VM owns, and when it gets it. A look has up to three stages, each a
- * short absence of its own from the guest's view: the timer interrupt with Linux's tick, which is all
- * in most of them; turns for tasks that wait; giving up the duty to keep jiffies.
+ * What Linux wants of a CPU that a VM owns, and when it gets it. A look has up to three stages,
+ * each a short absence of its own from the guest's view: the timer interrupt with Linux's tick, which
+ * is all in most of them; turns for tasks that wait; giving up the duty to keep jiffies.
  */
 #include <linux/cpu.h>
 #include <linux/kallsyms.h>
@@ -190,8 +190,8 @@ notrace bool v3_lx_own_look_here(struct v3_host_own *own, u64 now)
 /* --- Who keeps jiffies --- */
 
 /*
- * The tick of any CPU takes the duty to keep jiffies if all others are idle, and makes up for the time
- * that they were: a long interrupt, and other CPUs would wait for this one then. So CPU 0 gets
+ * The tick of any CPU takes the duty to keep jiffies if all others are idle, and makes up for the
+ * time that they were: a long interrupt, and other CPUs would wait for this one then. So CPU 0 gets
  * something to do in some ticks before a look, which makes it keep its own tick and that duty.
  */
 static void keep(struct work_struct *work)
@@ -205,7 +205,7 @@ static void keep(struct work_struct *work)
 		ticks = own->period / TICK_NSEC / 2;
 	} else if (now + (KEEP_BEFORE + 1) * TICK_NSEC < look) {
 		ticks = (look - now) / TICK_NSEC - KEEP_BEFORE;
-		/* timers far off are up to an eighth late; and the look may be set anew to be earlier */
+		/* timers far off are up to an eighth late, and the look may get earlier */
 		if (ticks >= 64)
 			ticks -= ticks / 4;
 		ticks = min_t(unsigned long, ticks, own->period / TICK_NSEC / 2);

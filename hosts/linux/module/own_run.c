@@ -23,6 +23,8 @@
 
 /* Without an interval of its own, a policy still has Linux looked after so often. */
 #define LOOK_NS 10000000000ull
+/* The hardware is never set for more: ticks of it have to fit into 64 bits. */
+#define FAR_NS 3600000000000ull
 
 DEFINE_PER_CPU(struct v3_host_own *, v3_lx_own_here);
 
@@ -168,7 +170,7 @@ static notrace bool retime(struct v3_host_own *own)
 	} else {
 		next = v3_lx_own_next_event(own);
 		own->guest_next = own->guest_next && own->guest_expires <= next;
-		apic_push(&own->apic, next > now ? ns_to_tsc(next - now) : 0);
+		apic_push(&own->apic, next > now ? ns_to_tsc(min(next - now, FAR_NS)) : 0);
 	}
 	own->timer_irqs = this_cpu_read(irq_stat.apic_timer_irqs);
 	own->irqs = own->noise->sum;
