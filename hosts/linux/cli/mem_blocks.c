@@ -22,7 +22,7 @@
 #define GIB (1ull << 30)
 #define MEMORY "/sys/devices/system/memory"
 
-/* How often a CPU that a guest owns looks at what Linux wants, if no interval is set; up to 10 s. */
+/* A CPU that a guest owns looks so often at what Linux wants if no interval is set. */
 #define LOOK_NS 10000000000ull
 /* So many looks it may take until it has given up what it keeps of a memory block. */
 #define LOOKS 4
@@ -407,8 +407,8 @@ static unsigned int patience(const char *root)
 }
 
 /*
- * A block goes offline when each CPU has given up what it keeps of it. One that a guest owns does that
- * when it looks at what Linux wants, and there are several such things, one after the other.
+ * A block goes offline when each CPU has given up what it keeps of it. One that a guest owns does
+ * that when it looks at what Linux wants, and there are several such things, one after the other.
  */
 static unsigned int owned_ms(int dev)
 {

@@ -356,7 +356,7 @@ static bool can_give(const struct v3_pool_piece *range, int node)
 /* What goes next if only so much is to go. */
 struct give_step {
 	bool offline;			/* memory blocks, which go as a whole */
-	bool any;			/* also what lies in an aligned GiB that is free as a whole */
+	bool any;			/* also of aligned GiBs that are free as a whole */
 };
 
 /* Whether no whole free GiB is the less for it. *piece: as of an earlier range, or the first. */
@@ -409,8 +409,8 @@ static void back_undo(struct list_head *list)
 }
 
 /*
- * Whole aligned GiBs are kept as long as there is something else. If it does not come out even so, what
- * goes only as a whole goes first: nothing comes out more often.
+ * Whole aligned GiBs are kept as long as there is something else. If it does not come out even so,
+ * what goes only as a whole goes first: nothing comes out more often.
  */
 static enum v3_status give_some(struct list_head *list, u64 size, int node)
 {

@@ -159,8 +159,8 @@ static void cut(char *message)
 }
 
 /*
- * The best message there is: libv3's own, the module's, or the name of the status. Of a success, what
- * libv3 warns of.
+ * The best message there is: libv3's own, the module's, or the name of the status. Of a success,
+ * what libv3 warns of.
  */
 static void set_message(struct v3_ioc_head *head, const struct v3_lx_call *call,
 			enum v3_status status, const struct v3_lx_vm *vm)

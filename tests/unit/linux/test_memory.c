@@ -151,7 +151,7 @@ static void test_take(void **state)
 		if (!fake.failed)
 			break;
 	}
-	/* each range of 64 MiB takes three; and where fewer are found at once, more are asked for */
+	/* each range of 64 MiB takes three; and what is not found at once is asked for in parts */
 	assert_true(refused >= 2560 / 64 * 3);
 	assert_true(n > refused);
 }
