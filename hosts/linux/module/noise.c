@@ -106,7 +106,8 @@ void v3_lx_noise_away(struct v3_lx_noise *noise)
 
 	local_irq_save(flags);
 	noise->left = 0;
-	v3_lx_noise_account(noise, false);
+	if (noise->sum != v3_lx_noise_sum())
+		v3_lx_noise_account(noise, false);
 	noise->away = true;
 	local_irq_restore(flags);
 }

@@ -50,7 +50,8 @@ struct v3_host_own {
 	bool fifo;
 	bool told;			/* nohz_full: Linux tells when it wants the CPU */
 	u64 period;			/* ns from one look at what Linux wants to the next */
-	struct hrtimer hold_timer;
+	struct task_struct *task;	/* the thread */
+	struct hrtimer hold_timer;	/* wakes it */
 	enum v3_lx_look stage;
 	u64 next_look, slack;		/* ktime; how much earlier will do */
 	u64 looked, wait;		/* ktime of the last look's end; ns to the next */

@@ -257,12 +257,12 @@ static void duties_shed(struct v3_host_own *own)
 /* --- Turns for others --- */
 
 /* For SCHED_FIFO only sleep lets others run. */
-static void nap(u64 ns)
+static void nap(struct v3_host_own *own, u64 ns)
 {
-	ktime_t time = ns_to_ktime(ns);
-
 	set_current_state(TASK_IDLE);
-	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
+	hrtimer_start(&own->hold_timer, ns_to_ktime(ns), HRTIMER_MODE_REL_PINNED_HARD);
+	schedule();
+	hrtimer_cancel(&own->hold_timer);
 }
 
 /* Others had the CPU for long: the tick goes on, and this CPU may keep jiffies meanwhile. */
@@ -282,11 +282,11 @@ static bool others_run(struct v3_host_own *own)
 	if (single_task_running())
 		return false;
 	if (own->naps++ < NAPS) {
-		nap(NAP_NS);
+		nap(own, NAP_NS);
 		return !single_task_running();
 	}
 	for (i = 0; i < SLEEPS && !single_task_running(); i++)
-		nap(SLEEP_NS);
+		nap(own, SLEEP_NS);
 	v3_lx_own_settle(own);
 	return false;
 }

@@ -263,9 +263,10 @@ void v3_lx_own_yield(void *ctx, struct v3_host_own *own)
 
 /* --- HLT --- */
 
-/* The interrupt itself is what they are for. */
+/* The end of a nap; for HLT the interrupt itself is enough. */
 static enum hrtimer_restart expired(struct hrtimer *timer)
 {
+	wake_up_process(container_of(timer, struct v3_host_own, hold_timer)->task);
 	return HRTIMER_NORESTART;
 }
 
@@ -357,6 +358,7 @@ enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
 		return V3_ERR_NOMEM;
 	}
 	own->cpu = request->cpu;
+	own->task = current;
 	own->policy = owner.policy;
 	own->fifo = owner.fifo;
 	own->period = owner.yield_ns ?: LOOK_NS;
