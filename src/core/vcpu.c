@@ -160,6 +160,8 @@ static bool must_leave(struct v3_vcpu *vcpu)
 bool v3_vcpu_may_enter_owned(struct v3_vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->mode, V3_VCPU_GUEST, __ATOMIC_SEQ_CST);
+	/* the last answer is no reason not to run a timer that is due */
+	vcpu->own_yield = false;
 	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) && !v3_timer_is_due(vcpu)) {
 		vcpu->own_yield = !v3_os_own_enter(vcpu->host, vcpu->own);
 		if (!vcpu->own_yield)
