@@ -58,7 +58,7 @@ static __always_inline void v3_lx_noise_leave(struct v3_lx_noise *noise, u64 tsc
 /* The guest is about to be entered. guest_timer: its own timer is due. Interrupts off. */
 #define v3_lx_noise_enter(noise, guest_timer)				\
 	do {								\
-		if (unlikely((noise)->sum != v3_lx_noise_sum()))	\
+		if (unlikely((noise)->sum != v3_lx_noise_sum() || (noise)->away)) \
 			v3_lx_noise_account(noise, guest_timer);	\
 	} while (0)
 
