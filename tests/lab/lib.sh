@@ -60,6 +60,15 @@ is() { [ "$(state "$1")" = "$2" ]; }
 # "trap guests_end EXIT": what a failure leaves is not to fail the scripts behind this one.
 guests_end() { v3 list 2>/dev/null | awk 'NR > 1 { print $1 }' | xargs -r -n 1 v3 destroy; }
 
+# took COMMAND... - runs it and sets "seconds".
+took()
+{
+	start=$(cut -d. -f1 /proc/uptime)
+	"$@"
+	seconds=$(($(cut -d. -f1 /proc/uptime) - start))
+	echo "$* took $seconds s"
+}
+
 # attached PID - whether that process has the console of a guest.
 attached()
 {

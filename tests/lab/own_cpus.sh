@@ -13,15 +13,6 @@ refused()
 	[ "$status" = 2 ] || fail "status $status instead of a refusal from: $*"
 }
 
-# took COMMAND... - runs it and sets "seconds".
-took()
-{
-	start=$(cut -d. -f1 /proc/uptime)
-	"$@"
-	seconds=$(($(cut -d. -f1 /proc/uptime) - start))
-	echo "$* took $seconds s"
-}
-
 module_load
 
 # --- What cannot be owned ---

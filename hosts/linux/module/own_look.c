@@ -103,8 +103,8 @@ static u64 timer_expires(const struct hrtimer *timer)
 
 /*
  * When Linux wants this CPU at the earliest. With nohz_full it says so: it stops its tick while one
- * task has the CPU and no timer is set, and sends an interrupt when a second one or a timer comes.
- * Else there is no telling.
+ * task has the CPU and no timer is set, and sends an interrupt when a second one or a timer comes, as
+ * the thread is not SCHED_FIFO there. Else there is no telling.
  */
 static u64 wanted(const struct v3_host_own *own)
 {

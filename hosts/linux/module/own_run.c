@@ -11,6 +11,7 @@
 #include <linux/nmi.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/tick.h>
 
 #include <asm/apic.h>
 #include <asm/hardirq.h>
@@ -360,7 +361,8 @@ enum v3_status v3_lx_own_begin(void *ctx, const struct v3_own_request *request,
 	own->cpu = request->cpu;
 	own->task = current;
 	own->policy = owner.policy;
-	own->fifo = owner.fifo;
+	/* Of a second task beside one that is SCHED_FIFO, nohz_full does not tell. */
+	own->fifo = owner.fifo && !tick_nohz_full_cpu(request->cpu);
 	own->period = owner.yield_ns ?: LOOK_NS;
 	own->touched = rdtsc();
 	v3_lx_hrtimer_setup(&own->hold_timer, expired, HRTIMER_MODE_ABS_PINNED_HARD);
