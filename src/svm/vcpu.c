@@ -101,6 +101,9 @@ enum v3_status svm_vcpu_create(struct v3_vcpu *vcpu)
 	if (vcpu->host->has_tsc_aux &&
 	    !v3_vm_has(vm, V3_CPU_EXT1_EDX, V3_CPUID_80000001_EDX_RDTSCP))
 		svm->vmcb->intercept_misc2 |= SVM_I2_RDTSCP;
+	/* Nobody waits for a CPU that is owned. */
+	if (vm->yield_policy != V3_YIELD_SHARED)
+		svm->vmcb->intercept_misc1 &= ~SVM_I1_PAUSE;
 	svm->clean_mask = vcpu->host->caps.clean_bits ? SVM_CLEAN_ALL : 0;
 	svm->flush = true;
 	svm->tsc_ratio = vm->tsc_ratio >> (V3_TSC_FRACTION - SVM_TSC_FRACTION);

@@ -20,6 +20,9 @@ static uint32_t proc2_of(const struct v3_vm *vm)
 		proc2 &= ~V3_VMX_PROC2_INVPCID;
 	if (!v3_vm_has(vm, V3_CPU_D1_EAX, V3_CPUID_D1_EAX_XSAVES))
 		proc2 &= ~V3_VMX_PROC2_XSAVES;
+	/* Nobody waits for a CPU that is owned. */
+	if (vm->yield_policy != V3_YIELD_SHARED)
+		proc2 &= ~V3_VMX_PROC2_PLE;
 	if (vm->tsc_ratio)
 		proc2 |= V3_VMX_PROC2_TSC_SCALING;
 	return proc2;

@@ -541,6 +541,22 @@ static void test_tsc_ratio_unused(void **state)
 	destroy();
 }
 
+/* A guest that spins disturbs nobody on a CPU of its own. */
+static void test_pause(void **state)
+{
+	struct v3_vcpu *vcpu;
+
+	(void)state;
+	create(V3_CPUID_SVM_EDX_PAUSE_FILTER);
+	vcpu = v3_vm_vcpu(vm, 0);
+	assert_true(svm_vcpu(vcpu)->vmcb->intercept_misc1 & SVM_I1_PAUSE);
+	svm_vcpu_destroy(vcpu);
+	vm->yield_policy = V3_YIELD_NEVER;
+	assert_int_equal(svm_vcpu_create(vcpu), V3_OK);
+	assert_false(svm_vcpu(vcpu)->vmcb->intercept_misc1 & SVM_I1_PAUSE);
+	destroy();
+}
+
 /*
  * An event goes out once: an exception as EVENTINJ, an interrupt as a virtual interrupt that is
  * neither intercepted nor lost if the CPU did not take it.
@@ -661,6 +677,7 @@ int main(void)
 		TEST(test_host_state),
 		TEST(test_tsc_ratio),
 		TEST(test_tsc_ratio_unused),
+		TEST(test_pause),
 		TEST(test_injection),
 		TEST(test_injection_next_rip),
 	};

@@ -116,6 +116,19 @@ static void test_hidden_instructions(void **state)
 	machine_destroy();
 }
 
+/* A guest that spins disturbs nobody on a CPU of its own. */
+static void test_pause(void **state)
+{
+	(void)state;
+	machine_create(V3_FAKE_SKYLAKE_X, NULL);
+	assert_true(vmx_vm(vm)->proc2 & V3_VMX_PROC2_PLE);
+	vmx_vm_destroy(vm);
+	vm->yield_policy = V3_YIELD_NEVER;
+	assert_int_equal(vmx_vm_create(vm), V3_OK);
+	assert_false(vmx_vm(vm)->proc2 & V3_VMX_PROC2_PLE);
+	machine_destroy();
+}
+
 /* XSAVES raises #UD where guests are not shown it; what goes without it is there. */
 static void test_xsaves(void **state)
 {
@@ -357,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_no_extension),
 		cmocka_unit_test(test_features_off),
 		cmocka_unit_test(test_hidden_instructions),
+		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_xsaves),
 		cmocka_unit_test(test_ept_flags),
 		cmocka_unit_test(test_enable),
