@@ -18,6 +18,7 @@ struct v3_host_own {
 	unsigned int begins, ends, enters, refused, leaves, yields, waits;
 	unsigned int refuse;	/* so many entries from now on */
 	unsigned int asked;	/* should_yield and yield */
+	struct v3_fake_host *late; /* own_yield takes 20 ms on it, once; or NULL */
 	bool inside;		/* between own_enter and own_leave */
 	enum v3_status status;	/* of own_begin */
 };
@@ -82,6 +83,9 @@ static void own_yield(void *ctx, struct v3_host_own *it)
 	(void)ctx;
 	CHECK(it == &own && !own.inside && v3_fake_gif() && !v3_fake_host_in_fpu());
 	add(&own.yields);
+	if (own.late)
+		v3_fake_host_advance(own.late, 20000000);
+	own.late = NULL;
 }
 
 static void own_wait(void *ctx, struct v3_host_own *it, struct v3_host_event *event,
@@ -182,6 +186,33 @@ static void test_yield(void **state)
 	assert_int_equal(count(&own.refused), 3);
 	assert_int_equal(count(&own.yields), 3);
 	assert_int_equal(count(&own.enters), 2);
+	destroy(script);
+}
+
+static void fire(struct v3_timer *timer, void *fired)
+{
+	(void)timer;
+	add(fired);
+}
+
+/* A timer is due when the host is done: it runs, although the host was not asked again. */
+static void test_yield_timer(void **state)
+{
+	struct script *script = create(V3_YIELD_INTERVAL);
+	unsigned int fired = 0;
+	struct v3_timer timer;
+
+	(void)state;
+	guest_start(script);
+	v3_timer_init(&timer, script->vcpu, fire, &fired);
+	v3_timer_arm(&timer, v3_now(script->vm) + 10000000);
+	guest_intr(script);
+	own.late = script->fake;
+	__atomic_store_n(&own.refuse, 1, __ATOMIC_SEQ_CST);
+	guest_intr(script);
+	assert_int_equal(count(&own.refused), 1);
+	assert_int_equal(count(&own.yields), 1);
+	assert_int_equal(count(&fired), 1);
 	destroy(script);
 }
 
@@ -342,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_yield),
+		cmocka_unit_test(test_yield_timer),
 		cmocka_unit_test(test_event),
 		cmocka_unit_test(test_halt),
 		cmocka_unit_test(test_control),
