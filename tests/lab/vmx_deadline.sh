@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
-# suite: vmx
+# suite: named
 # timeout: 60
 # lab: --cpu intel --model sandy_bridge_2600k --smp 2
 # A CPU that a VM owns where Linux uses the local APIC's TSC deadline: it does so on this of Bochs's
