@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
 # timeout: 500
-# suite: long
+# suite: linux
 # lab: --smp 4
 # Taking CPUs under adverse conditions: signals at any moment, processes that appear, CPUs that will not go
 # offline, interrupts that cannot be moved.

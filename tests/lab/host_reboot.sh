@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
-# suite: long
+# suite: linux
 # timeout: 400
 # lab: --with-linux --smp 2 --mem 1G --qemu -action --qemu reboot=reset --qemu -object --qemu memory-backend-ram,id=m0,size=512M --qemu -object --qemu memory-backend-ram,id=m1,size=512M --qemu -numa --qemu node,memdev=m0,cpus=0 --qemu -numa --qemu node,memdev=m1,cpus=1
 # build: host_reboot.c

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
 # timeout: 150
-# suite: long
+# suite: linux
 # lab: --smp 2 --mem 1G --qemu -object --qemu memory-backend-ram,id=m0,size=512M --qemu -object --qemu memory-backend-ram,id=m1,size=512M --qemu -numa --qemu node,memdev=m0,cpus=0 --qemu -numa --qemu node,memdev=m1,cpus=1
 # build: memory_pin.c
 # Memory that will not move: what is in the way is told, with what would help, and nothing is lost.
