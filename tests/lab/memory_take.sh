@@ -37,11 +37,12 @@ said '32 MiB given back' '64 MiB more when'
 expect 0 linux_vm destroy user
 memory_back before
 
-# Memory blocks: the host has less of them meanwhile, and cannot have them back by itself
-expect 0 v3 mem take 256MiB --node 1 --offline
-[ "$(offline_blocks)" = 2 ] || fail 'no blocks are offline'
+# Memory blocks: the host has less of them meanwhile, and cannot have them back by itself. One, as
+# the kernel has memory that does not move in more or fewer of the others.
+expect 0 v3 mem take 128MiB --node 1 --offline
+[ "$(offline_blocks)" = 1 ] || fail 'no block is offline'
 memory_now >less
-[ $(($(awk '$1 == 1 { print $2 }' before) - $(awk '$1 == 1 { print $2 }' less))) -ge 262144 ] ||
+[ $(($(awk '$1 == 1 { print $2 }' before) - $(awk '$1 == 1 { print $2 }' less))) -ge 131072 ] ||
 	fail 'node 1 still has that memory'
 for state in /sys/devices/system/memory/memory*/state; do
 	if [ "$(cat "$state")" = offline ] && echo online >"$state" 2>log; then
@@ -54,8 +55,7 @@ expect 42 linux_vm -H -m 128 -c 1 second zeros
 expect 1 v3 mem give 64MiB
 said 'memory blocks (128 MiB)'
 expect 0 v3 mem give 128MiB --node 1
-[ "$(offline_blocks)" = 1 ] || fail 'not one block came back'
-expect 0 v3 mem give all
+[ "$(offline_blocks)" = 0 ] || fail 'the block did not come back'
 memory_back before
 
 # The module gives all back when it goes
