@@ -38,6 +38,17 @@ struct v3_page_level {
 /** What a guest-physical address is, in v3_page_walk.kind, beside enum v3_mem_kind. */
 #define V3_PAGE_NOTHING 0
 
+/** Bits of v3_page_walk.nested_access. */
+enum v3_nested_access {
+	V3_NESTED_READ = 0x1,
+	V3_NESTED_WRITE = 0x2,
+	V3_NESTED_EXECUTE = 0x4,
+	V3_NESTED_UNCACHED = 0x8,
+	V3_NESTED_ACCESSED = 0x10, /**< since it was mapped */
+	V3_NESTED_DIRTY = 0x20,    /**< written to since then */
+	V3_NESTED_TRACKED = 0x40,  /**< the CPU keeps those two */
+};
+
 /** A walk. */
 struct v3_page_walk {
 	v3_gva_t gva;        /**< of this linear address */
@@ -57,11 +68,7 @@ struct v3_page_walk {
 	/** @name The nested tables, if there is a leaf
 	 * @{ */
 	uint32_t nested_level;  /**< 1: 4 KiB, 2: 2 MiB, 3: 1 GiB; 0: not mapped, exits to libv3 */
-	/**
-	 * Bit 0 read, 1 write, 2 execute, 3 uncached; 4 accessed, 5 written to, since it was
-	 * mapped; 6: the CPU keeps those two
-	 */
-	uint32_t nested_access;
+	uint32_t nested_access; /**< enum v3_nested_access */
 	v3_hpa_t hpa;           /**< host-physical address of the byte */
 	/** @} */
 };

@@ -12,6 +12,11 @@
 
 _Static_assert((int)V3_VCPU_RUNS == V3_RUN_RUNNABLE && (int)V3_VCPU_HALTED == V3_RUN_HALTED &&
 	       (int)V3_VCPU_WAITS_SIPI == V3_RUN_WAIT_SIPI, "an activity is shown as it is");
+_Static_assert((int)V3_NESTED_READ == V3_NPT_R && (int)V3_NESTED_WRITE == V3_NPT_W &&
+	       (int)V3_NESTED_EXECUTE == V3_NPT_X && (int)V3_NESTED_UNCACHED == V3_NPT_UC &&
+	       (int)V3_NESTED_ACCESSED == V3_NPT_ACCESSED &&
+	       (int)V3_NESTED_DIRTY == V3_NPT_DIRTY &&
+	       (int)V3_NESTED_TRACKED == V3_NPT_TRACKED, "a leaf is shown as it is");
 _Static_assert(!(V3_INSPECT_BYTES & (V3_INSPECT_BYTES - 1)), "pieces of memory are pages' parts");
 
 /* --- Exits --- */

@@ -120,9 +120,10 @@ static json_t *walk_json(const struct v3_page_walk *walk)
 	json = with(json, "kind", json_string(v3_mem_kind_name(walk->kind)));
 	json = with(json, "nested_level", json_integer(walk->nested_level));
 	json = with(json, "nested_access", json_integer(walk->nested_access));
-	if (walk->nested_level && walk->nested_access & 0x40) {
-		json = with(json, "accessed", json_boolean(walk->nested_access & 0x10));
-		json = with(json, "dirty", json_boolean(walk->nested_access & 0x20));
+	if (walk->nested_level && walk->nested_access & V3_NESTED_TRACKED) {
+		json = with(json, "accessed",
+			    json_boolean(walk->nested_access & V3_NESTED_ACCESSED));
+		json = with(json, "dirty", json_boolean(walk->nested_access & V3_NESTED_DIRTY));
 	}
 	if (walk->nested_level && walk->hpa != V3_HPA_NONE)
 		json = hex_with(json, "host_physical", walk->hpa);

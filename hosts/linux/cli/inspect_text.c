@@ -140,11 +140,11 @@ static void print_happened(const struct v3_target *target, const struct v3_look 
 /* What the CPU has noted of a leaf, if it does. */
 static const char *nested_use(uint32_t access)
 {
-	if (!(access & 0x40))
+	if (!(access & V3_NESTED_TRACKED))
 		return "";
-	if (!(access & 0x10))
+	if (!(access & V3_NESTED_ACCESSED))
 		return ", not accessed";
-	return access & 0x20 ? ", accessed, dirty" : ", accessed, clean";
+	return access & V3_NESTED_DIRTY ? ", accessed, dirty" : ", accessed, clean";
 }
 
 static void print_nested(const struct v3_page_walk *walk)
@@ -157,8 +157,10 @@ static void print_nested(const struct v3_page_walk *walk)
 		return;
 	}
 	printf("    nested tables: leaf of %s, r%s%s%s%s", sizes[walk->nested_level],
-	       walk->nested_access & 2 ? "w" : "-", walk->nested_access & 4 ? "x" : "-",
-	       walk->nested_access & 8 ? ", uncached" : "", nested_use(walk->nested_access));
+	       walk->nested_access & V3_NESTED_WRITE ? "w" : "-",
+	       walk->nested_access & V3_NESTED_EXECUTE ? "x" : "-",
+	       walk->nested_access & V3_NESTED_UNCACHED ? ", uncached" : "",
+	       nested_use(walk->nested_access));
 	if (walk->hpa != V3_HPA_NONE)
 		printf(", host-physical %llx", (ull)walk->hpa);
 	putchar('\n');
