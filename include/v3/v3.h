@@ -90,6 +90,10 @@ enum v3_status v3_cpu_enable(struct v3_host *host, unsigned int cpu);
  */
 enum v3_status v3_cpu_disable(struct v3_host *host, unsigned int cpu);
 
+/** The lowest and the highest frequency of a guest's TSC, v3_vm_config.tsc_khz. */
+#define V3_TSC_MIN_KHZ 1000u
+#define V3_TSC_MAX_KHZ 10000000u
+
 /** What v3_host_set_halt_poll() is at first. */
 #define V3_HALT_POLL_NS 200000u
 /** The most that it takes. */
@@ -184,8 +188,8 @@ struct v3_vm_config {
 	uint64_t yield_ns;
 	/**
 	 * Frequency of the guest's TSC in kHz; 0: the host's. Another one takes a CPU that scales
-	 * TSCs (v3_host_caps.tsc_scaling), and is 1 MHz to 10 GHz, less than 256 times the host's
-	 * and more than a 256th of it.
+	 * TSCs (v3_host_caps.tsc_scaling), and is V3_TSC_MIN_KHZ to V3_TSC_MAX_KHZ, less than
+	 * 256 times the host's and more than a 256th of it.
 	 */
 	uint64_t tsc_khz;
 };

@@ -9,9 +9,7 @@
 
 #include "core/host.h"
 
-/* Frequencies that a guest can be given, and how far they may be from the host's. */
-#define V3_TSC_MIN_KHZ 1000u
-#define V3_TSC_MAX_KHZ 10000000u
+/* How far a guest's frequency may be from the host's. */
 #define V3_TSC_TIMES 256u
 
 /* Modulo 2^64, as the CPU does. */

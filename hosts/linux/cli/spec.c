@@ -16,10 +16,6 @@
 /* NUMA nodes that Linux can have at most (CONFIG_NODES_SHIFT 10). */
 #define NODE_MAX 1023
 
-/* What libv3 gives a guest (v3_vm_config.tsc_khz). */
-#define TSC_KHZ_MIN 1000
-#define TSC_KHZ_MAX 10000000
-
 void *v3_xmalloc(size_t size)
 {
 	void *place = malloc(size ? size : 1);
@@ -309,7 +305,8 @@ int v3_spec_set_unknown_msrs(struct v3_spec *spec, const char *text, struct v3_m
 /* Whether the host can do it is for the module to say, also for its own frequency. */
 int v3_spec_set_tsc_khz(struct v3_spec *spec, const char *text, struct v3_msg *msg)
 {
-	return v3_number_parse(text, "kHz", TSC_KHZ_MIN, TSC_KHZ_MAX, &spec->tsc_khz, msg);
+	return v3_number_parse(text, "kHz", V3_TSC_MIN_KHZ, V3_TSC_MAX_KHZ, &spec->tsc_khz,
+			       msg);
 }
 
 int v3_spec_set_memory_from(struct v3_spec *spec, const char *text, struct v3_msg *msg)
