@@ -7,12 +7,7 @@
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
-for cpus in 0-3 1-2 1 3; do
-	taskset -c $cpus sleep 1000 &
-	tasks="${tasks:-} $!"
-done
-# shellcheck disable=SC2086
-trap 'guests_end; kill $tasks' EXIT
+tasks_start
 wait_gone() { [ -z "$(v3 list | sed 1d)" ]; }
 
 module_load

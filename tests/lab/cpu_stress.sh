@@ -8,12 +8,7 @@
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
 
-for cpus in 0-3 1-2 1 3; do
-	taskset -c $cpus sleep 1000 &
-	tasks="${tasks:-} $!"
-done
-# shellcheck disable=SC2086
-trap 'guests_end; kill $tasks' EXIT
+tasks_start
 
 module_load
 cpus_now >before

@@ -639,16 +639,6 @@ static void consoles(void)
 
 /* --- Noise --- */
 
-static unsigned long long noise_state = 88172645463325252ull;
-
-static unsigned long long noise(void)
-{
-	noise_state ^= noise_state << 13;
-	noise_state ^= noise_state >> 7;
-	noise_state ^= noise_state << 17;
-	return noise_state;
-}
-
 /* Right heads with random bodies: whatever succeeds by chance must be undone by closing. */
 static void random_requests(void)
 {

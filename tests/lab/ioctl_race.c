@@ -5,16 +5,6 @@
 
 #include "linux_vm.h"
 
-static unsigned long long noise_state = 88172645463325252ull;
-
-static unsigned long long noise(void)
-{
-	noise_state ^= noise_state << 13;
-	noise_state ^= noise_state >> 7;
-	noise_state ^= noise_state << 17;
-	return noise_state;
-}
-
 /* tally: VMs started, VMs opened. */
 static void contender(unsigned int seed, unsigned int *tally)
 {

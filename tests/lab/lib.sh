@@ -116,6 +116,18 @@ memory_is()
 # memory_back FILE - the same, soon.
 memory_back() { soon memory_is "$1" >memory.diff || fail "memory is missing: $(tail -n 4 memory.diff)"; }
 
+# tasks_start - tasks that must move when CPUs are taken. Sets "tasks"; they end with the script.
+tasks_start()
+{
+	tasks=
+	for cpus in 0-3 1-2 1 3; do
+		taskset -c $cpus sleep 1000 &
+		tasks="$tasks $!"
+	done
+	# shellcheck disable=SC2086 # their numbers
+	trap 'guests_end; kill $tasks' EXIT
+}
+
 # irqs NAME CPU - how many of them that CPU has had.
 irqs() { awk -v name="$1:" -v column=$(($2 + 2)) '$1 == name { print $column }' /proc/interrupts; }
 

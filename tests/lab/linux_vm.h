@@ -107,6 +107,17 @@ static inline void segments_init(struct v3_ioc_load_segments *arg, const struct 
 	arg->segments[0].mem_size = 4096;
 }
 
+/* Seeded noise: xorshift64. */
+static unsigned long long noise_state = 88172645463325252ull;
+
+static inline unsigned long long noise(void)
+{
+	noise_state ^= noise_state << 13;
+	noise_state ^= noise_state >> 7;
+	noise_state ^= noise_state << 17;
+	return noise_state;
+}
+
 /* A counter of the module, as pages_in_use. */
 static inline long counter(const char *name)
 {

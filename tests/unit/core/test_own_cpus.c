@@ -216,6 +216,15 @@ static void test_yield_timer(void **state)
 	destroy(script);
 }
 
+/* It starts with an interrupt controller, and takes interrupts. */
+static void start_with(struct script *script, struct fake_intc *intc)
+{
+	memset(intc, 0, sizeof(*intc));
+	fake_intc_attach(intc, script->vm);
+	guest_start(script);
+	script->vmcb->rflags |= V3_RFLAGS_IF;
+}
+
 /* An event that was to go in is not lost when the host wants the CPU first. */
 static void test_event(void **state)
 {
@@ -223,10 +232,7 @@ static void test_event(void **state)
 	static struct fake_intc intc;
 
 	(void)state;
-	memset(&intc, 0, sizeof(intc));
-	fake_intc_attach(&intc, script->vm);
-	guest_start(script);
-	script->vmcb->rflags |= V3_RFLAGS_IF;
+	start_with(script, &intc);
 	__atomic_store_n(&own.refuse, 1, __ATOMIC_SEQ_CST);
 	fake_intc_raise(&intc, script->vcpu, 0x31);
 	guest_exit(script, SVM_EXIT_INTR, 0, 0);
@@ -242,10 +248,7 @@ static void test_halt(void **state)
 	static struct fake_intc intc;
 
 	(void)state;
-	memset(&intc, 0, sizeof(intc));
-	fake_intc_attach(&intc, script->vm);
-	guest_start(script);
-	script->vmcb->rflags |= V3_RFLAGS_IF;
+	start_with(script, &intc);
 	guest_exit_halts(script, SVM_EXIT_HLT);
 	fake_intc_raise(&intc, script->vcpu, 0x31);
 	guest_wait(script);

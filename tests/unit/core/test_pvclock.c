@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The paravirtual clock: what the guest finds, and that it computes what the VM's clock shows. */
 #include "guest.h"
+#include "pvclock_record.h"
 
 #include "core/pvclock.h"
 #include "x86/cpuid.h"
@@ -15,15 +16,6 @@
 
 /* rdmsr; wrmsr; cpuid */
 static const uint8_t code[] = { 0x0f, 0x32, 0x0f, 0x30, 0x0f, 0xa2 };
-
-/* As Linux and KVM call it. */
-struct record {
-	uint32_t version, pad;
-	uint64_t tsc_timestamp, system_time;
-	uint32_t mul;
-	int8_t shift;
-	uint8_t flags, pad2[2];
-};
 
 static struct script *start_as(const char *cpu)
 {
@@ -63,23 +55,6 @@ static struct v3_cpuid cpuid(struct script *script, uint32_t leaf)
 	guest_exit(script, SVM_EXIT_CPUID, 0, 0);
 	return (struct v3_cpuid){ (uint32_t)script->vmcb->rax, (uint32_t)script->gpr[RBX],
 				  (uint32_t)script->gpr[RCX], (uint32_t)script->gpr[RDX] };
-}
-
-static struct record record_at(struct script *script, v3_gpa_t gpa)
-{
-	struct record record;
-
-	assert_int_equal(v3_vm_read(script->vm, gpa, &record, sizeof(record)), V3_OK);
-	return record;
-}
-
-/* The guest's arithmetic. */
-static uint64_t time_by(const struct record *record, uint64_t tsc)
-{
-	uint64_t delta = tsc - record->tsc_timestamp;
-
-	delta = record->shift < 0 ? delta >> -record->shift : delta << record->shift;
-	return record->system_time + (uint64_t)((unsigned __int128)delta * record->mul >> 32);
 }
 
 /* The clock stands still between the two, as the test moves it. */

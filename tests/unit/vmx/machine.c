@@ -86,6 +86,23 @@ void machine_destroy(void)
 	v3_fake_host_destroy(fake);
 }
 
+struct v3_vcpu *machine_load(void)
+{
+	struct v3_vcpu *vcpu = v3_vm_vcpu(vm, 0);
+
+	v3_fake_set_cpu(0);
+	v3_timers_host_start(vcpu, 0);
+	vmx_load(vcpu);
+	return vcpu;
+}
+
+void machine_end(struct v3_vcpu *vcpu)
+{
+	vmx_put(vcpu);
+	v3_timers_host_stop(vcpu);
+	machine_destroy();
+}
+
 uint64_t entered(struct v3_vcpu *vcpu, uint32_t field)
 {
 	return v3_fake_vmcs_get(vmx_vcpu(vcpu)->vmcs, field);

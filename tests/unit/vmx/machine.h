@@ -35,6 +35,9 @@ void machine_vm_of(const char *cpu_model);
 /* Both. */
 void machine_create(enum v3_fake_vmx_model model, const char *features_off);
 void machine_destroy(void);
+/* The first vCPU, loaded on CPU 0 with the host's timer for it; and back, with the machine. */
+struct v3_vcpu *machine_load(void);
+void machine_end(struct v3_vcpu *vcpu);
 
 /* Fields that the next exits have; others are 0. RIP, RSP, RFLAGS stay unless they are here. */
 struct field {

@@ -12,17 +12,7 @@ static struct v3_vcpu *vcpu;
 static void begin(const char *off)
 {
 	machine_create(V3_FAKE_SKYLAKE_X, off);
-	vcpu = v3_vm_vcpu(vm, 0);
-	v3_fake_set_cpu(0);
-	v3_timers_host_start(vcpu, 0);
-	vmx_load(vcpu);
-}
-
-static void end(void)
-{
-	vmx_put(vcpu);
-	v3_timers_host_stop(vcpu);
-	machine_destroy();
+	vcpu = machine_load();
 }
 
 static uint64_t timer(void)
@@ -59,7 +49,7 @@ static void test_deadline(void **state)
 	enter(vcpu);
 	left = vcpu->host_timer_tsc - v3_x86_rdtsc();
 	assert_int_equal(timer(), (left >> shift) + 1);
-	end();
+	machine_end(vcpu);
 }
 
 static void test_far(void **state)
@@ -69,7 +59,7 @@ static void test_far(void **state)
 	timer_in(1ull << 42);
 	enter(vcpu);
 	assert_int_equal(timer(), IDLE);
-	end();
+	machine_end(vcpu);
 }
 
 static unsigned int fired;
@@ -116,7 +106,7 @@ static void test_exit(void **state)
 	exit_intr();
 	enter(vcpu);
 	assert_int_equal(timer(), IDLE);
-	end();
+	machine_end(vcpu);
 }
 
 static void test_off(void **state)
@@ -128,7 +118,7 @@ static void test_off(void **state)
 	assert_int_not_equal(v3_fake_host_timer_deadline(fake, 0), UINT64_MAX);
 	enter(vcpu);
 	assert_int_equal(entered(vcpu, V3_VMCS_PIN_CTLS) & V3_VMX_PIN_TIMER, 0);
-	end();
+	machine_end(vcpu);
 }
 
 /* CPUs that do not count right, and one that does not count. */
@@ -154,7 +144,7 @@ static void test_broken(void **state)
 		vmx_caps_compute(&msrs, 0, &caps);
 		assert_false(caps.timer);
 	}
-	end();
+	machine_end(vcpu);
 }
 
 int main(void)

@@ -15,17 +15,7 @@ static void begin(uint64_t khz)
 	machine_host(V3_FAKE_SKYLAKE_X, NULL);
 	machine_tsc_khz = khz;
 	machine_vm();
-	vcpu = v3_vm_vcpu(vm, 0);
-	v3_fake_set_cpu(0);
-	v3_timers_host_start(vcpu, 0);
-	vmx_load(vcpu);
-}
-
-static void end(void)
-{
-	vmx_put(vcpu);
-	v3_timers_host_stop(vcpu);
-	machine_destroy();
+	vcpu = machine_load();
 }
 
 /* RDTSC in the guest, with what the CPU has been given. */
@@ -76,7 +66,7 @@ static void test_multiplier(void **state)
 	enter(vcpu);
 	assert_int_equal(entered(vcpu, V3_VMCS_TSC_MULTIPLIER), RATIO);
 	assert_int_equal(v3_guest_tsc(vcpu), rdtsc());
-	end();
+	machine_end(vcpu);
 }
 
 /* The preemption timer counts with the host's TSC, whatever the guest's does (26.5.1). */
@@ -92,7 +82,7 @@ static void test_timer(void **state)
 	enter(vcpu);
 	left = entered(vcpu, V3_VMCS_PREEMPTION_TIMER) << shift;
 	assert_in_range(left, V3_FAKE_TSC_KHZ - 100, V3_FAKE_TSC_KHZ + 100);
-	end();
+	machine_end(vcpu);
 }
 
 /* A guest with the host's frequency has no use for the control. */
@@ -103,7 +93,7 @@ static void test_same(void **state)
 	enter(vcpu);
 	assert_int_equal(entered(vcpu, V3_VMCS_PROC_CTLS2) & V3_VMX_PROC2_TSC_SCALING, 0);
 	assert_int_equal(v3_vm_tsc_ratio(vm), 0);
-	end();
+	machine_end(vcpu);
 }
 
 /* CPUID 0x15: the crystal's frequency times EBX / EAX. */
@@ -124,7 +114,7 @@ static void test_leaf(void **state)
 			found++;
 		}
 	assert_int_equal(found, 2);
-	end();
+	machine_end(vcpu);
 }
 
 static void refused(enum v3_fake_vmx_model model, const char *off)
