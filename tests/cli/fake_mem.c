@@ -70,6 +70,8 @@ static int do_plan(struct v3_ioc_mem_plan *plan, bool undo)
 	}
 	if (fake_mem.refused_start && range->start == fake_mem.refused_start)
 		return fail(&plan->head, EINVAL, "that block is not all RAM");
+	if (fake_mem.busy_start && range->start == fake_mem.busy_start)
+		return fail(&plan->head, EBUSY, "that block is in use");
 	fake_mem.plans++;
 	fake_mem.planned += range->size;
 	return 0;

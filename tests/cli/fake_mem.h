@@ -13,7 +13,8 @@ struct fake_mem {
 	const char *take_message;
 	uint32_t take_why;
 	uint64_t take_could;
-	uint64_t refused_start; /* this address cannot be planned */
+	uint64_t refused_start; /* this address cannot be planned, */
+	uint64_t busy_start;    /* nor this one */
 	uint32_t extra;         /* nodes that come to be after the first list */
 	uint64_t later;         /* V3_IOC_MEM_GIVE */
 

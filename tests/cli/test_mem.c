@@ -268,10 +268,20 @@ static void test_take_refused(void **state)
 	fake_mem.refused_start = 18 * 256 * MIB;
 	assert_int_equal(take(4 * GIB, 1, &taken, &msg), -1);
 	assert_has(msg.text, "node 1: 4 GiB wanted, but only 2.5 GiB can be set offline: memory "
-			     "block 18 (at 0x120000000) will not go: Invalid argument; all is "
-			     "online again");
+			     "block 18 (at 0x120000000) will not go: not all of it is RAM; all "
+			     "is online again");
 	assert_int_equal(fake_mem.unplans, 2);
 	assert_true(fake_mem.take.head.struct_size == 0);
+	/* What never can is not the reason if others might have. */
+	for (unsigned int i = 0; i < 2; i++) {
+		make_sysfs("refused");
+		memset(&fake_mem, 0, sizeof(fake_mem));
+		fake_mem.refused_start = (i ? 16 : 18) * 256 * MIB;
+		fake_mem.busy_start = (i ? 18 : 16) * 256 * MIB;
+		assert_int_equal(take(4 * GIB, 1, &taken, &msg), -1);
+		assert_has(msg.text, i ? "block 18 (at 0x120000000) will not go: it has memory of "
+				       : "block 16 (at 0x100000000) will not go: it has memory of ");
+	}
 }
 
 static void test_take_offline_bad(void **state)

@@ -212,7 +212,7 @@ struct taking {
 	unsigned int patience;
 	/* Milliseconds beside that for each, in which the kernel waits for CPUs that guests own. */
 	unsigned int owned;
-	/* The last block that would not go, and why. */
+	/* The last block that would not go, and why: rather one that might have gone, not EINVAL. */
 	bool refused;
 	unsigned long refused_block;
 	int refused_errno;
@@ -305,9 +305,11 @@ static int take_block(struct taking *taking, unsigned int index)
 	spent -= spent < taking->owned ? spent : taking->owned;
 	taking->patience -= spent < taking->patience ? (unsigned int)spent : taking->patience;
 	block->fixed = true;
-	taking->refused = true;
-	taking->refused_block = block->number;
-	taking->refused_errno = err;
+	if (!taking->refused || err != EINVAL) {
+		taking->refused = true;
+		taking->refused_block = block->number;
+		taking->refused_errno = err;
+	}
 	return err;
 }
 
@@ -353,6 +355,19 @@ static int64_t take_runs(struct taking *taking, struct v3_msg *msg)
 	return (int64_t)(have * taking->blocks.unit);
 }
 
+static const char *why_not(int err)
+{
+	switch (err) {
+	case ETIME:
+		return "it could not be emptied in time";
+	case EINVAL:
+		return "not all of it is RAM";
+	case EBUSY:
+		return "it has memory of the kernel that does not move";
+	}
+	return strerror(err);
+}
+
 static int too_little(const struct taking *taking, uint64_t have, struct v3_msg *msg)
 {
 	char want_text[V3_SIZE_TEXT], have_text[V3_SIZE_TEXT], node[32] = "this host", why[128];
@@ -364,8 +379,7 @@ static int too_little(const struct taking *taking, uint64_t have, struct v3_msg 
 		snprintf(why, sizeof(why), "memory block %lu (at %#llx) will not go: %s",
 			 taking->refused_block,
 			 (unsigned long long)(taking->refused_block * taking->blocks.unit),
-			 taking->refused_errno == ETIME ? "it could not be emptied in time" :
-							  strerror(taking->refused_errno));
+			 why_not(taking->refused_errno));
 	return v3_msg_set(msg,
 			  "%s: %s wanted, but only %s can be set offline: %s; all is online "
 			  "again. Take less, or soon after boot, or without --offline",
