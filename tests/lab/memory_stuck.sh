@@ -50,7 +50,7 @@ done
 rm /mnt/piece1 /mnt/piece3 /mnt/piece5 /mnt/piece7
 expect 0 v3 mem take 256MiB --node 1
 expect 0 v3 mem give
-expect 0 v3 mem take 256MiB --node 1 --offline
+expect 0 v3 mem take 128MiB --node 1 --offline
 expect 0 v3 mem give
 umount /mnt
 memory_back before
