@@ -3,6 +3,7 @@
 # timeout: 90
 # suite: long
 # lab: --smp 2 --mem 1G
+# build: linux_vm.c
 # Memory with hardware errors: it is not handed out, neither to guests nor to the host.
 # shellcheck source=tests/lab/lib.sh
 . /lab/lib.sh
@@ -30,6 +31,17 @@ for page in 0 1030; do
 	[ $((0x$(flags $((start / 4096 + page)) | tr -d ' ') & 0x400)) = 0 ] ||
 		fail "page $page is free memory: $(flags $((start / 4096 + page)))"
 done
+expect 0 v3 mem give
+
+# While it is held: a guest gets other memory, and what is bad goes back to the host
+expect 0 v3 mem take 192MiB
+start=$(taken)
+poison $((start + 30 * 4096))
+expect 42 linux_vm -H -m 64 -c 1 sound zeros
+dmesg | grep 'v3:.*hardware error at .*, in memory held for guests: 64 MiB go back to the host' ||
+	fail 'nothing was said'
+[ "$(v3 mem list | awk '$1 == 0 { print $6; exit }')" = 128 ] || fail "$(v3 mem list)"
+[ $((0x$(flags $((start / 4096 + 30)) | tr -d ' ') & 0x400)) = 0 ] || fail 'the page is free memory'
 expect 0 v3 mem give
 
 # Of a memory block: it might go offline, but is not taken for guests

@@ -106,12 +106,64 @@ struct claim {
 };
 static DEFINE_XARRAY(claims);
 
-/* From what is held. Needs pool_lock. */
-static enum v3_status claim_held(const struct v3_block_request *request, struct claim *claim,
-				 v3_hpa_t *hpa)
+/*
+ * A page with a hardware error that came while it is held, in what is claimed, and its range. Of memory
+ * that is offline the kernel keeps no books. Needs pool_lock.
+ */
+static bool find_bad(v3_hpa_t hpa, u64 size, struct v3_pool_piece *range, v3_hpa_t *bad)
 {
+	v3_hpa_t end = hpa + size, last;
+	bool more;
+
+	for (more = v3_pool_range(&pool, 0, range); more && range->hpa < end;
+	     more = v3_pool_range_after(range)) {
+		if (((struct held *)range->cookie)->offline)
+			continue;
+		last = min(end, range->hpa + range->size);
+		for (*bad = max(hpa, range->hpa); *bad < last; *bad += V3_PAGE_SIZE)
+			if (PageHWPoison(pfn_to_page(PHYS_PFN(*bad))))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * A range with a hardware error leaves the pool, for the host, which knows what of it not to use;
+ * false: later, when no VM uses any of it. Needs pool_lock.
+ */
+static bool drop_bad(struct list_head *list, v3_hpa_t hpa, v3_hpa_t bad)
+{
+	struct v3_pool_piece range;
+	struct held *held;
+
+	v3_pool_range(&pool, hpa, &range);
+	held = range.cookie;
+	if (!held->given)
+		v3_lx_logf(V3_LOG_WARN,
+			   "hardware error at 0x%llx, in memory held for guests: %llu MiB go back to the host%s",
+			   (unsigned long long)bad, (unsigned long long)range.size >> 20,
+			   range.used ? " when the guest in them ends" : "");
+	held->given = true;
+	return !range.used && back_add(list, &range, 0);
+}
+
+/* From what is held; ranges with hardware errors may leave it by @list. Needs pool_lock. */
+static enum v3_status claim_held(const struct v3_block_request *request, struct claim *claim,
+				 v3_hpa_t *hpa, struct list_head *list)
+{
+	struct v3_pool_piece range;
+	enum v3_status status;
+	v3_hpa_t bad;
+
 	claim->held = claim->zero = true;
-	return v3_pool_claim(&pool, request, claim, hpa, &claim->node);
+	for (;;) {
+		status = v3_pool_claim(&pool, request, claim, hpa, &claim->node);
+		if (status || !find_bad(*hpa, request->size, &range, &bad))
+			return status;
+		WARN_ON(v3_pool_free(&pool, *hpa, request->size));
+		if (!drop_bad(list, range.hpa, bad))
+			return V3_ERR_NOMEM;
+	}
 }
 
 /* For the message of a request that is about to fail. */
@@ -157,10 +209,13 @@ static enum v3_status claim_any(const struct v3_block_request *request, struct c
 				v3_hpa_t *hpa)
 {
 	enum v3_status status;
+	LIST_HEAD(bad);
+	u64 bytes = 0;
 
 	mutex_lock(&pool_lock);
-	status = claim_held(request, claim, hpa);
+	status = claim_held(request, claim, hpa, &bad);
 	mutex_unlock(&pool_lock);
+	back_free(&bad, &bytes);
 	if (!status)
 		v3_lx_pages_count(PHYS_PFN(request->size));
 	if (!status || !claim->vm->held_only)

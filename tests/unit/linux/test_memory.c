@@ -400,6 +400,51 @@ static void test_claims(void **state)
 	assert_true(refused >= 6);
 }
 
+/* A hardware error while memory is held: no guest gets that, and the host has it back. */
+static void test_hardware_error(void **state)
+{
+	struct vm vm = { .vm.name = "one", .vm.held_only = true };
+	u64 first;
+
+	(void)state;
+	begin();
+	assert_int_equal(take(256 * MIB), V3_OK);
+	assert_int_equal(claim(&vm, 64 * MIB), V3_OK);
+	first = vm.at[0];
+	release_all(&vm, 64 * MIB);
+	/* the last page of what would be next: 64 MiB of the 256 go */
+	fake.poisoned = PHYS_PFN(first + 64 * MIB) - 1;
+	assert_int_equal(claim(&vm, 64 * MIB), V3_OK);
+	assert_int_equal(vm.at[0], first + 64 * MIB);
+	assert_int_equal(held(), 192 * MIB);
+	assert_int_equal(fake_taken(), 192 * MIB);
+	assert_non_null(strstr(fake.said, "64 MiB go back to the host"));
+	release_all(&vm, 64 * MIB);
+	/* the first one of a range in use: at the end of the guest beside it */
+	assert_int_equal(claim(&vm, 32 * MIB), V3_OK);
+	fake.poisoned = PHYS_PFN(vm.at[0] + 32 * MIB);
+	assert_int_equal(claim(&vm, 32 * MIB), V3_ERR_NOMEM);
+	assert_int_equal(fake.pages, PHYS_PFN(32 * MIB));
+	assert_int_equal(held(), 192 * MIB);
+	release_all(&vm, 32 * MIB);
+	assert_int_equal(held(), 128 * MIB);
+	assert_int_equal(fake_taken(), 128 * MIB);
+	/* a claim over two ranges, of which the second one goes; then there is too little */
+	fake.poisoned = PHYS_PFN(first + 3 * 64 * MIB);
+	assert_int_equal(claim(&vm, 128 * MIB), V3_ERR_NOMEM);
+	assert_int_equal(held(), 64 * MIB);
+	assert_int_equal(claim(&vm, 64 * MIB), V3_OK);
+	assert_int_equal(vm.at[0], first + 2 * 64 * MIB);
+	release_all(&vm, 64 * MIB);
+	/* without held_only: the host's */
+	fake.poisoned = PHYS_PFN(first + 2 * 64 * MIB);
+	vm.vm.held_only = false;
+	assert_int_equal(claim(&vm, 64 * MIB), V3_OK);
+	assert_int_equal(held(), 0);
+	release_all(&vm, 64 * MIB);
+	finish();
+}
+
 static void test_zero_killed(void **state)
 {
 	struct vm vm = { .vm.name = "one" };
@@ -427,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_give_order),
 		cmocka_unit_test(test_online_fails),
 		cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_hardware_error),
 		cmocka_unit_test(test_zero_killed),
 	};
 
