@@ -183,7 +183,7 @@ static void lists(void)
 }
 
 /* Requests of random bytes, but for a sound head: none may take more than there is. */
-static void noise(void)
+static void random_bytes(void)
 {
 	static const unsigned long requests[] = {
 		V3_IOC_MEM_LIST, V3_IOC_MEM_TAKE, V3_IOC_MEM_GIVE, V3_IOC_MEM_PLAN,
@@ -223,7 +223,7 @@ int main(void)
 	plans();
 	others();
 	lists();
-	noise();
+	random_bytes();
 	lists();
 	printf("%d checks, %d failed\n", checks, failures);
 	return failures != 0;
