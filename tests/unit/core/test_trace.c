@@ -217,7 +217,10 @@ static void *write_on(void *arg)
 	return NULL;
 }
 
-/* Whatever is read is whole and in order, though the writer comes round all the time. */
+/*
+ * Whatever is read is whole and in order, though the writer comes round all the time. Goes on until it
+ * has been too slow and fast enough.
+ */
 static void test_beside_writer(void **state)
 {
 	struct script *script = ring_create();
@@ -229,7 +232,7 @@ static void test_beside_writer(void **state)
 	writer.vcpu = script->vcpu;
 	writer.over = false;
 	assert_int_equal(pthread_create(&thread, NULL, write_on, NULL), 0);
-	for (round = 0; round < 3000 || !missed; round++) {
+	for (round = 0; round < 3000 || !missed || !got; round++) {
 		uint64_t before = position;
 
 		read_all(script->vcpu);
@@ -244,7 +247,6 @@ static void test_beside_writer(void **state)
 	}
 	__atomic_store_n(&writer.over, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	assert_true(got > 0);
 	script_destroy(script);
 }
 
