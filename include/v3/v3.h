@@ -90,8 +90,9 @@ enum v3_status v3_cpu_enable(struct v3_host *host, unsigned int cpu);
  */
 enum v3_status v3_cpu_disable(struct v3_host *host, unsigned int cpu);
 
-/** The lowest and the highest frequency of a guest's TSC, v3_vm_config.tsc_khz. */
+/** The lowest frequency of a guest's TSC, v3_vm_config.tsc_khz. */
 #define V3_TSC_MIN_KHZ 1000u
+/** The highest one. */
 #define V3_TSC_MAX_KHZ 10000000u
 
 /** What v3_host_set_halt_poll() is at first. */
